@@ -1,0 +1,4 @@
+//! LogQL: text to tree and back, its checks, and the exact meaning of every stage and operator as
+//! plain functions over rows.
+//!
+//! It does no IO and does not know where logs are kept: no runtime, no clock, no storage.

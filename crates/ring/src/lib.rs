@@ -1,0 +1,4 @@
+//! Placement: who owns a key, given a snapshot of the members.
+//!
+//! A pure function of its arguments. It neither talks to members nor reads a clock; `larch-membership`
+//! brings the snapshots.

@@ -1,0 +1,4 @@
+//! The frame around every Larch process: the outside world as arguments (clock, randomness,
+//! spawning), ordered start and shutdown, background jobs, HTTP and gRPC servers, admin pages.
+//!
+//! It knows no log semantics and no Loki endpoint but the operational ones.

@@ -1,0 +1,36 @@
+//! The nouns of Larch: tenants, labels, streams, entries, times, sizes and the kinds of failure.
+//! Every identifier is validated where it is made, so that the rest of the code never asks again.
+//!
+//! This crate does no IO, reads no clock, draws no randomness and knows no wire format. Domain types
+//! here are not serializable on purpose: only settings values (`Span`, `ByteSize`, `Secret`) are.
+
+mod caps;
+mod entry;
+mod error;
+mod ids;
+mod labels;
+mod matcher;
+mod quote;
+mod quote_table;
+mod secret;
+mod setting;
+mod size;
+mod span;
+mod stream;
+mod tenant;
+mod time;
+
+pub use caps::{MAX_TENANT_ID_BYTES, MAX_TENANTS_PER_REQUEST};
+pub use entry::{Entry, Metadata, RowOrder};
+pub use error::{ErrorKind, KindRow};
+pub use ids::{InvalidId, NodeId, PushStamp, SegmentId, TombstoneId};
+pub use labels::{InvalidLabels, Label, Labels};
+pub use matcher::{MatchOp, Matcher};
+pub use quote::{quote_into, quoted};
+pub use secret::Secret;
+pub use setting::{Fate, InvalidSetting, NamedFile, OldKey, Section, ensure};
+pub use size::{ByteSize, InvalidByteSize};
+pub use span::{InvalidSpan, Span};
+pub use stream::{RingKey, StreamId, StreamOrder, StreamShard, WriteShard};
+pub use tenant::{InvalidTenant, TenantId, TenantSet};
+pub use time::{Day, InvalidTimestamp, Monotonic, Timestamp};

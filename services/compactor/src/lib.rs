@@ -1,0 +1,1 @@
+//! The compactor: merges segments, applies retention and deletes, sweeps.

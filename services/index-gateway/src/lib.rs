@@ -1,0 +1,1 @@
+//! The index-gateway: resolves matchers to segments and chunks for all queriers.

@@ -1,0 +1,1 @@
+//! The ingester: makes pushes durable, serves recent rows, cuts and uploads segments.

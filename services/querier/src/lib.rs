@@ -1,0 +1,1 @@
+//! The querier: runs pieces of queries over ingesters and segments.

@@ -1,0 +1,1 @@
+//! The query-frontend: the query API: splits, queues fairly, caches, joins.

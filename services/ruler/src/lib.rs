@@ -1,0 +1,1 @@
+//! The ruler: evaluates alerting and recording rules.
