@@ -2,3 +2,17 @@
 //! spawning), ordered start and shutdown, background jobs, HTTP and gRPC servers, admin pages.
 //!
 //! It knows no log semantics and no Loki endpoint but the operational ones.
+
+mod clock;
+mod env;
+mod job;
+mod process;
+mod random;
+mod scope;
+
+pub use clock::{Clock, SystemClock};
+pub use env::Env;
+pub use job::{Job, Next, Rhythm, spawn_job};
+pub use process::{Budgets, Module, Process, Stage, StartError, State};
+pub use random::Random;
+pub use scope::{Failure, Late, Scope};
