@@ -16,3 +16,8 @@ pub use job::{Job, Next, Rhythm, spawn_job};
 pub use process::{Budgets, Module, Process, Stage, StartError, State};
 pub use random::Random;
 pub use scope::{Failure, Late, Scope};
+mod settings;
+
+pub use settings::{
+    ClientAuthType, LogFormat, LogLevel, ServerSettings, ServerTlsSettings, TlsVersion, client_tls_files,
+};
