@@ -9,6 +9,8 @@ mod job;
 mod process;
 mod random;
 mod scope;
+mod server;
+mod signal;
 
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
@@ -18,6 +20,11 @@ pub use random::Random;
 pub use scope::{Failure, Late, Scope};
 mod settings;
 
+pub use server::{
+    AdminPages, BodyError, BoundedBody, BuildFacts, Gate, GrpcServer, HttpServer, Pass, REQUEST_ID, Refused,
+    Routes, TlsError, json, plain,
+};
 pub use settings::{
     ClientAuthType, LogFormat, LogLevel, ServerSettings, ServerTlsSettings, TlsVersion, client_tls_files,
 };
+pub use signal::Signals;

@@ -69,8 +69,6 @@ pub struct ServerSettings {
     pub log_source_ips_full: bool,
     /// Header that holds the client's address; empty means the usual three.
     pub log_source_ips_header: String,
-    /// Expression whose first group is the address in that header.
-    pub log_source_ips_regex: String,
     /// Adds the headers to the log line of a request.
     pub log_request_headers: bool,
     /// Logs every request at level info instead of debug.
@@ -137,7 +135,6 @@ impl Default for ServerSettings {
             log_source_ips_enabled: false,
             log_source_ips_full: false,
             log_source_ips_header: String::new(),
-            log_source_ips_regex: String::new(),
             log_request_headers: false,
             log_request_at_info_level_enabled: false,
             log_request_exclude_headers_list: Vec::new(),
@@ -170,6 +167,7 @@ impl Section for ServerSettings {
             "codes are always reported",
         ),
         OldKey::meaningless("http_log_closed_connections_without_response_enabled", "they are counted only"),
+        OldKey::meaningless("log_source_ips_regex", "the first address in the header is taken"),
         OldKey::meaningless("cluster_validation", "memberlist.cluster_label keeps clusters apart"),
         OldKey::meaningless("create_new_traces", "a request continues its caller's trace"),
     ];
@@ -187,11 +185,6 @@ impl Section for ServerSettings {
             !self.proxy_protocol_enabled,
             "proxy_protocol_enabled",
             "the PROXY protocol is not understood; set it to false, and let the proxy send X-Forwarded-For",
-        )?;
-        ensure(
-            self.log_source_ips_regex.is_empty() || !self.log_source_ips_header.is_empty(),
-            "log_source_ips_regex",
-            "needs log_source_ips_header",
         )?;
         ensure(
             self.http_path_prefix.is_empty() || self.http_path_prefix.starts_with('/'),

@@ -3,4 +3,6 @@
 //!
 //! Only ever a dev-dependency.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
 pub mod settings;

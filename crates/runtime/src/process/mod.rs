@@ -9,7 +9,7 @@ mod stage;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tracing::{Instrument, debug, error, error_span, info, warn};
 
@@ -25,7 +25,7 @@ pub struct Process(Arc<Inner>);
 struct Inner {
     env: Env,
     scope: Scope,
-    parts: Vec<Part>,
+    parts: RwLock<Vec<Arc<Part>>>,
     stopping: AtomicBool,
 }
 
@@ -36,20 +36,27 @@ struct Part {
 }
 
 impl Process {
-    pub fn new(env: Env, modules: Vec<Arc<dyn Module>>) -> Self {
-        let scope = Scope::default();
-        let mut parts = Vec::new();
-        for module in modules {
-            parts.push(Part { module, scope: scope.child(), state: Mutex::new(State::New) });
-        }
-        Self(Arc::new(Inner { env, scope, parts, stopping: AtomicBool::new(false) }))
+    pub fn new(env: Env) -> Self {
+        let (scope, parts, stopping) = (Scope::default(), RwLock::default(), AtomicBool::new(false));
+        Self(Arc::new(Inner { env, scope, parts, stopping }))
+    }
+
+    /// Adds a module behind those that are there. To be called before the start.
+    pub fn add(&self, module: Arc<dyn Module>) {
+        let part = Part { module, scope: self.0.scope.child(), state: Mutex::new(State::New) };
+        self.0.parts.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(part));
+    }
+
+    fn parts(&self) -> Vec<Arc<Part>> {
+        self.0.parts.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts all modules in order. After an error the process is to be stopped all the same: what had
     /// started still runs.
     pub async fn start(&self) -> Result<(), StartError> {
         let begun = self.0.env.clock.monotonic();
-        for part in &self.0.parts {
+        let parts = self.parts();
+        for part in &parts {
             let module = part.module.name();
             part.set(State::Starting);
             let span = error_span!("start", module);
@@ -62,7 +69,7 @@ impl Process {
             debug!(module, "module started");
         }
         let took = self.0.env.clock.monotonic().since(begun);
-        info!(modules = self.0.parts.len(), took_ms = took.as_millis(), "started");
+        info!(modules = parts.len(), took_ms = took.as_millis(), "started");
         Ok(())
     }
 
@@ -80,9 +87,10 @@ impl Process {
     pub async fn stop(&self, budgets: &Budgets) {
         self.announce_stop();
         let begun = self.0.env.clock.monotonic();
-        let started = |part: &&Part| matches!(part.get(), State::Running | State::Stopping | State::Failed);
+        let mut parts = self.parts();
+        parts.retain(|part| matches!(part.get(), State::Running | State::Failed));
         for stage in Stage::ALL {
-            for part in self.0.parts.iter().rev().filter(started) {
+            for part in parts.iter().rev() {
                 if part.get() != State::Failed {
                     part.set(State::Stopping);
                 }
@@ -121,7 +129,7 @@ impl Process {
             return Err("Application is stopping".to_owned());
         }
         let mut others: BTreeMap<State, usize> = BTreeMap::new();
-        for part in &self.0.parts {
+        for part in self.parts() {
             if part.get() != State::Running {
                 *others.entry(part.get()).or_default() += 1;
             }
@@ -133,7 +141,7 @@ impl Process {
             }
             return Err(text);
         }
-        for part in &self.0.parts {
+        for part in self.parts() {
             if let Some(reason) = part.module.unready() {
                 return Err(reason);
             }
@@ -143,7 +151,7 @@ impl Process {
 
     /// Every module with its state, in starting order.
     pub fn states(&self) -> Vec<(&'static str, State)> {
-        self.0.parts.iter().map(|part| (part.module.name(), part.get())).collect()
+        self.parts().iter().map(|part| (part.module.name(), part.get())).collect()
     }
 }
 

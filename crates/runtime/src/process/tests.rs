@@ -64,11 +64,11 @@ fn recorder(name: &'static str, journal: &Journal) -> Recorder {
 }
 
 fn process(modules: Vec<Recorder>) -> Process {
-    let mut shared: Vec<Arc<dyn Module>> = Vec::new();
+    let process = Process::new(Env::system());
     for module in modules {
-        shared.push(Arc::new(module));
+        process.add(Arc::new(module));
     }
-    Process::new(Env::system(), shared)
+    process
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +134,8 @@ async fn a_panic_in_a_task_fails_the_process() {
             })
         }
     }
-    let process = Process::new(Env::system(), vec![Arc::new(Clumsy)]);
+    let process = Process::new(Env::system());
+    process.add(Arc::new(Clumsy));
     process.start().await.unwrap();
     assert_eq!(process.failed().await.to_string(), "task worker panicked: oops");
 }

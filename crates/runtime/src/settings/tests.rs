@@ -47,7 +47,6 @@ fn defaults_are_those_of_loki() {
         log_source_ips_enabled: false
         log_source_ips_full: false
         log_source_ips_header: ""
-        log_source_ips_regex: ""
         log_request_headers: false
         log_request_at_info_level_enabled: false
         log_request_exclude_headers_list: []
@@ -101,7 +100,6 @@ fn refuses_what_cannot_be_meant() {
             r#"{"proxy_protocol_enabled": true}"#,
             "proxy_protocol_enabled: the PROXY protocol is not understood; set it to false, and let the proxy send X-Forwarded-For",
         ),
-        (r#"{"log_source_ips_regex": "a"}"#, "log_source_ips_regex: needs log_source_ips_header"),
         (r#"{"http_path_prefix": "logs"}"#, "http_path_prefix: must begin with /"),
         (
             r#"{"http_tls_config": {"cert_file": "c"}}"#,

@@ -1,0 +1,26 @@
+//! HTTP and gRPC listeners with bounds on everything that a client can make grow: connections, heads,
+//! bodies, requests in flight, and the time for each.
+
+mod admin;
+mod answers;
+mod body;
+mod gate;
+mod grpc;
+mod http;
+mod io;
+mod listener;
+mod observe;
+mod path;
+mod record;
+mod request_id;
+mod source;
+mod tls;
+
+pub use admin::{AdminPages, BuildFacts};
+pub use answers::{json, plain};
+pub use body::{BodyError, BoundedBody};
+pub use gate::{Gate, Pass, Refused};
+pub use grpc::GrpcServer;
+pub use http::{HttpServer, Routes};
+pub use request_id::REQUEST_ID;
+pub use tls::TlsError;
