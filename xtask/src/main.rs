@@ -1,2 +1,67 @@
-//! .
-fn main() {}
+//! The chores of the repository, each a command of `cargo xtask`.
+//!
+//! This package names no Larch crate, so that it builds when nothing else does.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a person at a terminal")]
+
+mod failure;
+mod repository;
+mod rust_text;
+#[cfg(test)]
+mod scratch;
+mod tidy;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::failure::Failure;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  tidy    check arrows, manifests, module docs, sizes, banned texts and metric names
+  help    print this page
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the chore found everything in order.
+fn run(args: &[String]) -> Result<bool, Failure> {
+    let (command, rest) = match args {
+        [] => ("help", args),
+        [command, rest @ ..] => (command.as_str(), rest),
+    };
+    match command {
+        "help" | "-h" | "--help" => {
+            print!("{HELP}");
+            Ok(true)
+        }
+        "tidy" => {
+            takes_nothing(command, rest)?;
+            tidy::run(&here()?)
+        }
+        _ => Err(Failure::new(format!("`{command}` is not a command; `cargo xtask help` lists them"))),
+    }
+}
+
+fn takes_nothing(command: &str, rest: &[String]) -> Result<(), Failure> {
+    match rest {
+        [] => Ok(()),
+        [first, ..] => Err(Failure::new(format!("`{command}` takes no argument, and `{first}` was given"))),
+    }
+}
+
+fn here() -> Result<PathBuf, Failure> {
+    repository::find_root(Path::new("."))
+}
