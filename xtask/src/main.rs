@@ -1,9 +1,10 @@
-//! The chores of the repository, each a command of `cargo xtask`.
+//! The chores of the repository, each a command of `cargo xtask`: checking it, running what CI runs.
 //!
 //! This package names no Larch crate, so that it builds when nothing else does.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a person at a terminal")]
 
+mod ci;
 mod failure;
 mod repository;
 mod rust_text;
@@ -21,6 +22,7 @@ const HELP: &str = "\
 cargo xtask COMMAND
 
   tidy    check arrows, manifests, module docs, sizes, banned texts and metric names
+  ci      run everything that CI runs, in its order: format, clippy, tidy, deny, tests
   help    print this page
 ";
 
@@ -50,6 +52,10 @@ fn run(args: &[String]) -> Result<bool, Failure> {
         "tidy" => {
             takes_nothing(command, rest)?;
             tidy::run(&here()?)
+        }
+        "ci" => {
+            takes_nothing(command, rest)?;
+            ci::run(&here()?)
         }
         _ => Err(Failure::new(format!("`{command}` is not a command; `cargo xtask help` lists them"))),
     }
