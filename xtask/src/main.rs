@@ -1,10 +1,12 @@
-//! The chores of the repository, each a command of `cargo xtask`: checking it, running what CI runs.
+//! The chores of the repository, each a command of `cargo xtask`: checking it, running what CI runs,
+//! starting a server to play with.
 //!
 //! This package names no Larch crate, so that it builds when nothing else does.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a person at a terminal")]
 
 mod ci;
+mod dev;
 mod failure;
 mod repository;
 mod rust_text;
@@ -23,6 +25,9 @@ cargo xtask COMMAND
 
   tidy    check arrows, manifests, module docs, sizes, banned texts and metric names
   ci      run everything that CI runs, in its order: format, clippy, tidy, deny, tests
+  dev     build larch and run it on a temporary directory and a free port
+            --debug          build without optimisation
+            --for SECONDS    stop after that time instead of on Ctrl-C
   help    print this page
 ";
 
@@ -56,6 +61,11 @@ fn run(args: &[String]) -> Result<bool, Failure> {
         "ci" => {
             takes_nothing(command, rest)?;
             ci::run(&here()?)
+        }
+        "dev" => {
+            let options = dev::parse(rest)?;
+            dev::run(&here()?, &options)?;
+            Ok(true)
         }
         _ => Err(Failure::new(format!("`{command}` is not a command; `cargo xtask help` lists them"))),
     }
