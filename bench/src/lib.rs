@@ -1,1 +1,1 @@
-//! .
+//! The benchmark: loads a running server and times its answers.

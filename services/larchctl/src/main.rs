@@ -1,2 +1,2 @@
-//! .
+//! The command line: queries, pushes, rules, deletes, checks and backups.
 fn main() {}
