@@ -6,3 +6,4 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 pub mod settings;
+pub mod sim;

@@ -1,0 +1,262 @@
+//! A directory that loses everything that a power cut may lose.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use larch_runtime::Random;
+use larch_wal::{Dir, DirFile, FileName, Space};
+
+/// In memory, with faults on demand. Clones are the same directory.
+#[derive(Debug, Clone)]
+pub struct SimDir(Arc<Disk>);
+
+#[derive(Debug)]
+struct Disk {
+    random: Random,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// What programs see.
+    names: BTreeMap<FileName, usize>,
+    /// What is there after a power cut.
+    durable_names: BTreeMap<FileName, usize>,
+    files: Vec<Content>,
+    capacity: u64,
+    read_only: bool,
+    failing_syncs: u32,
+    /// Files opened before a power cut are dead.
+    epoch: u64,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    bytes: Vec<u8>,
+    synced: usize,
+}
+
+/// Larger than any test writes.
+const DEFAULT_CAPACITY: u64 = 1 << 30;
+
+impl SimDir {
+    pub fn new(seed: u64) -> Self {
+        let state = State {
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            files: Vec::new(),
+            capacity: DEFAULT_CAPACITY,
+            read_only: false,
+            failing_syncs: 0,
+            epoch: 0,
+        };
+        Self(Arc::new(Disk { random: Random::from_seed(seed), state: Mutex::new(state) }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops every name that was not synced, and of every file any part of what was not synced: none of
+    /// it, all of it, or a torn piece. Handles from before fail from now on.
+    pub fn power_cut(&self) {
+        let mut state = self.lock();
+        state.epoch += 1;
+        state.names = state.durable_names.clone();
+        for file in &mut state.files {
+            let unsynced = file.bytes.len() - file.synced;
+            let kept = self.0.random.below(unsynced as u64 + 1);
+            file.bytes.truncate(file.synced + usize::try_from(kept).unwrap_or(0));
+            file.synced = file.bytes.len();
+        }
+    }
+
+    /// All files together may hold so many bytes.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.lock().capacity = bytes;
+    }
+
+    pub fn set_read_only(&self, read_only: bool) {
+        self.lock().read_only = read_only;
+    }
+
+    /// The next so many syncs, of files or of the directory, fail.
+    pub fn fail_syncs(&self, count: u32) {
+        self.lock().failing_syncs = count;
+    }
+}
+
+impl State {
+    fn writable(&self) -> io::Result<()> {
+        if self.read_only { Err(io::ErrorKind::ReadOnlyFilesystem.into()) } else { Ok(()) }
+    }
+
+    fn syncable(&mut self) -> io::Result<()> {
+        self.writable()?;
+        if self.failing_syncs > 0 {
+            self.failing_syncs -= 1;
+            return Err(io::Error::other("simulated: sync failed"));
+        }
+        Ok(())
+    }
+
+    fn used(&self) -> u64 {
+        self.names.values().map(|file| self.files[*file].bytes.len() as u64).sum()
+    }
+}
+
+impl Dir for SimDir {
+    fn list(&self) -> io::Result<Vec<FileName>> {
+        Ok(self.lock().names.keys().cloned().collect())
+    }
+
+    fn create(&self, name: &FileName) -> io::Result<Box<dyn DirFile>> {
+        let mut state = self.lock();
+        state.writable()?;
+        if state.names.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let file = state.files.len();
+        state.files.push(Content::default());
+        state.names.insert(name.clone(), file);
+        Ok(Box::new(SimFile { dir: self.clone(), file, epoch: state.epoch }))
+    }
+
+    fn open(&self, name: &FileName) -> io::Result<Box<dyn DirFile>> {
+        let state = self.lock();
+        let file = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(SimFile { dir: self.clone(), file, epoch: state.epoch }))
+    }
+
+    fn rename(&self, from: &FileName, to: &FileName) -> io::Result<()> {
+        let mut state = self.lock();
+        state.writable()?;
+        let file = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        state.names.insert(to.clone(), file);
+        Ok(())
+    }
+
+    fn remove(&self, name: &FileName) -> io::Result<()> {
+        let mut state = self.lock();
+        state.writable()?;
+        state.names.remove(name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        state.syncable()?;
+        state.durable_names = state.names.clone();
+        Ok(())
+    }
+
+    fn space(&self) -> io::Result<Space> {
+        let state = self.lock();
+        Ok(Space { total: state.capacity, available: state.capacity.saturating_sub(state.used()) })
+    }
+}
+
+#[derive(Debug)]
+struct SimFile {
+    dir: SimDir,
+    file: usize,
+    epoch: u64,
+}
+
+impl SimFile {
+    fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.dir.lock();
+        if state.epoch == self.epoch { Ok(state) } else { Err(io::Error::other("simulated: power was cut")) }
+    }
+}
+
+impl DirFile for SimFile {
+    /// On a full disk the part that fits is written before the error comes.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.alive()?;
+        state.writable()?;
+        let room = usize::try_from(state.capacity.saturating_sub(state.used())).unwrap_or(usize::MAX);
+        let written = &bytes[..bytes.len().min(room)];
+        state.files[self.file].bytes.extend_from_slice(written);
+        if written.len() < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.alive()?;
+        state.syncable()?;
+        let file = &mut state.files[self.file];
+        file.synced = file.bytes.len();
+        Ok(())
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let state = self.alive()?;
+        let bytes = &state.files[self.file].bytes;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+        let read = buffer.len().min(bytes.len() - start);
+        buffer[..read].copy_from_slice(&bytes[start..start + read]);
+        Ok(read)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.alive()?.files[self.file].bytes.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> FileName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_power_cut_keeps_what_was_synced_and_may_tear_the_rest() {
+        let mut tails = std::collections::BTreeSet::new();
+        for seed in 0..64 {
+            let dir = SimDir::new(seed);
+            let mut file = dir.create(&name("log")).unwrap();
+            file.append(b"safe").unwrap();
+            file.sync().unwrap();
+            dir.sync().unwrap();
+            file.append(b"lost").unwrap();
+            dir.create(&name("unnamed")).unwrap().sync().unwrap();
+            dir.power_cut();
+            assert_eq!(dir.list().unwrap(), [name("log")], "a name that was not synced is gone");
+            assert!(file.append(b"x").is_err(), "old handles are dead");
+            let length = dir.open(&name("log")).unwrap().size().unwrap();
+            assert!((4..=8).contains(&length));
+            tails.insert(length);
+        }
+        assert_eq!(tails.len(), 5, "every torn length happens");
+    }
+
+    #[test]
+    fn removal_and_renaming_come_back_unless_synced() {
+        let dir = SimDir::new(1);
+        dir.create(&name("a")).unwrap();
+        dir.sync().unwrap();
+        dir.rename(&name("a"), &name("b")).unwrap();
+        dir.power_cut();
+        assert_eq!(dir.list().unwrap(), [name("a")]);
+        dir.remove(&name("a")).unwrap();
+        dir.power_cut();
+        assert_eq!(dir.list().unwrap(), [name("a")]);
+    }
+
+    #[test]
+    fn full_read_only_and_failing() {
+        let dir = SimDir::new(1);
+        let mut file = dir.create(&name("a")).unwrap();
+        dir.set_capacity(3);
+        assert_eq!(file.append(b"hello").unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(file.size().unwrap(), 3, "a part was written");
+        dir.fail_syncs(1);
+        assert!(file.sync().is_err());
+        file.sync().unwrap();
+        dir.set_read_only(true);
+        assert_eq!(dir.sync().unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
+        assert!(dir.create(&name("b")).is_err());
+    }
+}
