@@ -24,6 +24,8 @@ struct State {
     /// What is there after a power cut.
     durable_names: BTreeMap<FileName, usize>,
     files: Vec<Content>,
+    /// Bytes of all files that have a name.
+    used: u64,
     capacity: u64,
     read_only: bool,
     failing_syncs: u32,
@@ -46,6 +48,7 @@ impl SimDir {
             names: BTreeMap::new(),
             durable_names: BTreeMap::new(),
             files: Vec::new(),
+            used: 0,
             capacity: DEFAULT_CAPACITY,
             read_only: false,
             failing_syncs: 0,
@@ -70,6 +73,7 @@ impl SimDir {
             file.bytes.truncate(file.synced + usize::try_from(kept).unwrap_or(0));
             file.synced = file.bytes.len();
         }
+        state.used = state.names.values().map(|file| state.size_of(*file)).sum();
     }
 
     /// All files together may hold so many bytes.
@@ -101,8 +105,8 @@ impl State {
         Ok(())
     }
 
-    fn used(&self) -> u64 {
-        self.names.values().map(|file| self.files[*file].bytes.len() as u64).sum()
+    fn size_of(&self, file: usize) -> u64 {
+        self.files[file].bytes.len() as u64
     }
 }
 
@@ -133,14 +137,18 @@ impl Dir for SimDir {
         let mut state = self.lock();
         state.writable()?;
         let file = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.names.insert(to.clone(), file);
+        if let Some(replaced) = state.names.insert(to.clone(), file) {
+            state.used -= state.size_of(replaced);
+        }
         Ok(())
     }
 
     fn remove(&self, name: &FileName) -> io::Result<()> {
         let mut state = self.lock();
         state.writable()?;
-        state.names.remove(name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let file = state.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        state.used -= state.size_of(file);
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -152,7 +160,7 @@ impl Dir for SimDir {
 
     fn space(&self) -> io::Result<Space> {
         let state = self.lock();
-        Ok(Space { total: state.capacity, available: state.capacity.saturating_sub(state.used()) })
+        Ok(Space { total: state.capacity, available: state.capacity.saturating_sub(state.used) })
     }
 }
 
@@ -175,9 +183,10 @@ impl DirFile for SimFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.alive()?;
         state.writable()?;
-        let room = usize::try_from(state.capacity.saturating_sub(state.used())).unwrap_or(usize::MAX);
+        let room = usize::try_from(state.capacity.saturating_sub(state.used)).unwrap_or(usize::MAX);
         let written = &bytes[..bytes.len().min(room)];
         state.files[self.file].bytes.extend_from_slice(written);
+        state.used += written.len() as u64;
         if written.len() < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 

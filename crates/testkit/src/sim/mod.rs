@@ -1,5 +1,54 @@
-//! A world in one thread that one seed decides: clock, randomness, disk, network and object store.
+//! A world in one thread that one seed decides: clock, randomness, disk and object store.
+//!
+//! Tasks run on a current-thread runtime whose clock is paused: when all of them wait, time jumps to the
+//! next timer. Nothing is drawn from anywhere but the seed, so a run that failed fails again.
 
+mod clock;
 mod dir;
+mod store;
+mod trace;
 
+use std::future::Future;
+use std::sync::Arc;
+
+use larch_runtime::{Env, Random};
+
+pub use clock::SimClock;
 pub use dir::SimDir;
+pub use store::SimStore;
+pub use trace::Trace;
+
+use trace::Tracer;
+
+/// What a simulated process is given in place of the machine.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub env: Env,
+    /// The same clock as in `env`, to make it step.
+    pub clock: Arc<SimClock>,
+    pub wal_dir: SimDir,
+    pub store: SimStore,
+}
+
+/// Runs a simulation to its end. Gives what it gives and the trace of all that was said.
+pub fn run<F, T>(seed: u64, simulation: impl FnOnce(World) -> F) -> (T, Trace)
+where
+    F: Future<Output = T>,
+{
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without IO");
+    let trace = Trace::default();
+    let result = runtime.block_on(async {
+        let clock = Arc::new(SimClock::new());
+        let env = Env { clock: Arc::clone(&clock) as Arc<_>, random: Arc::new(Random::from_seed(seed)) };
+        let world = World {
+            wal_dir: SimDir::new(env.random.next_u64()),
+            store: SimStore::new(env.clone()),
+            clock: Arc::clone(&clock),
+            env,
+        };
+        let _tracing = tracing::subscriber::set_default(Tracer::new(trace.clone(), clock));
+        simulation(world).await
+    });
+    (result, trace)
+}
