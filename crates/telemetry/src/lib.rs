@@ -1,12 +1,15 @@
 //! What Larch says about itself: logs, metrics with an inventory, traces.
 //!
 //! It does not serve anything; `larch-runtime` shows the metrics, and callers decide what to record.
+//! Clock, randomness and spawning are the caller's; nothing here waits for whoever reads the logs, the
+//! metrics or the spans. What the whole process shares is set by [`install`] alone.
 
 mod install;
 mod log;
 mod metrics;
 #[cfg(test)]
 mod testing;
+mod trace;
 
 pub use install::{InstallError, Options, Telemetry, install};
 pub use log::{
@@ -16,6 +19,10 @@ pub use log::{
 pub use metrics::{
     BuildInfo, Counter, DURATION_BUCKETS, Family, FloatCounter, FloatGauge, Format, Gauge, Held, Histogram,
     InvalidNamespace, MAX_LABEL_VALUE_BYTES, MAX_SERIES, MetricInfo, MetricKind, Namespace, OVERFLOW_VALUE,
-    Registry, Sample, Spec, fuzz_accept, internal_log_messages, inventory_json, inventory_table, panics,
-    register_build_info, register_go_aliases, register_process_metrics,
+    Registry, Sample, Spec, fuzz_accept, inventory_json, inventory_table, panics, register_build_info,
+    register_go_aliases, register_process_metrics,
+};
+pub use trace::{
+    ExportTask, InvalidEndpoint, InvalidTraceParent, RandomIds, TraceId, TraceOptions, TraceParent,
+    fuzz_trace_parent, join_trace, outgoing_trace,
 };

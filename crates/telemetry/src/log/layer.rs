@@ -17,7 +17,8 @@ use super::fields::{Fields, Value};
 use super::level::{LevelHandle, LogLevel};
 use super::line::Line;
 use super::queue::{Queue, write_line};
-use crate::metrics::{Counter, Registry, internal_log_messages};
+use crate::metrics::{Counter, Registry, dropped_log_lines, internal_log_messages};
+use crate::trace::TraceParent;
 
 /// Where the time of a line comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -69,7 +70,7 @@ impl fmt::Debug for LogOptions {
 pub fn subscriber_over(
     options: LogOptions,
     out: impl Write + Send + 'static,
-) -> (impl Subscriber + Send + Sync, LevelHandle) {
+) -> (impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync, LevelHandle) {
     let layer = LogLayer::new(options, Sink::Direct(Mutex::new(Box::new(out))));
     let level = layer.level.clone();
     (tracing_subscriber::registry().with(layer), level)
@@ -100,7 +101,7 @@ impl LogLayer {
             format,
             clock,
             written: LogLevel::ALL.map(|level| messages.with([level.as_str()])),
-            dropped: dropped_lines(&metrics),
+            dropped: dropped_log_lines(&metrics),
             sink,
         }
     }
@@ -111,7 +112,7 @@ impl LogLayer {
         let tell = Box::new(move |count: u64| {
             let mut line =
                 begin(format, &clock, LogLevel::Warn, env!("CARGO_CRATE_NAME"), "log lines dropped");
-            line.fields(&Fields(vec![("count", Value::Literal(count.to_string()))]));
+            line.field("count", &Value::Literal(count.to_string()));
             line.finish()
         });
         let queue = Queue::start(io::stderr(), tell)?;
@@ -172,8 +173,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
         let mut line = begin(self.format, &self.clock, level, event.metadata().target(), &message);
         line.fields(&fields);
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(fields) = span.extensions().get::<Fields>() {
+            let extensions = span.extensions();
+            if let Some(fields) = extensions.get::<Fields>() {
                 line.fields(fields);
+            }
+            if let Some(parent) = extensions.get::<TraceParent>() {
+                line.field("trace_id", &Value::Text(parent.trace_id.to_string()));
             }
         }
         self.written[level as usize].inc();
@@ -194,13 +199,4 @@ fn begin(format: LogFormat, clock: &Clock, level: LogLevel, target: &str, messag
 fn with_micros(time: Timestamp) -> String {
     let time = jiff::Timestamp::from_nanosecond(i128::from(time.nanos())).unwrap_or_default();
     format!("{time:.6}")
-}
-
-fn dropped_lines(metrics: &Registry) -> Counter {
-    let spec = crate::metrics::Spec {
-        name: "larch_log_lines_dropped_total",
-        help: "Log lines that were not written because standard error was not read.",
-        labels: [],
-    };
-    metrics.counter(spec).with([])
 }

@@ -30,18 +30,22 @@ impl Line {
         self.pair("", key, value, true);
     }
 
-    /// Names that the line has already are left out, so the innermost fields are given first.
     pub(crate) fn fields(&mut self, fields: &Fields) {
         for (name, value) in &fields.0 {
-            if self.names.contains(name) || self.text.len() >= MAX_LINE_BYTES {
-                continue;
-            }
-            self.names.push(name);
-            let prefix = if OWN_KEYS.contains(name) { "field_" } else { "" };
-            match value {
-                Value::Text(text) => self.pair(prefix, name, text, true),
-                Value::Literal(text) => self.pair(prefix, name, text, false),
-            }
+            self.field(name, value);
+        }
+    }
+
+    /// A name that the line has already is left out, so the innermost fields are given first.
+    pub(crate) fn field(&mut self, name: &'static str, value: &Value) {
+        if self.names.contains(&name) || self.text.len() >= MAX_LINE_BYTES {
+            return;
+        }
+        self.names.push(name);
+        let prefix = if OWN_KEYS.contains(&name) { "field_" } else { "" };
+        match value {
+            Value::Text(text) => self.pair(prefix, name, text, true),
+            Value::Literal(text) => self.pair(prefix, name, text, false),
         }
     }
 

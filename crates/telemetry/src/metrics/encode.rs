@@ -87,16 +87,16 @@ impl Collector for Scrape {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         for entry in &self.entries {
             let info = &entry.info;
-            let (name, metric_type, names) = match (self.format, info.kind) {
-                (_, MetricKind::Gauge) => (info.name.as_str(), MetricType::Gauge, Names::Same),
-                (_, MetricKind::Histogram) => (info.name.as_str(), MetricType::Histogram, Names::Same),
-                (Format::Prometheus, MetricKind::Counter) => {
-                    (info.name.as_str(), MetricType::Counter, Names::Same)
-                }
-                (Format::OpenMetrics, MetricKind::Counter) => match info.name.strip_suffix("_total") {
-                    Some(family) => (family, MetricType::Counter, Names::WithTotal),
-                    None => (info.name.as_str(), MetricType::Unknown, Names::Same),
-                },
+            let name = match self.format {
+                Format::Prometheus => &info.name,
+                Format::OpenMetrics => info.open_metrics_family(),
+            };
+            let names = if name == info.name { Names::Same } else { Names::WithTotal };
+            let metric_type = match (info.kind, self.format, names) {
+                (MetricKind::Gauge, ..) => MetricType::Gauge,
+                (MetricKind::Histogram, ..) => MetricType::Histogram,
+                (MetricKind::Counter, Format::OpenMetrics, Names::Same) => MetricType::Unknown,
+                (MetricKind::Counter, ..) => MetricType::Counter,
             };
             let head = Head { encoder: &mut encoder, name, help: info.help, metric_type };
             entry.source.encode(head, names)?;

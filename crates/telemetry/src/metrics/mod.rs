@@ -26,4 +26,5 @@ pub use inventory::{inventory_json, inventory_table};
 pub use process::register_process_metrics;
 pub use registry::Registry;
 pub use spec::{InvalidNamespace, MetricInfo, MetricKind, Namespace, Spec};
-pub use standard::{BuildInfo, internal_log_messages, panics, register_build_info, register_go_aliases};
+pub use standard::{BuildInfo, panics, register_build_info, register_go_aliases};
+pub(crate) use standard::{dropped_log_lines, internal_log_messages};

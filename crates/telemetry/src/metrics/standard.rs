@@ -32,12 +32,22 @@ pub fn panics(registry: &Registry) -> Counter {
 }
 
 /// Log lines by level.
-pub fn internal_log_messages(registry: &Registry) -> Family<Counter, 1> {
+pub(crate) fn internal_log_messages(registry: &Registry) -> Family<Counter, 1> {
     registry.counter(Spec {
         name: "loki_internal_log_messages_total",
         help: "Log lines of this process by level.",
         labels: ["level"],
     })
+}
+
+/// Log lines that were lost.
+pub(crate) fn dropped_log_lines(registry: &Registry) -> Counter {
+    let spec = Spec {
+        name: "larch_log_lines_dropped_total",
+        help: "Log lines that were not written because standard error was not read.",
+        labels: [],
+    };
+    registry.counter(spec).with([])
 }
 
 /// Names of the Go runtime that dashboards of Loki read, filled with what is nearest to them: live tasks
