@@ -75,10 +75,6 @@ pub struct ServerSettings {
     pub log_request_at_info_level_enabled: bool,
     /// Headers that are never logged.
     pub log_request_exclude_headers_list: Vec<String>,
-    /// Adds the headers to the trace of a request.
-    pub trace_request_headers: bool,
-    /// Headers that are never traced.
-    pub trace_request_exclude_headers_list: Vec<String>,
     /// Path under which everything is served, such as `/loki`.
     pub http_path_prefix: String,
 }
@@ -138,8 +134,6 @@ impl Default for ServerSettings {
             log_request_headers: false,
             log_request_at_info_level_enabled: false,
             log_request_exclude_headers_list: Vec::new(),
-            trace_request_headers: false,
-            trace_request_exclude_headers_list: Vec::new(),
             http_path_prefix: String::new(),
         }
     }
@@ -147,6 +141,7 @@ impl Default for ServerSettings {
 
 const BUFFERS: &str = "buffers and workers look after themselves";
 const NETWORK: &str = "TCP over IPv4 or IPv6 follows from the address";
+const HEADERLESS: &str = "spans hold no headers";
 const PINGS: &str = "keepalive pings are always answered";
 
 impl Section for ServerSettings {
@@ -168,6 +163,8 @@ impl Section for ServerSettings {
         ),
         OldKey::meaningless("http_log_closed_connections_without_response_enabled", "they are counted only"),
         OldKey::meaningless("log_source_ips_regex", "the first address in the header is taken"),
+        OldKey::meaningless("trace_request_headers", HEADERLESS),
+        OldKey::meaningless("trace_request_exclude_headers_list", HEADERLESS),
         OldKey::meaningless("cluster_validation", "memberlist.cluster_label keeps clusters apart"),
         OldKey::meaningless("create_new_traces", "a request continues its caller's trace"),
     ];

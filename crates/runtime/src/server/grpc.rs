@@ -2,7 +2,7 @@
 //! none of its business.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -26,9 +26,9 @@ use crate::{Env, Module, Scope, Stage, StartError};
 /// The gRPC port.
 pub struct GrpcServer {
     settings: ServerSettings,
-    env: Env,
     metrics: Registry,
     gate: Gate,
+    observer: Arc<Observer>,
     routes: Mutex<Option<Routes>>,
     address: Mutex<Option<SocketAddr>>,
 }
@@ -41,7 +41,9 @@ const MAX_CALLS_IN_FLIGHT: usize = 4_096;
 impl GrpcServer {
     pub fn new(settings: ServerSettings, env: Env, metrics: Registry, routes: Routes) -> Self {
         let gate = Gate::new(MAX_CALLS_IN_FLIGHT);
-        Self { settings, env, metrics, gate, routes: Mutex::new(Some(routes)), address: Mutex::new(None) }
+        let observer = Observer::new(env, Protocol::Grpc, &settings, &metrics);
+        let routes = Mutex::new(Some(routes));
+        Self { settings, metrics, gate, observer, routes, address: Mutex::new(None) }
     }
 
     /// Where it listens, once it was started.
@@ -60,13 +62,12 @@ impl GrpcServer {
         let address =
             socket.local_addr().map_err(|error| StartError::caused_by("read the address", error))?;
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
-        let observer = Observer::new(self.env.clone(), Protocol::Grpc, settings, &self.metrics);
         let gated = routes.data.layer(from_fn_with_state(self.gate.clone(), pass_gate));
         let router = routes
             .admin
             .merge(gated)
             .fallback(async || status(ErrorKind::NotFound, "no such service"))
-            .layer(from_fn_with_state(observer, observe));
+            .layer(from_fn_with_state(Arc::clone(&self.observer), observe));
         let listener = Listener {
             protocol: "grpc",
             socket,

@@ -1,7 +1,7 @@
 //! The HTTP listener as a module of the process.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,9 +36,9 @@ pub struct Routes {
 /// The HTTP port.
 pub struct HttpServer {
     settings: ServerSettings,
-    env: Env,
     metrics: Registry,
     gate: Gate,
+    observer: Arc<Observer>,
     routes: Mutex<Option<Routes>>,
     address: Mutex<Option<SocketAddr>>,
 }
@@ -58,7 +58,9 @@ const HTTP2_STREAMS: u32 = 250;
 impl HttpServer {
     pub fn new(settings: ServerSettings, env: Env, metrics: Registry, routes: Routes) -> Self {
         let gate = Gate::new(MAX_REQUESTS_IN_FLIGHT);
-        Self { settings, env, metrics, gate, routes: Mutex::new(Some(routes)), address: Mutex::new(None) }
+        let observer = Observer::new(env, Protocol::Http, &settings, &metrics);
+        let routes = Mutex::new(Some(routes));
+        Self { settings, metrics, gate, observer, routes, address: Mutex::new(None) }
     }
 
     /// Where it listens, once it was started.
@@ -125,11 +127,10 @@ impl HttpServer {
         if !prefix.is_empty() {
             router = Router::new().nest(prefix, router).fallback(async || not_found());
         }
-        let observer = Observer::new(self.env.clone(), Protocol::Http, &self.settings, &self.metrics);
         let read_timeout = self.settings.http_server_read_timeout.to_std();
         router
             .layer(from_fn(move |request: Request, next: Next| bound_body(request, next, read_timeout)))
-            .layer(from_fn_with_state(observer, observe))
+            .layer(from_fn_with_state(Arc::clone(&self.observer), observe))
     }
 }
 

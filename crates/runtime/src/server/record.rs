@@ -12,12 +12,15 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::{Frame, SizeHint};
-use larch_telemetry::Held;
+use larch_telemetry::{Held, join_trace};
 use larch_types::{ErrorKind, Monotonic};
 use tracing::{Span, debug, field, info, info_span, warn};
 
 use crate::server::observe::{Observer, Protocol};
 use crate::server::request_id::request_id;
+
+/// Who asked, as W3C trace context names it.
+const TRACE_PARENT: &str = "traceparent";
 
 /// One request. It tells the metrics and the log when it is dropped, with the answer's last byte or when
 /// the client goes away.
@@ -61,8 +64,9 @@ impl Record {
             "request",
             request_id = request_id.to_str().unwrap_or_default(),
             tenant = field::Empty,
-            trace_id = field::Empty,
         );
+        let incoming = headers.get(TRACE_PARENT).and_then(|parent| parent.to_str().ok()?.parse().ok());
+        join_trace(&span, incoming, observer.env.random.next_u128());
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let received = Arc::new(AtomicU64::new(0));
         let record = Self {

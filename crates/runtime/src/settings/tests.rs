@@ -50,8 +50,6 @@ fn defaults_are_those_of_loki() {
         log_request_headers: false
         log_request_at_info_level_enabled: false
         log_request_exclude_headers_list: []
-        trace_request_headers: false
-        trace_request_exclude_headers_list: []
         http_path_prefix: ""
     "#]]
     .assert_eq(&defaults::<ServerSettings>());
