@@ -2,3 +2,7 @@
 //!
 //! A pure function of its arguments. It neither talks to members nor reads a clock; `larch-membership`
 //! brings the snapshots.
+
+mod settings;
+
+pub use settings::{KvStore, KvStoreSettings, RingSettings, check_heartbeats, check_tokens};

@@ -32,6 +32,16 @@ pub struct OldKey {
     pub fate: Fate,
 }
 
+impl OldKey {
+    pub const fn moved(path: &'static str, target: &'static str) -> Self {
+        Self { path, fate: Fate::MovedTo(target) }
+    }
+
+    pub const fn meaningless(path: &'static str, why: &'static str) -> Self {
+        Self { path, fate: Fate::Meaningless(why) }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// Set another key, given as the dotted path from the top of the file, unless that one is set.
