@@ -10,6 +10,5 @@ pub use settings::{
     GcsBucketSettings, GcsSettings, HedgingSettings, IndexPeriodSettings, LocalSettings,
     MemcachedClientSettings, MemcachedSettings, NamedBuckets, NamedStores, ObjectStoreSettings,
     PeriodSettings, RedisSettings, S3Backoff, S3BucketHttp, S3BucketSettings, S3Http, S3Settings,
-    SchemaSettings, ShipperSettings, SignatureVersion, SseSettings, SseType, StorageSettings,
-    TablePeriodSettings,
+    SchemaSettings, ShipperSettings, SignatureVersion, SseSettings, StorageSettings, TablePeriodSettings,
 };

@@ -23,7 +23,7 @@ pub use local::{CommonDirectories, DirectorySettings, LocalSettings};
 pub use object_store::{NamedBuckets, ObjectStoreSettings};
 pub use s3::{
     BucketLookup, S3Backoff, S3BucketHttp, S3BucketSettings, S3Http, S3Settings, SignatureVersion,
-    SseSettings, SseType,
+    SseSettings,
 };
 pub use schema::{IndexPeriodSettings, PeriodSettings, SchemaSettings, TablePeriodSettings};
 pub use storage::{HedgingSettings, NamedStores, ShipperSettings, StorageSettings};

@@ -1,5 +1,6 @@
 //! S3 and stores that speak its protocol, in the two forms that configuration files know.
 
+use larch_limits::SseType;
 use larch_runtime::client_tls_files;
 use larch_types::{ByteSize, InvalidSetting, NamedFile, Secret, Span, ensure};
 use serde::{Deserialize, Serialize};
@@ -102,17 +103,6 @@ pub struct SseSettings {
     pub kms_key_id: String,
     /// Encryption context, as a JSON object.
     pub kms_encryption_context: String,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SseType {
-    #[default]
-    #[serde(rename = "")]
-    Unset,
-    #[serde(rename = "SSE-KMS")]
-    Kms,
-    #[serde(rename = "SSE-S3")]
-    S3,
 }
 
 /// Connections in the older form.
