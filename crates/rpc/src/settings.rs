@@ -234,12 +234,6 @@ impl GrpcClientSettings {
             "must not be below connect_backoff_base_delay",
         )?;
         self.backoff_config.check_at(&format!("{at}backoff_config."))?;
-        let files = [&self.tls_cert_path, &self.tls_key_path, &self.tls_ca_path];
-        ensure(
-            self.tls_enabled || files.iter().all(|path| path.is_empty()),
-            &format!("{at}tls_enabled"),
-            "must be true for the files beside it to be used",
-        )?;
         check_pair(at, &self.tls_cert_path, &self.tls_key_path)
     }
 

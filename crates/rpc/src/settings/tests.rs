@@ -82,10 +82,6 @@ fn refuses_what_cannot_be_meant() {
             "grpc_client_config.max_send_msg_size: must be above 0",
         ),
         (
-            r#"{"grpc_client_config": {"tls_ca_path": "ca.pem"}}"#,
-            "grpc_client_config.tls_enabled: must be true for the files beside it to be used",
-        ),
-        (
             r#"{"grpc_client_config": {"tls_enabled": true, "tls_cert_path": "c"}}"#,
             "grpc_client_config.tls_key_path: must be set exactly if tls_cert_path is",
         ),
