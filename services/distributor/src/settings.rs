@@ -165,10 +165,6 @@ impl Section for DistributorSettings {
         OldKey::meaningless("ingest_limits_enabled", LIMITS),
         OldKey::meaningless("ingest_limits_dry_run_enabled", LIMITS),
         OldKey::meaningless("tenant_topic", INGESTERS),
-        OldKey::meaningless(
-            "extend_writes",
-            "a member that is not active is replaced by the next of its zone",
-        ),
     ];
 
     fn check(&self) -> Result<(), InvalidSetting> {
