@@ -1,3 +1,13 @@
 //! Per-tenant limits: defaults, overrides, and the arithmetic of rates.
 //!
 //! It reads no file and no clock; whoever calls brings text and time.
+
+mod settings;
+
+pub use settings::{
+    AlertmanagerClientSettings, AlertmanagerSettings, AttributeAction, AttributesSettings,
+    AuthorizationSettings, BasicAuthSettings, BlockedQuery, BlockedUntil, DeletionMode, GenericFields,
+    LimitsSettings, OperationalSettings, OtlpLimits, PolicyLimits, PriorityStream, QueryKind, QueueSettings,
+    RateStrategy, RelabelAction, RelabelSettings, RemoteWriteSettings, RemoteWriteTls, ResourceAttributes,
+    RuntimeConfigSettings, ShardStreamsSettings, ShardingStrategy, SseType, StreamRetention,
+};

@@ -7,6 +7,7 @@
 mod install;
 mod log;
 mod metrics;
+mod settings;
 #[cfg(test)]
 mod testing;
 mod trace;
@@ -22,6 +23,7 @@ pub use metrics::{
     Registry, Sample, Spec, fuzz_accept, inventory_json, inventory_table, panics, register_build_info,
     register_go_aliases, register_process_metrics,
 };
+pub use settings::TracingSettings;
 pub use trace::{
     ExportTask, InvalidEndpoint, InvalidTraceParent, RandomIds, TraceId, TraceOptions, TraceParent,
     fuzz_trace_parent, join_trace, outgoing_trace,

@@ -1,1 +1,5 @@
 //! The compactor: merges segments, applies retention and deletes, sweeps.
+
+mod settings;
+
+pub use settings::CompactorSettings;

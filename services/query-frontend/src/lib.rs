@@ -1,1 +1,7 @@
 //! The query-frontend: the query API: splits, queues fairly, caches, joins.
+
+mod settings;
+
+pub use settings::{
+    CacheCompression, FrontendSettings, QueryRangeSettings, QuerySchedulerSettings, ResultsCacheSettings,
+};

@@ -1,0 +1,60 @@
+//! Limits of other versions of Loki.
+
+use larch_types::OldKey;
+
+const BLOOMS: &str = "filters are part of the segments";
+const DEBUG: &str = "it debugs an engine that is not part of this program";
+const TLS: &str = "TLS is always spoken in version 1.2 or above, with safe cipher suites";
+const QUEUE: &str = "set ruler_remote_write_config";
+
+pub(super) const OLD_KEYS: &[OldKey] = &[
+    OldKey::meaningless("enforce_metric_name", "log streams have no metric name"),
+    OldKey::meaningless("unordered_writes", "rows are taken in any order"),
+    OldKey::meaningless("allow_deletes", "set deletion_mode"),
+    OldKey::meaningless("enable_multi_variant_queries", "it was an experiment that has ended"),
+    OldKey::meaningless("max_scan_task_parallelism", "set tsdb_max_query_parallelism"),
+    OldKey::meaningless("ingestion_partitions_tenant_shard_size", "there are no partitions"),
+    OldKey::meaningless("ruler_enable_wal_replay", "the write-ahead log is always replayed"),
+    OldKey::meaningless("ruler_remote_write_url", QUEUE),
+    OldKey::meaningless("ruler_remote_write_timeout", QUEUE),
+    OldKey::meaningless("ruler_remote_write_headers", QUEUE),
+    OldKey::meaningless("ruler_remote_write_relabel_configs", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_capacity", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_min_shards", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_max_shards", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_max_samples_per_send", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_batch_send_deadline", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_min_backoff", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_max_backoff", QUEUE),
+    OldKey::meaningless("ruler_remote_write_queue_retry_on_ratelimit", QUEUE),
+    OldKey::meaningless("ruler_remote_write_sigv4_config", QUEUE),
+    OldKey::meaningless("ruler_alertmanager_config.alertmanager_client.tls_cipher_suites", TLS),
+    OldKey::meaningless("ruler_alertmanager_config.alertmanager_client.tls_min_version", TLS),
+    OldKey::meaningless("ruler_evaluation_delay_duration", "rules are evaluated at their own time"),
+    OldKey::meaningless("bloom_gateway_enable_filtering", BLOOMS),
+    OldKey::meaningless("bloom_gateway_shard_size", BLOOMS),
+    OldKey::meaningless("bloom_gateway_cache_key_interval", BLOOMS),
+    OldKey::meaningless("bloom_compactor_enable_compaction", BLOOMS),
+    OldKey::meaningless("bloom_compactor_shard_size", BLOOMS),
+    OldKey::meaningless("bloom_compactor_max_block_size", BLOOMS),
+    OldKey::meaningless("bloom_compactor_max_bloom_size", BLOOMS),
+    OldKey::meaningless("bloom_creation_enabled", BLOOMS),
+    OldKey::meaningless("bloom_planning_strategy", BLOOMS),
+    OldKey::meaningless("bloom_split_series_keyspace_by", BLOOMS),
+    OldKey::meaningless("bloom_task_target_series_chunk_size", BLOOMS),
+    OldKey::meaningless("bloom_build_max_builders", BLOOMS),
+    OldKey::meaningless("bloom_build_builder_response_timeout", BLOOMS),
+    OldKey::meaningless("bloom_build_task_max_retries", BLOOMS),
+    OldKey::meaningless("bloom_max_block_size", BLOOMS),
+    OldKey::meaningless("bloom_max_bloom_size", BLOOMS),
+    OldKey::meaningless("bloom_block_encoding", BLOOMS),
+    OldKey::meaningless("bloom_prefetch_blocks", BLOOMS),
+    OldKey::meaningless("bloom_ngram_length", BLOOMS),
+    OldKey::meaningless("bloom_ngram_skip", BLOOMS),
+    OldKey::meaningless("bloom_false_positive_rate", BLOOMS),
+    OldKey::meaningless("debug_engine_streams", DEBUG),
+    OldKey::meaningless("debug_engine_tasks", DEBUG),
+    OldKey::meaningless("dataobj_index_compaction_enabled", DEBUG),
+    OldKey::meaningless("dataobj_log_compaction_enabled", DEBUG),
+    OldKey::meaningless("sort_schema", "rows are sorted by stream and time"),
+];
