@@ -10,6 +10,7 @@ mod process;
 mod random;
 mod scope;
 mod server;
+mod settings;
 mod signal;
 
 pub use clock::{Clock, SystemClock};
@@ -18,13 +19,10 @@ pub use job::{Job, Next, Rhythm, spawn_job};
 pub use process::{Budgets, Module, Process, Stage, StartError, State};
 pub use random::Random;
 pub use scope::{Failure, Late, Scope};
-mod settings;
 
 pub use server::{
     AdminPages, BodyError, BoundedBody, BuildFacts, Gate, GrpcServer, HttpServer, Pass, REQUEST_ID, Refused,
     Routes, TlsError, json, plain,
 };
-pub use settings::{
-    ClientAuthType, LogFormat, LogLevel, ServerSettings, ServerTlsSettings, TlsVersion, client_tls_files,
-};
+pub use settings::{ClientAuthType, ServerSettings, ServerTlsSettings, TlsVersion, client_tls_files};
 pub use signal::Signals;

@@ -2,6 +2,7 @@
 
 mod tls;
 
+use larch_telemetry::{LogFormat, LogLevel};
 use larch_types::{ByteSize, InvalidSetting, NamedFile, OldKey, Section, Span, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -77,26 +78,6 @@ pub struct ServerSettings {
     pub log_request_exclude_headers_list: Vec<String>,
     /// Path under which everything is served, such as `/loki`.
     pub http_path_prefix: String,
-}
-
-/// The form of a process's own log lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    #[default]
-    Logfmt,
-    Json,
-}
-
-/// The least severity that is logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    Debug,
-    #[default]
-    Info,
-    Warn,
-    Error,
 }
 
 impl Default for ServerSettings {

@@ -17,7 +17,7 @@ use tracing::info;
 use crate::server::gate::Gate;
 use crate::server::http::{HANDSHAKE_TIMEOUT, MAX_HEAD_BYTES, Routes, bind, bound_or, hold_with_body};
 use crate::server::io::Silences;
-use crate::server::listener::{Bounds, Listener};
+use crate::server::listener::{Bounds, Listener, declare};
 use crate::server::observe::{Observer, Protocol, observe};
 use crate::server::tls::server_config;
 use crate::settings::ServerSettings;
@@ -41,6 +41,7 @@ const MAX_CALLS_IN_FLIGHT: usize = 4_096;
 impl GrpcServer {
     pub fn new(settings: ServerSettings, env: Env, metrics: Registry, routes: Routes) -> Self {
         let gate = Gate::new(MAX_CALLS_IN_FLIGHT);
+        declare(&metrics);
         let observer = Observer::new(env, Protocol::Grpc, &settings, &metrics);
         let routes = Mutex::new(Some(routes));
         Self { settings, metrics, gate, observer, routes, address: Mutex::new(None) }

@@ -19,7 +19,7 @@ use crate::server::answers::{method_not_allowed, not_found, plain, turned_away};
 use crate::server::body::{BoundedBody, KeepingBody};
 use crate::server::gate::{Gate, Pass};
 use crate::server::io::Silences;
-use crate::server::listener::{Bounds, Listener};
+use crate::server::listener::{Bounds, Listener, declare};
 use crate::server::observe::{Observer, Protocol, observe};
 use crate::server::tls::server_config;
 use crate::settings::ServerSettings;
@@ -58,6 +58,7 @@ const HTTP2_STREAMS: u32 = 250;
 impl HttpServer {
     pub fn new(settings: ServerSettings, env: Env, metrics: Registry, routes: Routes) -> Self {
         let gate = Gate::new(MAX_REQUESTS_IN_FLIGHT);
+        declare(&metrics);
         let observer = Observer::new(env, Protocol::Http, &settings, &metrics);
         let routes = Mutex::new(Some(routes));
         Self { settings, metrics, gate, observer, routes, address: Mutex::new(None) }

@@ -101,6 +101,12 @@ impl Listener {
     }
 }
 
+/// Declares the metrics of listeners, so that they are known before one listens.
+pub(crate) fn declare(metrics: &Registry) {
+    metrics.gauge(CONNECTIONS);
+    metrics.gauge(CONNECTIONS_LIMIT);
+}
+
 const CONNECTIONS: Spec<1> =
     Spec { name: "loki_tcp_connections", help: "Connections now open.", labels: ["protocol"] };
 const CONNECTIONS_LIMIT: Spec<1> = Spec {

@@ -123,7 +123,7 @@ fn refuses_what_cannot_be_meant() {
         ),
         (
             r#"{"log_level": "trace"}"#,
-            "unknown variant `trace`, expected one of `debug`, `info`, `warn`, `error`",
+            "unknown variant `trace`, expected one of `error`, `warn`, `info`, `debug`",
         ),
         (
             r#"{"tls_min_version": "1.3"}"#,
