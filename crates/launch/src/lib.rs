@@ -2,3 +2,7 @@
 //! world, the operational pages, start and stop.
 //!
 //! It knows no role; a binary hands it the roles that it runs.
+
+mod loki_flags;
+
+pub use loki_flags::LOKI_FLAGS;
