@@ -2,8 +2,14 @@
 //!
 //! It reads no file and no clock; whoever calls brings text and time.
 
+mod bucket;
+mod overrides;
+mod published;
 mod settings;
 
+pub use bucket::TokenBucket;
+pub use overrides::{Ignored, Overrides, fuzz_overrides};
+pub use published::PUBLISHED_LIMITS;
 pub use settings::{
     AlertmanagerClientSettings, AlertmanagerSettings, AttributeAction, AttributesSettings,
     AuthorizationSettings, BasicAuthSettings, BlockedQuery, BlockedUntil, DeletionMode, GenericFields,
