@@ -1,3 +1,8 @@
 //! Loki's HTTP shapes: parameters, bodies, errors. The only crate that knows Loki's JSON.
 //!
-//! No behaviour behind the shapes and no listener.
+//! No behaviour behind the shapes and no listener. So far it holds what every endpoint asks first: whose
+//! request it is.
+
+mod tenancy;
+
+pub use tenancy::{InvalidTenancy, ORG_ID, Tenancy, TenantError};

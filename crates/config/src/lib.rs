@@ -30,7 +30,7 @@ pub use environment::Environment;
 pub use expand::expand_environment;
 pub use node::Node;
 pub use origin::Origin;
-pub use overlay::overlay;
+pub use overlay::{overlay, overlay_levels};
 pub use print::{difference, to_yaml};
 pub use problem::{Problem, Problems};
 pub use reader::{Effective, Reader, read_node};

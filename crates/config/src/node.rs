@@ -42,6 +42,11 @@ impl Node {
         Self { value: Value::Scalar(Scalar { text: text.into(), plain: true }), origin }
     }
 
+    /// The same value, said to come from somewhere else.
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
+    }
+
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -81,6 +86,12 @@ impl Node {
             Value::List(elements) => elements,
             _ => &[],
         }
+    }
+
+    /// Takes out what is at a dotted path below, with the place of its key.
+    pub fn take_below(&mut self, path: &str) -> Option<Node> {
+        let keys: Vec<&str> = path.split('.').collect();
+        self.take(&keys).map(|entry| Node { origin: entry.origin, ..entry.node })
     }
 
     /// What kind of thing it is, for messages.
@@ -126,15 +137,19 @@ impl Node {
         }
     }
 
-    /// Takes out what is below the path, with the place of its key.
+    /// Takes out what is below the path, with the place of its key, and mappings that it leaves empty.
     pub(crate) fn take(&mut self, path: &[&str]) -> Option<Entry> {
         let (first, rest) = path.split_first()?;
-        if !rest.is_empty() {
-            return self.child_mut(first)?.take(rest);
-        }
         let Value::Map(entries) = &mut self.value else { return None };
         let index = entries.iter().position(|entry| entry.key == *first)?;
-        Some(entries.remove(index))
+        if rest.is_empty() {
+            return Some(entries.remove(index));
+        }
+        let taken = entries[index].node.take(rest)?;
+        if matches!(&entries[index].node.value, Value::Map(below) if below.is_empty()) {
+            entries.remove(index);
+        }
+        Some(taken)
     }
 
     /// As JSON, reading plain scalars as YAML does.

@@ -98,8 +98,7 @@ impl Tree {
 
     /// Takes a key out, so that it can be read in another way.
     pub fn take(&mut self, path: &str) -> Option<Node> {
-        let keys: Vec<&str> = path.split('.').collect();
-        self.root.take(&keys).map(|entry| Node { origin: entry.origin, ..entry.node })
+        self.root.take_below(path)
     }
 
     /// Sets a path unless a source has set it already. Tells whether it did. A mapping that was given as

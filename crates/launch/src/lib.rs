@@ -3,6 +3,26 @@
 //!
 //! It knows no role; a binary hands it the roles that it runs.
 
+mod build_facts;
+mod common;
+mod fetch;
+mod health;
+mod legacy;
 mod loki_flags;
+mod metrics_list;
+mod overrides;
+mod pages;
+mod program;
+mod role;
+mod run;
+mod settings;
+mod targets;
+mod top;
 
+pub use common::CommonSettings;
 pub use loki_flags::LOKI_FLAGS;
+pub use overrides::TenantLimits;
+pub use program::{Program, main};
+pub use role::{Frame, OpenDir, Role, Service};
+pub use settings::SharedSettings;
+pub use top::TopSettings;

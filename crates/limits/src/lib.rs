@@ -8,7 +8,7 @@ mod published;
 mod settings;
 
 pub use bucket::TokenBucket;
-pub use overrides::{Ignored, Overrides, fuzz_overrides};
+pub use overrides::Overrides;
 pub use published::PUBLISHED_LIMITS;
 pub use settings::{
     AlertmanagerClientSettings, AlertmanagerSettings, AttributeAction, AttributesSettings,

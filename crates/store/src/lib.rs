@@ -2,8 +2,10 @@
 //!
 //! It owns object keys and the order of uploads; it does not evaluate queries.
 
+mod backend;
 mod settings;
 
+pub use backend::{Backend, OpenError};
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, EmbeddedCacheSettings,

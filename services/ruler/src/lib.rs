@@ -1,7 +1,9 @@
 //! The ruler: evaluates alerting and recording rules.
 
+mod role;
 mod settings;
 
+pub use role::{Config, role};
 pub use settings::{
     EvaluationMode, EvaluationSettings, QueryFrontendSettings, RemoteWriteClients, RuleStoreKind,
     RuleStoreSettings, RulerBackend, RulerRingSettings, RulerSettings, RulerStorageSettings,

@@ -150,15 +150,17 @@ fn numbers_are_nanoseconds_bytes_and_switches() {
 }
 
 #[test]
-fn metrics_show_what_differs() {
+fn only_numbers_that_differ_are_told_of_tenants() {
     let all = LimitsSettings { max_query_series: 7, ..Default::default() };
-    let document = json!({"overrides": {
-        "a": {"max_query_series": 8, "query_timeout": "5m", "volume_enabled": false,
-              "max_line_size": "256KB", "max_line_size_truncate_identifier": "5m"},
-        "b": {"max_query_series": 7},
-        "c": {"deletion_mode": "disabled"},
-    }});
-    let (overrides, _) = Overrides::read(all, OperationalSettings::default(), &[document]).unwrap();
+    let mut overrides = Overrides::none(all.clone(), OperationalSettings::default());
+    overrides.set_limits("same".parse().unwrap(), all.clone());
+    let own = LimitsSettings {
+        max_query_series: 8,
+        query_timeout: larch_types::Span::from_mins(5),
+        volume_enabled: false,
+        ..all
+    };
+    overrides.set_limits("a".parse().unwrap(), own);
     let differing = overrides.differing_numbers();
     assert_eq!(differing.len(), 1);
     let (tenant, numbers) = &differing[0];

@@ -1,0 +1,140 @@
+//! The block `common`, and what other blocks take from it.
+
+use larch_config::{Node, Origin, Tree};
+use larch_ring::RingSettings;
+use larch_store::CommonStorage;
+use larch_types::{InvalidSetting, NamedFile, Section, ensure};
+use serde::{Deserialize, Serialize};
+
+/// Settings that stand for the same ones in many blocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommonSettings {
+    /// The directory below which everything is kept that has no directory of its own.
+    pub path_prefix: String,
+    /// Where segments and rules are kept.
+    pub storage: CommonStorage,
+    /// Keeps the tokens of the rings over a restart.
+    pub persist_tokens: bool,
+    /// On how many ingesters every line is.
+    pub replication_factor: u32,
+    /// The rings of all roles.
+    pub ring: RingSettings,
+    /// Network interfaces whose address others use to reach this process.
+    pub instance_interface_names: Vec<String>,
+    /// Address under which others reach this process; empty takes the first fitting one.
+    pub instance_addr: String,
+    /// HTTP address of the compactor.
+    pub compactor_address: String,
+    /// gRPC address of the compactor.
+    pub compactor_grpc_address: String,
+}
+
+impl Default for CommonSettings {
+    fn default() -> Self {
+        Self {
+            path_prefix: String::new(),
+            storage: CommonStorage::default(),
+            persist_tokens: false,
+            replication_factor: 3,
+            ring: RingSettings::default(),
+            instance_interface_names: Vec::new(),
+            instance_addr: String::new(),
+            compactor_address: String::new(),
+            compactor_grpc_address: String::new(),
+        }
+    }
+}
+
+impl Section for CommonSettings {
+    fn check(&self) -> Result<(), InvalidSetting> {
+        ensure(self.replication_factor > 0, "replication_factor", "must be above 0")?;
+        // More copies than zones anywhere cost more than they save.
+        ensure(self.replication_factor <= 9, "replication_factor", "must be at most 9")?;
+        ensure(!self.persist_tokens || !self.path_prefix.is_empty(), "persist_tokens", "needs path_prefix")?;
+        self.storage.check_at("storage.")?;
+        self.ring.check_at("ring.")
+    }
+
+    fn files(&self) -> Vec<NamedFile> {
+        self.storage.files_at("storage.")
+    }
+}
+
+/// Directories below `path_prefix`.
+const DIRECTORIES: [(&str, &str); 7] = [
+    ("ingester.wal.dir", "wal"),
+    ("ingester.shutdown_marker_path", ""),
+    ("ruler.rule_path", "rules-temp"),
+    ("ruler.wal.dir", "ruler-wal"),
+    ("compactor.working_directory", "compactor"),
+    ("storage_config.tsdb_shipper.cache_location", "tsdb-shipper-cache"),
+    ("common.storage.filesystem.chunks_directory", "chunks"),
+];
+
+/// Where the rings of the roles stand.
+const RINGS: [&str; 6] = [
+    "ingester.lifecycler.ring",
+    "distributor.ring",
+    "ruler.ring",
+    "compactor.compactor_ring",
+    "query_scheduler.scheduler_ring",
+    "index_gateway.ring",
+];
+
+/// Sets what follows from `common` and no source has set.
+pub(crate) fn derive(tree: &mut Tree) {
+    if let Some(prefix) = text(tree, "common.path_prefix") {
+        derive_directories(tree, prefix.trim_end_matches('/'));
+    }
+    if let Some(factor) = text(tree, "common.replication_factor") {
+        let from = "common.replication_factor";
+        tree.derive("ingester.lifecycler.ring.replication_factor", &factor, from);
+    }
+    for ring in RINGS {
+        derive_from(tree, "common.ring.kvstore.store", &format!("{ring}.kvstore.store"));
+        derive_from(tree, "common.ring.heartbeat_timeout", &format!("{ring}.heartbeat_timeout"));
+        derive_from(tree, "common.ring.zone_awareness_enabled", &format!("{ring}.zone_awareness_enabled"));
+    }
+    for (from, to) in [
+        ("common.ring.heartbeat_period", "heartbeat_period"),
+        ("common.ring.num_tokens", "num_tokens"),
+        ("common.ring.instance_availability_zone", "availability_zone"),
+        ("common.instance_addr", "address"),
+    ] {
+        derive_from(tree, from, &format!("ingester.lifecycler.{to}"));
+    }
+    for key in ["instance_addr", "instance_interface_names"] {
+        derive_from(tree, &format!("common.{key}"), &format!("common.ring.{key}"));
+    }
+}
+
+fn derive_directories(tree: &mut Tree, prefix: &str) {
+    let stores_elsewhere = ["common.storage", "storage_config.object_store", "storage_config.filesystem"]
+        .into_iter()
+        .any(|path| tree.is_set(path))
+        || ["storage_config.aws", "storage_config.gcs", "storage_config.azure"]
+            .into_iter()
+            .any(|path| tree.is_set(path));
+    for (path, name) in DIRECTORIES {
+        if path.starts_with("common.storage") && stores_elsewhere {
+            continue;
+        }
+        let directory = if name.is_empty() { prefix.to_owned() } else { format!("{prefix}/{name}") };
+        tree.derive(path, &directory, "common.path_prefix");
+    }
+    if text(tree, "common.persist_tokens").as_deref() == Some("true") {
+        let tokens = format!("{prefix}/tokens");
+        tree.derive("ingester.lifecycler.tokens_file_path", &tokens, "common.persist_tokens");
+    }
+}
+
+fn text(tree: &Tree, path: &str) -> Option<String> {
+    tree.get(path).and_then(Node::text).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn derive_from(tree: &mut Tree, from: &str, to: &str) {
+    let Some(node) = tree.get(from).filter(|node| !node.is_null()) else { return };
+    let node = node.clone().with_origin(Origin::Derived(from.into()));
+    tree.put_if_absent(to, node);
+}

@@ -1,0 +1,74 @@
+//! What a binary knows of a role, and what a role knows of the process.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use futures_util::future::BoxFuture;
+use larch_config::{Reader, Schema};
+use larch_runtime::{Env, Module, Scope, StartError};
+use larch_telemetry::Registry;
+use larch_wal::Dir;
+use object_store::ObjectStore;
+
+use crate::overrides::TenantLimits;
+use crate::settings::SharedSettings;
+
+/// One role as its own crate declares it.
+pub trait Role {
+    /// As `-target` and `/services` name it.
+    fn name(&self) -> &'static str;
+
+    /// Declares the blocks of the configuration that are the role's own.
+    fn declare(&self, schema: &mut Schema);
+
+    /// Reads them. It is called once, before [`Role::build`].
+    fn read(&mut self, reader: &mut Reader<'_>);
+
+    /// Makes the role's parts. Nothing is started yet, and no file or socket opened.
+    fn build(&self, frame: &Frame) -> Result<Service, StartError>;
+}
+
+/// The process around a role: the outside world and what all roles share.
+#[derive(Clone)]
+pub struct Frame {
+    pub env: Env,
+    pub metrics: Registry,
+    pub settings: Arc<SharedSettings>,
+    pub limits: TenantLimits,
+    pub open_dir: OpenDir,
+    pub store: Arc<dyn ObjectStore>,
+}
+
+/// Opens a directory of the local disk, or of a simulated one.
+pub type OpenDir = Arc<dyn Fn(&Path) -> io::Result<Arc<dyn Dir>> + Send + Sync>;
+
+/// What a role brings into a process.
+#[derive(Default)]
+pub struct Service {
+    /// Started in this order.
+    pub modules: Vec<Arc<dyn Module>>,
+    pub http: Router,
+    pub grpc: Router,
+}
+
+impl Service {
+    /// A role with no module of its own yet: it is listed among the services and serves what its process
+    /// serves.
+    pub fn listed(name: &'static str) -> Self {
+        Self { modules: vec![Arc::new(Listed(name))], ..Self::default() }
+    }
+}
+
+struct Listed(&'static str);
+
+impl Module for Listed {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn start<'a>(&'a self, _: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
+        Box::pin(async { Ok(()) })
+    }
+}

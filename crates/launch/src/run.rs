@@ -1,0 +1,264 @@
+//! Puts a process together, runs it until it is told to stop, and stops it in order.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use futures_util::future::{Either, select};
+use larch_api::Tenancy;
+use larch_runtime::{
+    AdminPages, Budgets, Env, GrpcServer, HttpServer, Module, Process, Routes, Signals, StartError,
+};
+use larch_store::Backend;
+use larch_telemetry::{
+    LevelHandle, LogOptions, Options, Registry, Telemetry, TraceOptions, install, register_build_info,
+    register_go_aliases, register_process_metrics,
+};
+use larch_wal::{Dir, OsDir};
+use object_store::ObjectStore;
+use tracing::{error, info, warn};
+
+use crate::build_facts;
+use crate::health::chain;
+use crate::overrides::{OverridesModule, TenantLimits};
+use crate::pages::ConfigPages;
+use crate::program::{Program, say_error};
+use crate::role::{Frame, OpenDir};
+use crate::settings::{Loaded, SharedSettings};
+
+/// A cut uploads what only this process holds; an orchestrator that kills earlier loses nothing, because
+/// the log on disk is read again.
+const CUT_BUDGET: Duration = Duration::from_secs(600);
+const LEAVE_BUDGET: Duration = Duration::from_secs(20);
+const CLOSE_BUDGET: Duration = Duration::from_secs(5);
+/// For the last spans and log lines.
+const FLUSH_BUDGET: Duration = Duration::from_secs(1);
+
+/// The exit code of the process.
+pub(crate) fn run(program: &Program, loaded: Loaded, warnings: &[String], log_config: bool) -> ExitCode {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say_error(&format!("start worker threads: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(async {
+        match install_telemetry(program, &loaded.shared) {
+            Ok((env, metrics, telemetry)) => {
+                say_first(program, &loaded, warnings, log_config);
+                let code = serve(program, loaded, env, metrics, telemetry.level().clone()).await;
+                telemetry.finish_spans(FLUSH_BUDGET).await;
+                telemetry.flush_lines(FLUSH_BUDGET);
+                code
+            }
+            Err(error) => {
+                say_error(&format!("{}: {error}\n", program.name));
+                ExitCode::FAILURE
+            }
+        }
+    });
+    // Whatever still blocks a thread has been named in the log.
+    runtime.shutdown_timeout(CLOSE_BUDGET);
+    code
+}
+
+/// What the log begins with.
+fn say_first(program: &Program, loaded: &Loaded, warnings: &[String], log_config: bool) {
+    let roles: Vec<&str> = program.roles.iter().map(|role| role.name()).collect();
+    info!(version = build_facts::VERSION, roles = %roles.join(","), "starting {}", program.name);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    if log_config {
+        let text = larch_config::to_yaml(&loaded.effective.settings);
+        for line in text.lines().rev() {
+            info!("{line}");
+        }
+    }
+}
+
+type Installed = (Env, Registry, Telemetry);
+
+fn install_telemetry(program: &Program, settings: &SharedSettings) -> Result<Installed, String> {
+    let env = Env::system();
+    let metrics = registry(settings)?;
+    let clock = Arc::clone(&env.clock);
+    let log = LogOptions {
+        level: settings.server.log_level,
+        format: settings.server.log_format,
+        clock: Arc::new(move || clock.now()),
+        metrics: metrics.clone(),
+    };
+    let random = Arc::clone(&env.random);
+    let exports = settings.tracing.enabled && !settings.tracing.otlp_endpoint.is_empty();
+    let trace = exports.then(|| TraceOptions {
+        endpoint: settings.tracing.otlp_endpoint.clone(),
+        tls: None,
+        service_name: program.name.to_owned(),
+        sample_ratio: settings.tracing.sample_ratio,
+        random: Arc::new(move || random.next_u128()),
+        metrics: metrics.clone(),
+    });
+    let telemetry = install(Options { log, trace }).map_err(|error| chain(&error))?;
+    Ok((env, metrics, telemetry))
+}
+
+/// The metrics that every process has.
+pub(crate) fn registry(settings: &SharedSettings) -> Result<Registry, String> {
+    let namespace =
+        settings.top.metrics_namespace.parse().map_err(|error| format!("metrics_namespace: {error}"))?;
+    let metrics = Registry::new(namespace);
+    register_build_info(&metrics, build_facts::info());
+    register_process_metrics(&metrics);
+    register_go_aliases(&metrics, alive_tasks, anonymous_memory);
+    Ok(metrics)
+}
+
+fn alive_tasks() -> u64 {
+    let runtime = tokio::runtime::Handle::try_current();
+    runtime.map_or(0, |runtime| runtime.metrics().num_alive_tasks() as u64)
+}
+
+/// Memory that is backed by no file: what the allocator holds, and stacks.
+fn anonymous_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
+}
+
+/// Everything that a process consists of, not started.
+pub(crate) fn assemble(
+    program: &Program,
+    loaded: Loaded,
+    env: &Env,
+    metrics: &Registry,
+    level: Option<LevelHandle>,
+    store: Arc<dyn ObjectStore>,
+) -> Result<Process, StartError> {
+    let limits = TenantLimits::new(loaded.shared.limits.clone(), loaded.shared.operational.clone());
+    let overrides = OverridesModule::new(&loaded, limits.clone(), env.clone(), metrics);
+    let settings = Arc::new(loaded.shared);
+    let open_dir: OpenDir =
+        Arc::new(|path: &Path| OsDir::open(path).map(|dir| Arc::new(dir) as Arc<dyn Dir>));
+    let frame = Frame {
+        env: env.clone(),
+        metrics: metrics.clone(),
+        settings: Arc::clone(&settings),
+        limits: limits.clone(),
+        open_dir,
+        store,
+    };
+    let process = Process::new(env.clone());
+    let mut modules: Vec<Arc<dyn Module>> = vec![Arc::new(overrides)];
+    let (mut http, mut grpc) = (Router::new(), Router::new());
+    for role in &program.roles {
+        let service = role.build(&frame)?;
+        modules.extend(service.modules);
+        http = http.merge(service.http);
+        grpc = grpc.merge(service.grpc);
+    }
+    let tenancy = Tenancy::new(settings.top.auth_enabled, &settings.top.no_auth_tenant)
+        .map_err(|error| StartError::caused_by("read who asks", error))?;
+    let published = settings.top.tenant_limits_allow_publish.clone();
+    let config = ConfigPages { effective: loaded.effective, tenancy, limits, published };
+    let admin = AdminPages {
+        process: process.clone(),
+        metrics: metrics.clone(),
+        level,
+        build: build_facts::facts(),
+        show_metrics: settings.server.register_instrumentation,
+    };
+    let routes = Routes { admin: admin.routes().merge(config.routes()), data: http };
+    // The HTTP port comes first, so that the process can be watched while the rest starts.
+    process.add(Arc::new(HttpServer::new(settings.server.clone(), env.clone(), metrics.clone(), routes)));
+    for module in modules {
+        process.add(module);
+    }
+    if settings.serves_grpc {
+        let routes = Routes { admin: Router::new(), data: grpc };
+        process.add(Arc::new(GrpcServer::new(settings.server.clone(), env.clone(), metrics.clone(), routes)));
+    }
+    Ok(process)
+}
+
+fn open_store(settings: &SharedSettings) -> Result<Arc<dyn ObjectStore>, StartError> {
+    let backend = Backend::choose(&settings.common.storage, &settings.storage, &settings.schema);
+    backend.open().map_err(|error| StartError::caused_by("open the object store", error))
+}
+
+async fn serve(
+    program: &Program,
+    loaded: Loaded,
+    env: Env,
+    metrics: Registry,
+    level: LevelHandle,
+) -> ExitCode {
+    let shutdown_delay = loaded.shared.top.shutdown_delay.to_std();
+    let budgets = Budgets {
+        refuse: CLOSE_BUDGET,
+        drain: loaded.shared.server.graceful_shutdown_timeout.to_std(),
+        cut: CUT_BUDGET,
+        leave: LEAVE_BUDGET,
+        close: CLOSE_BUDGET,
+    };
+    let mut signals = match Signals::catch() {
+        Ok(signals) => signals,
+        Err(error) => {
+            error!(%error, "catch signals");
+            return ExitCode::FAILURE;
+        }
+    };
+    let process = open_store(&loaded.shared)
+        .and_then(|store| assemble(program, loaded, &env, &metrics, Some(level), store));
+    let process = match process {
+        Ok(process) => process,
+        Err(error) => {
+            error!(error = %chain(&error), "not started");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = live(&process, &mut signals, &env, shutdown_delay).await;
+    if before_signal(&mut signals, process.stop(&budgets)).await.is_none() {
+        warn!("stopped at once by a second signal");
+        return ExitCode::FAILURE;
+    }
+    code
+}
+
+/// Starts the process and lets it run. Gives back when and how it is to stop.
+async fn live(process: &Process, signals: &mut Signals, env: &Env, shutdown_delay: Duration) -> ExitCode {
+    match before_signal(signals, process.start()).await {
+        Some(Ok(())) => {}
+        // The module that failed has been named in the log.
+        Some(Err(_)) => return ExitCode::FAILURE,
+        None => {
+            info!("told to stop before everything was started");
+            return ExitCode::SUCCESS;
+        }
+    }
+    if let Some(failure) = before_signal(signals, process.failed()).await {
+        error!(error = %failure, "stopping because a task failed");
+        return ExitCode::FAILURE;
+    }
+    info!("told to stop");
+    if !shutdown_delay.is_zero() {
+        process.announce_stop();
+        info!(delay_ms = shutdown_delay.as_millis(), "serving on while load balancers look elsewhere");
+        before_signal(signals, env.sleep(shutdown_delay)).await;
+    }
+    ExitCode::SUCCESS
+}
+
+/// `None` if a signal came first. The future is dropped then.
+async fn before_signal<T>(signals: &mut Signals, future: impl Future<Output = T>) -> Option<T> {
+    let signal = std::pin::pin!(signals.next());
+    match select(signal, std::pin::pin!(future)).await {
+        Either::Left(_) => None,
+        Either::Right((value, _)) => Some(value),
+    }
+}

@@ -1,0 +1,44 @@
+//! The role as binaries see it.
+
+use larch_config::{Reader, Schema};
+use larch_launch::{Frame, Role, Service};
+use larch_runtime::StartError;
+
+use crate::settings::DistributorSettings;
+
+/// The blocks of the configuration that are this role's own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Config {
+    pub distributor: DistributorSettings,
+}
+
+/// The name by which `-target` and `/services` know it.
+const NAME: &str = "distributor";
+
+/// The role, not configured yet.
+pub fn role() -> Box<dyn Role> {
+    Box::new(Distributor::default())
+}
+
+#[derive(Debug, Default)]
+struct Distributor {
+    config: Config,
+}
+
+impl Role for Distributor {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn declare(&self, schema: &mut Schema) {
+        schema.block::<DistributorSettings>("distributor");
+    }
+
+    fn read(&mut self, reader: &mut Reader<'_>) {
+        self.config = Config { distributor: reader.section("distributor") };
+    }
+
+    fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
+        Ok(Service::listed(NAME))
+    }
+}
