@@ -92,6 +92,7 @@ impl Section for QuerierSettings {
             "engine.max_look_back_period",
             "instant log queries see the hour before their time",
         ),
+        OldKey::meaningless("engine.enable_multi_variant_queries", "it was an experiment that has ended"),
         OldKey::meaningless("engine.enable_v2_engine", "there is one engine"),
         OldKey::meaningless("engine.batch_size", "there is one engine"),
         OldKey::meaningless("engine_v2", "there is one engine"),

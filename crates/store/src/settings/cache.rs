@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheSettings {
-    /// How long an entry stays where the backend has no setting of its own.
+    /// How long an entry stays where the backend has no setting of its own; 0 means until its space is
+    /// needed.
     pub default_validity: Span,
     /// Writing to the cache behind the requests' backs.
     pub background: BackgroundSettings,
@@ -120,11 +121,11 @@ pub struct RedisSettings {
 pub struct EmbeddedCacheSettings {
     /// Caches inside the process.
     pub enabled: bool,
-    /// Most memory for entries, in MB.
+    /// Most memory for entries, in MB; 0 means that only their number bounds them.
     pub max_size_mb: f64,
     /// Most entries; 0 means that only memory bounds them.
     pub max_size_items: u64,
-    /// How long an entry stays.
+    /// How long an entry stays; 0 means the cache's `default_validity`.
     pub ttl: Span,
 }
 
@@ -212,7 +213,6 @@ impl CacheSettings {
 
     /// `at` is the path of the block with a dot at the end.
     pub fn check_at(&self, at: &str) -> Result<(), InvalidSetting> {
-        ensure(self.default_validity > Span::ZERO, &format!("{at}default_validity"), "must be above 0")?;
         ensure(
             !(self.memcached_client.is_configured() && self.redis.is_configured()),
             &format!("{at}redis.endpoint"),
@@ -228,22 +228,27 @@ impl CacheSettings {
             ensure(number > 0, &format!("{at}{key}"), "must be above 0")?;
         }
         let embedded = &self.embedded_cache;
+        let size_key = format!("{at}embedded_cache.max_size_mb");
+        let sane = embedded.max_size_mb >= 0.0 && embedded.max_size_mb.is_finite();
+        ensure(sane, &size_key, "must be 0 or more")?;
         ensure(
-            embedded.max_size_mb > 0.0 && embedded.max_size_mb.is_finite(),
-            &format!("{at}embedded_cache.max_size_mb"),
-            "must be above 0",
+            embedded.max_size_mb > 0.0 || embedded.max_size_items > 0,
+            &size_key,
+            "must be above 0, or max_size_items must be",
         )?;
         for (key, span) in [
-            ("embedded_cache.ttl", embedded.ttl),
             ("memcached_client.timeout", self.memcached_client.timeout),
             ("memcached_client.update_interval", self.memcached_client.update_interval),
             ("redis.timeout", self.redis.timeout),
         ] {
             ensure(span > Span::ZERO, &format!("{at}{key}"), "must be above 0")?;
         }
-        for (key, span) in
-            [("memcached.expiration", self.memcached.expiration), ("redis.expiration", self.redis.expiration)]
-        {
+        for (key, span) in [
+            ("default_validity", self.default_validity),
+            ("embedded_cache.ttl", embedded.ttl),
+            ("memcached.expiration", self.memcached.expiration),
+            ("redis.expiration", self.redis.expiration),
+        ] {
             ensure(!span.is_negative(), &format!("{at}{key}"), "must not be negative")?;
         }
         let client = &self.memcached_client;

@@ -480,11 +480,15 @@ fn others_refuse_what_cannot_be_meant() {
         ),
         (
             r#"{"chunk_cache_config_l2": {"embedded_cache": {"max_size_mb": 0}}}"#,
-            "chunk_cache_config_l2.embedded_cache.max_size_mb: must be above 0",
+            "chunk_cache_config_l2.embedded_cache.max_size_mb: must be above 0, or max_size_items must be",
         ),
         (
             r#"{"chunk_cache_config": {"memcached": {"batch_size": 0}}}"#,
             "chunk_cache_config.memcached.batch_size: must be above 0",
+        ),
+        (
+            r#"{"chunk_cache_config": {"default_validity": "-1s"}}"#,
+            "chunk_cache_config.default_validity: must not be negative",
         ),
         (r#"{"l2_chunk_cache_handoff": "-1h"}"#, "l2_chunk_cache_handoff: must not be negative"),
     ] {

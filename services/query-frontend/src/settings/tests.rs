@@ -182,8 +182,8 @@ fn refuses_what_cannot_be_meant() {
     for (given, text) in [
         (r#"{"results_cache": {"compression": "gzip"}}"#, "unknown variant `gzip`, expected `` or `snappy`"),
         (
-            r#"{"series_results_cache": {"cache": {"default_validity": "0s"}}}"#,
-            "series_results_cache.cache.default_validity: must be above 0",
+            r#"{"series_results_cache": {"cache": {"default_validity": "-1s"}}}"#,
+            "series_results_cache.cache.default_validity: must not be negative",
         ),
     ] {
         assert_eq!(refusal::<QueryRangeSettings>(given), text, "{given}");
