@@ -3,6 +3,7 @@
 //!
 //! It knows no role; a binary hands it the roles that it runs.
 
+mod blocks;
 mod build_facts;
 mod common;
 mod fetch;
@@ -19,6 +20,7 @@ mod settings;
 mod targets;
 mod top;
 
+pub use blocks::Blocks;
 pub use common::CommonSettings;
 pub use loki_flags::LOKI_FLAGS;
 pub use overrides::TenantLimits;

@@ -47,7 +47,7 @@ const fn switch(name: &'static str) -> FlagSpec {
 
 /// The whole of `main` of a binary.
 pub fn main(mut program: Program) -> ExitCode {
-    let schema = schema(&program.roles);
+    let schema = schema(&mut program.roles);
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let irregular =

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use futures_util::future::BoxFuture;
-use larch_config::{Reader, Schema};
 use larch_runtime::{Env, Module, Scope, StartError};
 use larch_telemetry::Registry;
 use larch_wal::Dir;
 use object_store::ObjectStore;
 
+use crate::blocks::Blocks;
 use crate::overrides::TenantLimits;
 use crate::settings::SharedSettings;
 
@@ -20,11 +20,9 @@ pub trait Role {
     /// As `-target` and `/services` name it.
     fn name(&self) -> &'static str;
 
-    /// Declares the blocks of the configuration that are the role's own.
-    fn declare(&self, schema: &mut Schema);
-
-    /// Reads them. It is called once, before [`Role::build`].
-    fn read(&mut self, reader: &mut Reader<'_>);
+    /// Takes the blocks of the configuration that are the role's own. It is called twice: to learn which
+    /// blocks there are, and to read them.
+    fn configure(&mut self, blocks: &mut Blocks<'_, '_>);
 
     /// Makes the role's parts. Nothing is started yet, and no file or socket opened.
     fn build(&self, frame: &Frame) -> Result<Service, StartError>;

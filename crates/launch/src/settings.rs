@@ -14,6 +14,7 @@ use larch_runtime::ServerSettings;
 use larch_store::{ChunkStoreSettings, SchemaSettings, StorageSettings};
 use larch_telemetry::TracingSettings;
 
+use crate::blocks::Blocks;
 use crate::common::{CommonSettings, derive};
 use crate::legacy::{derive_for_all, derive_without_file, map_old_settings};
 use crate::loki_flags::LOKI_FLAGS;
@@ -66,23 +67,33 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<Problem>,
 }
 
+impl SharedSettings {
+    fn configure(blocks: &mut Blocks<'_, '_>) -> Self {
+        Self {
+            top: blocks.section(""),
+            server: blocks.section("server"),
+            common: blocks.section("common"),
+            memberlist: blocks.section("memberlist"),
+            tracing: blocks.section("tracing"),
+            limits: blocks.section("limits_config"),
+            operational: blocks.section("operational_config"),
+            runtime_config: blocks.section("runtime_config"),
+            schema: blocks.section("schema_config"),
+            storage: blocks.section("storage_config"),
+            chunk_store: blocks.section("chunk_store_config"),
+            ingester_client: blocks.section("ingester_client"),
+            serves_grpc: true,
+        }
+    }
+}
+
 /// The keys that a program with these roles knows.
-pub(crate) fn schema(roles: &[Box<dyn Role>]) -> Schema {
+pub(crate) fn schema(roles: &mut [Box<dyn Role>]) -> Schema {
     let mut schema = Schema::default();
-    schema.block::<TopSettings>("");
-    schema.block::<ServerSettings>("server");
-    schema.block::<CommonSettings>("common");
-    schema.block::<MemberlistSettings>("memberlist");
-    schema.block::<TracingSettings>("tracing");
-    schema.block::<LimitsSettings>("limits_config");
-    schema.block::<OperationalSettings>("operational_config");
-    schema.block::<RuntimeConfigSettings>("runtime_config");
-    schema.block::<SchemaSettings>("schema_config");
-    schema.block::<StorageSettings>("storage_config");
-    schema.block::<ChunkStoreSettings>("chunk_store_config");
-    schema.block::<IngesterClientSettings>("ingester_client");
+    let mut blocks = Blocks::declaring(&mut schema);
+    SharedSettings::configure(&mut blocks);
     for role in roles {
-        role.declare(&mut schema);
+        role.configure(&mut blocks);
     }
     for block in ROLE_BLOCKS {
         schema.foreign(block);
@@ -116,23 +127,10 @@ pub(crate) fn load(
     let (limits_node, operational_node) = (block("limits_config"), block("operational_config"));
 
     let mut reader = Reader::new(schema, &tree);
-    let shared = SharedSettings {
-        top: reader.section(""),
-        server: reader.section("server"),
-        common: reader.section("common"),
-        memberlist: reader.section("memberlist"),
-        tracing: reader.section("tracing"),
-        limits: reader.section("limits_config"),
-        operational: reader.section("operational_config"),
-        runtime_config: reader.section("runtime_config"),
-        schema: reader.section("schema_config"),
-        storage: reader.section("storage_config"),
-        chunk_store: reader.section("chunk_store_config"),
-        ingester_client: reader.section("ingester_client"),
-        serves_grpc,
-    };
+    let mut blocks = Blocks::reading(&mut reader);
+    let shared = SharedSettings { serves_grpc, ..SharedSettings::configure(&mut blocks) };
     for role in roles {
-        role.read(&mut reader);
+        role.configure(&mut blocks);
     }
     let effective = reader.finish()?;
     Ok(Loaded { shared, effective, limits_node, operational_node, warnings: tree.warnings().to_vec() })

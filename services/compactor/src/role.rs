@@ -1,7 +1,6 @@
 //! The role as binaries see it.
 
-use larch_config::{Reader, Schema};
-use larch_launch::{Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
 use crate::settings::CompactorSettings;
@@ -30,12 +29,8 @@ impl Role for Compactor {
         NAME
     }
 
-    fn declare(&self, schema: &mut Schema) {
-        schema.block::<CompactorSettings>("compactor");
-    }
-
-    fn read(&mut self, reader: &mut Reader<'_>) {
-        self.config = Config { compactor: reader.section("compactor") };
+    fn configure(&mut self, blocks: &mut Blocks<'_, '_>) {
+        self.config = Config { compactor: blocks.section("compactor") };
     }
 
     fn build(&self, _frame: &Frame) -> Result<Service, StartError> {

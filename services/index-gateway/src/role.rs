@@ -1,7 +1,6 @@
 //! The role as binaries see it.
 
-use larch_config::{Reader, Schema};
-use larch_launch::{Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
 use crate::settings::IndexGatewaySettings;
@@ -30,12 +29,8 @@ impl Role for IndexGateway {
         NAME
     }
 
-    fn declare(&self, schema: &mut Schema) {
-        schema.block::<IndexGatewaySettings>("index_gateway");
-    }
-
-    fn read(&mut self, reader: &mut Reader<'_>) {
-        self.config = Config { index_gateway: reader.section("index_gateway") };
+    fn configure(&mut self, blocks: &mut Blocks<'_, '_>) {
+        self.config = Config { index_gateway: blocks.section("index_gateway") };
     }
 
     fn build(&self, _frame: &Frame) -> Result<Service, StartError> {

@@ -1,7 +1,6 @@
 //! The role as binaries see it.
 
-use larch_config::{Reader, Schema};
-use larch_launch::{Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
 use crate::settings::{IngesterSettings, PatternIngesterSettings};
@@ -31,15 +30,10 @@ impl Role for Ingester {
         NAME
     }
 
-    fn declare(&self, schema: &mut Schema) {
-        schema.block::<IngesterSettings>("ingester");
-        schema.block::<PatternIngesterSettings>("pattern_ingester");
-    }
-
-    fn read(&mut self, reader: &mut Reader<'_>) {
+    fn configure(&mut self, blocks: &mut Blocks<'_, '_>) {
         self.config = Config {
-            ingester: reader.section("ingester"),
-            pattern_ingester: reader.section("pattern_ingester"),
+            ingester: blocks.section("ingester"),
+            pattern_ingester: blocks.section("pattern_ingester"),
         };
     }
 

@@ -1,7 +1,6 @@
 //! The role as binaries see it.
 
-use larch_config::{Reader, Schema};
-use larch_launch::{Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
 use crate::settings::{FrontendWorkerSettings, QuerierSettings};
@@ -31,14 +30,9 @@ impl Role for Querier {
         NAME
     }
 
-    fn declare(&self, schema: &mut Schema) {
-        schema.block::<QuerierSettings>("querier");
-        schema.block::<FrontendWorkerSettings>("frontend_worker");
-    }
-
-    fn read(&mut self, reader: &mut Reader<'_>) {
+    fn configure(&mut self, blocks: &mut Blocks<'_, '_>) {
         self.config =
-            Config { querier: reader.section("querier"), worker: reader.section("frontend_worker") };
+            Config { querier: blocks.section("querier"), worker: blocks.section("frontend_worker") };
     }
 
     fn build(&self, _frame: &Frame) -> Result<Service, StartError> {

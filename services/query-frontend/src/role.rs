@@ -1,7 +1,6 @@
 //! The role as binaries see it.
 
-use larch_config::{Reader, Schema};
-use larch_launch::{Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
 use crate::settings::{FrontendSettings, QueryRangeSettings, QuerySchedulerSettings};
@@ -32,17 +31,11 @@ impl Role for QueryFrontend {
         NAME
     }
 
-    fn declare(&self, schema: &mut Schema) {
-        schema.block::<FrontendSettings>("frontend");
-        schema.block::<QueryRangeSettings>("query_range");
-        schema.block::<QuerySchedulerSettings>("query_scheduler");
-    }
-
-    fn read(&mut self, reader: &mut Reader<'_>) {
+    fn configure(&mut self, blocks: &mut Blocks<'_, '_>) {
         self.config = Config {
-            frontend: reader.section("frontend"),
-            query_range: reader.section("query_range"),
-            scheduler: reader.section("query_scheduler"),
+            frontend: blocks.section("frontend"),
+            query_range: blocks.section("query_range"),
+            scheduler: blocks.section("query_scheduler"),
         };
     }
 

@@ -1,7 +1,6 @@
 //! The role as binaries see it.
 
-use larch_config::{Reader, Schema};
-use larch_launch::{Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
 use crate::settings::{RulerSettings, RulerStorageSettings};
@@ -31,13 +30,8 @@ impl Role for Ruler {
         NAME
     }
 
-    fn declare(&self, schema: &mut Schema) {
-        schema.block::<RulerSettings>("ruler");
-        schema.block::<RulerStorageSettings>("ruler_storage");
-    }
-
-    fn read(&mut self, reader: &mut Reader<'_>) {
-        self.config = Config { ruler: reader.section("ruler"), storage: reader.section("ruler_storage") };
+    fn configure(&mut self, blocks: &mut Blocks<'_, '_>) {
+        self.config = Config { ruler: blocks.section("ruler"), storage: blocks.section("ruler_storage") };
     }
 
     fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
