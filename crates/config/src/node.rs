@@ -55,6 +55,10 @@ impl Node {
         matches!(self.value, Value::Null)
     }
 
+    pub fn is_mapping(&self) -> bool {
+        matches!(self.value, Value::Map(_))
+    }
+
     /// The text of a scalar.
     pub fn text(&self) -> Option<&str> {
         match &self.value {
@@ -95,7 +99,7 @@ impl Node {
     }
 
     /// What kind of thing it is, for messages.
-    pub(crate) fn describe(&self) -> String {
+    pub fn describe(&self) -> String {
         match &self.value {
             Value::Null => "nothing".to_owned(),
             Value::Scalar(scalar) => larch_types::quoted(&scalar.text),

@@ -29,6 +29,30 @@ pub fn difference(settings: &Map<String, Json>, defaults: &Map<String, Json>) ->
     differing
 }
 
+/// Hides the passwords of URLs, `scheme://name:password@host`, in all text of a tree. Whole secrets are
+/// hidden by their types; an address is shown, because whoever looks needs to see it.
+pub(crate) fn mask_urls(value: &mut Json) {
+    match value {
+        Json::String(text) => {
+            if let Some(masked) = masked_url(text) {
+                *text = masked;
+            }
+        }
+        Json::Array(elements) => elements.iter_mut().for_each(mask_urls),
+        Json::Object(fields) => fields.values_mut().for_each(mask_urls),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+fn masked_url(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    // A password may hold a slash that should have been encoded, as keys of S3 do. Hiding a piece of an
+    // odd path does less harm than showing a password.
+    let at = rest.rfind('@')?;
+    let colon = rest[..at].find(':')?;
+    Some(format!("{scheme}://{}:********{}", &rest[..colon], &rest[at..]))
+}
+
 fn write_map(out: &mut String, map: &Map<String, Json>, indent: usize) {
     for (key, value) in map {
         push_indent(out, indent);
@@ -167,6 +191,22 @@ list:
 ";
         assert_eq!(to_yaml(&value), want);
         assert_eq!(to_yaml(&Map::new()), "{}\n");
+    }
+
+    #[test]
+    fn passwords_in_urls_are_hidden() {
+        for (text, want) in [
+            ("http://name:secret@host:1/path", "http://name:********@host:1/path"),
+            ("s3://key:se/cr+et@eu-west-1/bucket", "s3://key:********@eu-west-1/bucket"),
+            ("http://name@host", "http://name@host"),
+            ("http://host:9093/a@b", "http://host:********@b"),
+            ("name:secret@host", "name:secret@host"),
+            ("http://host", "http://host"),
+        ] {
+            let mut value = json!({"a": [text]});
+            mask_urls(&mut value);
+            assert_eq!(value, json!({"a": [want]}));
+        }
     }
 
     #[test]

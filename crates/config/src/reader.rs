@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use crate::de::{Context, NodeDeserializer};
 use crate::nearest::nearest;
 use crate::node::{Node, Value};
+use crate::print::mask_urls;
 use crate::{Origin, Problem, Problems, Schema, Tree};
 
 /// Reads sections one after another and keeps what is wrong with all of them.
@@ -116,7 +117,8 @@ impl<'s> Reader<'s> {
     }
 
     fn remember<S: Section>(&mut self, name: &str, section: &S) {
-        let settings = serde_json::to_value(section).unwrap_or_default();
+        let mut settings = serde_json::to_value(section).unwrap_or_default();
+        mask_urls(&mut settings);
         let defaults = serde_json::to_value(S::default()).unwrap_or_default();
         match (name, settings, defaults) {
             ("", Json::Object(settings), Json::Object(defaults)) => {

@@ -3,7 +3,7 @@
 use larch_config::{Node, Origin, Tree};
 use larch_ring::RingSettings;
 use larch_store::CommonStorage;
-use larch_types::{InvalidSetting, NamedFile, Section, ensure};
+use larch_types::{InvalidSetting, NamedFile, OldKey, Section, ensure};
 use serde::{Deserialize, Serialize};
 
 /// Settings that stand for the same ones in many blocks.
@@ -46,7 +46,37 @@ impl Default for CommonSettings {
     }
 }
 
+const RINGS_BY_GOSSIP: &str = "rings are shared through memberlist";
+const OWN_CLIENT: &str = "the client of the store decides that itself";
+
 impl Section for CommonSettings {
+    const OLD_KEYS: &'static [OldKey] = &[
+        OldKey::moved("ring.replication_factor", "common.replication_factor"),
+        OldKey::meaningless("ring.kvstore.prefix", RINGS_BY_GOSSIP),
+        OldKey::meaningless("ring.kvstore.consul", RINGS_BY_GOSSIP),
+        OldKey::meaningless("ring.kvstore.etcd", RINGS_BY_GOSSIP),
+        OldKey::meaningless("ring.kvstore.multi", RINGS_BY_GOSSIP),
+        OldKey::meaningless("instance_enable_ipv6", "the address decides"),
+        OldKey::meaningless("storage.congestion_control", OWN_CLIENT),
+        OldKey::meaningless("storage.s3.dynamodb", "there is no index in DynamoDB"),
+        OldKey::meaningless("storage.s3.chunk_delimiter", "objects have names of their own"),
+        OldKey::meaningless("storage.s3.disable_dualstack", OWN_CLIENT),
+        OldKey::meaningless("storage.gcs.chunk_buffer_size", OWN_CLIENT),
+        OldKey::meaningless("storage.gcs.enable_opencensus", "there are own metrics and traces"),
+        OldKey::meaningless("storage.gcs.enable_http2", OWN_CLIENT),
+        OldKey::meaningless("storage.azure.chunk_delimiter", "objects have names of their own"),
+        OldKey::meaningless("storage.azure.download_buffer_size", OWN_CLIENT),
+        OldKey::meaningless("storage.azure.upload_buffer_size", OWN_CLIENT),
+        OldKey::meaningless("storage.azure.upload_buffer_count", OWN_CLIENT),
+        OldKey::meaningless("storage.object_store.s3.list_objects_version", OWN_CLIENT),
+        OldKey::meaningless("storage.object_store.s3.dualstack_enabled", OWN_CLIENT),
+        OldKey::meaningless("storage.object_store.s3.native_aws_auth_enabled", OWN_CLIENT),
+        OldKey::meaningless("storage.object_store.s3.send_content_md5", OWN_CLIENT),
+        OldKey::meaningless("storage.object_store.s3.trace", OWN_CLIENT),
+        OldKey::meaningless("storage.object_store.gcs.chunk_buffer_size", OWN_CLIENT),
+        OldKey::meaningless("storage.object_store.azure.chunk_delimiter", "objects have names of their own"),
+    ];
+
     fn check(&self) -> Result<(), InvalidSetting> {
         ensure(self.replication_factor > 0, "replication_factor", "must be above 0")?;
         // More copies than zones anywhere cost more than they save.
@@ -137,4 +167,30 @@ fn derive_from(tree: &mut Tree, from: &str, to: &str) {
     let Some(node) = tree.get(from).filter(|node| !node.is_null()) else { return };
     let node = node.clone().with_origin(Origin::Derived(from.into()));
     tree.put_if_absent(to, node);
+}
+
+#[cfg(test)]
+mod tests {
+    use larch_testkit::settings::{defaults, refusal};
+
+    use super::*;
+
+    #[test]
+    fn defaults_are_those_of_loki() {
+        let text = defaults::<CommonSettings>();
+        for line in ["path_prefix: \"\"", "persist_tokens: false", "replication_factor: 3"] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_meant() {
+        for (given, text) in [
+            (r#"{"replication_factor": 0}"#, "replication_factor: must be above 0"),
+            (r#"{"replication_factor": 10}"#, "replication_factor: must be at most 9"),
+            (r#"{"persist_tokens": true}"#, "persist_tokens: needs path_prefix"),
+        ] {
+            assert_eq!(refusal::<CommonSettings>(given), text, "{given}");
+        }
+    }
 }

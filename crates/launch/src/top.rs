@@ -61,6 +61,7 @@ impl Section for TopSettings {
         OldKey::meaningless("ingest_limits_frontend", KAFKA),
         OldKey::meaningless("ingest_limits_frontend_client", KAFKA),
         OldKey::meaningless("table_manager", "there are no tables to manage"),
+        OldKey::meaningless("internal_server", "operational pages are served by the HTTP port"),
         OldKey::meaningless("ui", "there is no such user interface"),
         OldKey::meaningless("profiling", GO),
         OldKey::meaningless("shutdown_marker_path", "see ingester.shutdown_marker_path"),

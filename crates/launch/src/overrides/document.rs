@@ -30,8 +30,9 @@ pub(crate) fn read_documents(base: &Base, files: &[(String, String)]) -> Result<
     let mut document = Document { overrides, ignored: Vec::new() };
     let limits_shape = shape::<LimitsSettings>();
     let operational_shape = shape::<OperationalSettings>();
-    for node in merged_files(files)?.iter().flat_map(Node::entries) {
-        match node {
+    let merged = merged_files(files)?;
+    for entry in merged.iter().flat_map(Node::entries) {
+        match entry {
             ("overrides", tenants) => {
                 for (tenant, node) in tenants_of("overrides", tenants, &mut document.ignored)? {
                     let under = (&base.limits_node, &limits_shape);
@@ -67,6 +68,7 @@ fn merged_files(files: &[(String, String)]) -> Result<Option<Node>, Problems> {
     let mut merged: Option<Node> = None;
     for (name, text) in files {
         let node = parse_yaml(name, text)?;
+        expect_mapping(&node, "", "a mapping with the keys overrides and configs")?;
         merged = Some(match merged {
             Some(below) => overlay_levels(&below, &node, LEVELS),
             None => node,
@@ -86,9 +88,7 @@ fn tenants_of<'n>(
     tenants: &'n Node,
     ignored: &mut Vec<Problem>,
 ) -> Result<Vec<(TenantId, &'n Node)>, Problems> {
-    if tenants.text().is_some() || !tenants.elements().is_empty() {
-        return Err(Problem::new(tenants.origin().clone(), block, "expected a mapping of tenants").into());
-    }
+    expect_mapping(tenants, block, "a mapping of tenants")?;
     let mut found = Vec::new();
     for (name, node) in tenants.entries().filter(|(_, node)| !node.is_null()) {
         // What stands behind a colon in a request's header is dropped, so that no request means it.
@@ -101,6 +101,14 @@ fn tenants_of<'n>(
         }
     }
     Ok(found)
+}
+
+fn expect_mapping(node: &Node, path: &str, expected: &str) -> Result<(), Problem> {
+    if node.is_mapping() || node.is_null() {
+        return Ok(());
+    }
+    let text = format!("expected {expected}, found {}", node.describe());
+    Err(Problem::new(node.origin().clone(), path, text))
 }
 
 fn read_tenant<S: Section>(

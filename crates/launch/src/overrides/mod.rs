@@ -258,3 +258,6 @@ fn hash_of(texts: &[(String, String)]) -> String {
     }
     hex
 }
+
+#[cfg(test)]
+mod tests;
