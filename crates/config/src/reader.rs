@@ -132,8 +132,13 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Whatever was wrong, in the order of the sections; else what to show on demand.
-    pub fn finish(self) -> Result<Effective, Problems> {
+    /// Whatever was wrong, in the order of the sections; else what to show on demand. A mistake that was
+    /// taken over from another key is told there only.
+    pub fn finish(mut self) -> Result<Effective, Problems> {
+        let is_own = |problem: &Problem| !matches!(problem.origin, Origin::Derived(_));
+        if self.problems.iter().any(is_own) {
+            self.problems.retain(is_own);
+        }
         if self.problems.is_empty() { Ok(self.effective) } else { Err(Problems(self.problems)) }
     }
 }

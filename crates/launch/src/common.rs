@@ -102,14 +102,29 @@ const DIRECTORIES: [(&str, &str); 7] = [
     ("common.storage.filesystem.chunks_directory", "chunks"),
 ];
 
-/// Where the rings of the roles stand.
-const RINGS: [&str; 6] = [
+/// The rings of the roles. All have a store and a heartbeat timeout.
+const RINGS: [&str; 5] = [
     "ingester.lifecycler.ring",
     "distributor.ring",
     "ruler.ring",
     "compactor.compactor_ring",
-    "query_scheduler.scheduler_ring",
     "index_gateway.ring",
+];
+
+/// Settings that stand in `common` once and with the roles under names of their own.
+const SAME: [(&str, &str); 12] = [
+    ("common.ring.zone_awareness_enabled", "ingester.lifecycler.ring.zone_awareness_enabled"),
+    ("common.ring.zone_awareness_enabled", "compactor.compactor_ring.zone_awareness_enabled"),
+    ("common.ring.zone_awareness_enabled", "index_gateway.ring.zone_awareness_enabled"),
+    ("common.ring.heartbeat_period", "ingester.lifecycler.heartbeat_period"),
+    ("common.ring.heartbeat_period", "distributor.ring.heartbeat_period"),
+    ("common.ring.num_tokens", "ingester.lifecycler.num_tokens"),
+    ("common.ring.instance_availability_zone", "ingester.lifecycler.availability_zone"),
+    ("common.ring.instance_availability_zone", "index_gateway.ring.instance_availability_zone"),
+    ("common.instance_addr", "ingester.lifecycler.address"),
+    ("common.instance_addr", "common.ring.instance_addr"),
+    ("common.instance_addr", "frontend.instance_addr"),
+    ("common.instance_interface_names", "common.ring.instance_interface_names"),
 ];
 
 /// Sets what follows from `common` and no source has set.
@@ -122,20 +137,12 @@ pub(crate) fn derive(tree: &mut Tree) {
         tree.derive("ingester.lifecycler.ring.replication_factor", &factor, from);
     }
     for ring in RINGS {
-        derive_from(tree, "common.ring.kvstore.store", &format!("{ring}.kvstore.store"));
-        derive_from(tree, "common.ring.heartbeat_timeout", &format!("{ring}.heartbeat_timeout"));
-        derive_from(tree, "common.ring.zone_awareness_enabled", &format!("{ring}.zone_awareness_enabled"));
+        for key in ["kvstore.store", "heartbeat_timeout"] {
+            derive_from(tree, &format!("common.ring.{key}"), &format!("{ring}.{key}"));
+        }
     }
-    for (from, to) in [
-        ("common.ring.heartbeat_period", "heartbeat_period"),
-        ("common.ring.num_tokens", "num_tokens"),
-        ("common.ring.instance_availability_zone", "availability_zone"),
-        ("common.instance_addr", "address"),
-    ] {
-        derive_from(tree, from, &format!("ingester.lifecycler.{to}"));
-    }
-    for key in ["instance_addr", "instance_interface_names"] {
-        derive_from(tree, &format!("common.{key}"), &format!("common.ring.{key}"));
+    for (from, to) in SAME {
+        derive_from(tree, from, to);
     }
 }
 

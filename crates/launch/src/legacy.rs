@@ -36,16 +36,9 @@ fn map_table_manager(tree: &mut Tree) {
     };
     tree.put_if_absent("limits_config.retention_period", period.clone());
     tree.derive("compactor.retention_enabled", "true", "table_manager.retention_deletes_enabled");
-    let store = object_store_of_schema(tree).unwrap_or_else(|| "filesystem".to_owned());
-    tree.derive("compactor.delete_request_store", &store, "table_manager.retention_deletes_enabled");
     let text =
         "deprecated config key, read as limits_config.retention_period and compactor.retention_enabled";
     tree.warn(Problem::new(origin, "table_manager", text));
-}
-
-fn object_store_of_schema(tree: &Tree) -> Option<String> {
-    let last = tree.get("schema_config.configs")?.elements().last()?;
-    last.child("object_store")?.text().map(str::to_owned)
 }
 
 /// `enable_fifocache` and `fifocache` became `embedded_cache`.

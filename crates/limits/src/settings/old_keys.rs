@@ -8,6 +8,8 @@ const TLS: &str = "TLS is always spoken in version 1.2 or above, with safe ciphe
 const QUEUE: &str = "set ruler_remote_write_config";
 
 pub(super) const OLD_KEYS: &[OldKey] = &[
+    OldKey::moved("per_tenant_override_config", "runtime_config.file"),
+    OldKey::moved("per_tenant_override_period", "runtime_config.period"),
     OldKey::meaningless("enforce_metric_name", "log streams have no metric name"),
     OldKey::meaningless("unordered_writes", "rows are taken in any order"),
     OldKey::meaningless("allow_deletes", "set deletion_mode"),
