@@ -4,21 +4,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use larch_runtime::Env;
-use larch_telemetry::{inventory_json, inventory_table};
+use larch_telemetry::{MetricInfo, inventory_json, inventory_table, subscriber_over};
 use object_store::memory::InMemory;
 
 use crate::program::{Program, say, say_error};
-use crate::run::{assemble, registry};
+use crate::run::{assemble, log_options, registry};
 use crate::settings::Loaded;
 
-/// Puts the process together without starting it, which declares all metrics.
 pub(crate) fn show(program: &Program, loaded: Loaded, as_json: bool) -> ExitCode {
-    let listed = registry(&loaded.shared).and_then(|metrics| {
-        assemble(program, loaded, &Env::system(), &metrics, None, Arc::new(InMemory::new()))
-            .map_err(|error| error.to_string())?;
-        Ok(metrics.inventory())
-    });
-    match listed {
+    match inventory(program, loaded) {
         Ok(inventory) if as_json => say(&inventory_json(&inventory)),
         Ok(inventory) => say(&inventory_table(&inventory)),
         Err(error) => {
@@ -27,4 +21,14 @@ pub(crate) fn show(program: &Program, loaded: Loaded, as_json: bool) -> ExitCode
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Puts the process together without starting it, which declares all metrics.
+fn inventory(program: &Program, loaded: Loaded) -> Result<Vec<MetricInfo>, String> {
+    let env = Env::system();
+    let metrics = registry(&loaded.shared)?;
+    drop(subscriber_over(log_options(&loaded.shared, &env, &metrics), std::io::sink()));
+    let store = Arc::new(InMemory::new());
+    assemble(program, loaded, &env, &metrics, None, store).map_err(|error| error.to_string())?;
+    Ok(metrics.inventory())
 }

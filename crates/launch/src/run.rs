@@ -86,13 +86,7 @@ type Installed = (Env, Registry, Telemetry);
 fn install_telemetry(program: &Program, settings: &SharedSettings) -> Result<Installed, String> {
     let env = Env::system();
     let metrics = registry(settings)?;
-    let clock = Arc::clone(&env.clock);
-    let log = LogOptions {
-        level: settings.server.log_level,
-        format: settings.server.log_format,
-        clock: Arc::new(move || clock.now()),
-        metrics: metrics.clone(),
-    };
+    let log = log_options(settings, &env, &metrics);
     let random = Arc::clone(&env.random);
     let exports = settings.tracing.enabled && !settings.tracing.otlp_endpoint.is_empty();
     let trace = exports.then(|| TraceOptions {
@@ -105,6 +99,16 @@ fn install_telemetry(program: &Program, settings: &SharedSettings) -> Result<Ins
     });
     let telemetry = install(Options { log, trace }).map_err(|error| chain(&error))?;
     Ok((env, metrics, telemetry))
+}
+
+pub(crate) fn log_options(settings: &SharedSettings, env: &Env, metrics: &Registry) -> LogOptions {
+    let clock = Arc::clone(&env.clock);
+    LogOptions {
+        level: settings.server.log_level,
+        format: settings.server.log_format,
+        clock: Arc::new(move || clock.now()),
+        metrics: metrics.clone(),
+    }
 }
 
 /// The metrics that every process has.

@@ -15,7 +15,7 @@ use futures_util::future::{Either, select};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, Span, error};
+use tracing::error;
 
 /// Cheap to clone; all clones are the same scope.
 #[derive(Debug, Clone)]
@@ -68,7 +68,8 @@ impl Scope {
         Self { token: self.token.child_token(), failure: Arc::clone(&self.failure), ..Self::default() }
     }
 
-    /// Starts a task. In a closed scope it never runs.
+    /// Starts a task. In a closed scope it never runs. It has no span: what it works for may be over
+    /// before it is.
     #[expect(clippy::disallowed_methods, reason = "the one place where tasks are spawned")]
     pub fn spawn(&self, name: &'static str, future: impl Future<Output = ()> + Send + 'static) {
         let Some(id) = self.tasks.enter(name) else { return };
@@ -82,7 +83,7 @@ impl Scope {
                 failure.send_if_modified(|first| first.is_none().then(|| *first = Some(failed)).is_some());
             }
         };
-        let handle = tokio::spawn(task.instrument(Span::current()));
+        let handle = tokio::spawn(task);
         self.tasks.remember(id, handle.abort_handle());
     }
 

@@ -5,5 +5,6 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+pub mod process;
 pub mod settings;
 pub mod sim;

@@ -112,14 +112,15 @@ impl Record {
         }
     }
 
+    /// Whether something went wrong here that should be looked at. Being unavailable is no such thing: it
+    /// is how a process that starts, stops or is full tells its clients to wait.
     fn failed(&self) -> bool {
-        match &self.outcome {
-            Outcome::Open => false,
-            Outcome::Http(status) => status.is_server_error(),
-            Outcome::Grpc(code) => {
-                code.is_some_and(|code| code == 2 || ErrorKind::from_grpc(code).http() >= 500 && code != 0)
-            }
-        }
+        let status = match &self.outcome {
+            Outcome::Open | Outcome::Grpc(None | Some(0)) => return false,
+            Outcome::Http(status) => status.as_u16(),
+            Outcome::Grpc(Some(code)) => ErrorKind::from_grpc(*code).http(),
+        };
+        status >= 500 && status != 503
     }
 
     fn log(&self, status: &str, duration_ms: u64) {

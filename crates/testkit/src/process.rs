@@ -1,0 +1,202 @@
+//! A built binary under test: started, waited for, asked, told to stop.
+//!
+//! It is waited for by what it says, never by time; a deadline only ends a test that would hang.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longer than anything here takes on a slow machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Lines that may wait to be looked at; a process that says more is held up until they are.
+const PENDING_LINES: usize = 100_000;
+
+/// A running process. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    /// What it has said so far, as far as it was looked at.
+    pub log: Vec<String>,
+    address: SocketAddr,
+}
+
+/// An answer over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Running {
+    /// Starts a command that serves HTTP, and waits until it does. Its log must be logfmt, which is the
+    /// default.
+    pub fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("start the binary");
+        let stderr = child.stderr.take().expect("standard error was asked for");
+        let lines = read_lines(stderr);
+        let mut running =
+            Self { child, lines, log: Vec::new(), address: SocketAddr::from(([0, 0, 0, 0], 0)) };
+        let line = running.wait_for_line("serving HTTP");
+        let address = line.split(' ').find_map(|field| field.strip_prefix("address="));
+        running.address = address.and_then(|text| text.parse().ok()).expect("the line names the address");
+        running
+    }
+
+    /// Where it serves HTTP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until it has said a line that holds the text, and gives the line.
+    pub fn wait_for_line(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) => {
+                    self.log.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("never said {text:?}:\n{}", self.log.join("\n")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("ended without saying {text:?}:\n{}", self.log.join("\n"))
+                }
+            }
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "")
+    }
+
+    /// One request on a connection of its own.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n",
+            self.address,
+            body.len()
+        );
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str("\r\n");
+        request.push_str(body);
+        let mut stream = TcpStream::connect(self.address).expect("connect");
+        stream.set_read_timeout(Some(DEADLINE)).expect("set a timeout");
+        stream.write_all(request.as_bytes()).expect("send the request");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("read the answer");
+        let text = String::from_utf8(bytes).expect("an answer in UTF-8");
+        let (head, body) = text.split_once("\r\n\r\n").expect("an answer with a head");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// Asks until the answer is as wanted: for what happens by itself in bounded time.
+    pub fn get_until(&self, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+        // Each round waits a little; together they make the deadline.
+        const ROUNDS: u32 = 1200;
+        let mut answer = self.get(path);
+        for _ in 0..ROUNDS {
+            if wanted(&answer) {
+                return answer;
+            }
+            std::thread::park_timeout(DEADLINE / ROUNDS);
+            answer = self.get(path);
+        }
+        panic!("{path} never answered as wanted, at last: {answer:?}")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("send a signal");
+    }
+
+    /// Tells it to stop, waits for its end, and gives its exit status with all that it said. An error in
+    /// its log fails the test.
+    pub fn stop(mut self) -> (ExitStatus, Vec<String>) {
+        self.signal(Signal::TERM);
+        let (status, log) = self.wait();
+        let errors: Vec<&String> = log.iter().filter(|line| line.contains(" level=error ")).collect();
+        assert!(errors.is_empty(), "errors in the log: {errors:#?}");
+        (status, log)
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> (ExitStatus, Vec<String>) {
+        loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) => self.log.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("does not end:\n{}", self.log.join("\n")),
+            }
+        }
+        let status = self.child.wait().expect("the exit status");
+        (status, std::mem::take(&mut self.log))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a pipe is read by a thread of its own, which ends with it")]
+fn read_lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(PENDING_LINES);
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            let Ok(line) = line else { return };
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// A command for a binary that lies beside the running test, as the tests of a package of their own
+/// need it.
+pub fn built(name: &str) -> Command {
+    let test = std::env::current_exe().expect("the path of this test");
+    let mut folder = PathBuf::from(test.parent().expect("a folder"));
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
+    let path = folder.join(name);
+    assert!(path.is_file(), "{} is not built: run `cargo build --workspace`", path.display());
+    Command::new(path)
+}
+
+/// A command that reads a configuration and writes below a folder only, on free ports of loopback.
+pub fn configured(mut command: Command, folder: &std::path::Path, configuration: &str) -> Command {
+    let file = folder.join("larch.yaml");
+    std::fs::write(&file, configuration).expect("write the configuration");
+    command.current_dir(folder).env_clear().arg("-config.file=larch.yaml").args([
+        "-server.http-listen-address=127.0.0.1",
+        "-server.http-listen-port=0",
+        "-server.grpc-listen-address=127.0.0.1",
+        "-server.grpc-listen-port=0",
+    ]);
+    command
+}
