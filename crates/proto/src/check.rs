@@ -28,8 +28,10 @@ impl InvalidMessage {
         &self.field
     }
 
+    /// What users sent was checked before it became a message, so a bad one was made by Larch. Told as
+    /// `Invalid`, it would make a client throw away the lines that it pushed.
     pub fn kind(&self) -> ErrorKind {
-        ErrorKind::Invalid
+        ErrorKind::Internal
     }
 }
 

@@ -37,7 +37,9 @@ proptest! {
         comes_back::<wire::ingest::ReadRequest, _>(samples::read_request(dice));
         comes_back::<wire::ingest::ReadPart, _>(samples::part(dice, samples::read_head, samples::row_batch));
         comes_back::<wire::ingest::LabelsRequest, _>(samples::labels_request(dice));
-        comes_back::<wire::ingest::LabelsPart, _>(samples::part(dice, samples::read_head, samples::text_batch));
+        comes_back::<wire::ingest::LabelsPart, _>(
+            samples::part(dice, samples::read_head, samples::text_batch),
+        );
         comes_back::<wire::ingest::HistogramRequest, _>(samples::histogram_request(dice));
         comes_back::<wire::ingest::HistogramPart, _>(
             samples::part(dice, samples::read_head, samples::histogram_batch),
@@ -55,7 +57,9 @@ proptest! {
     fn tail_and_ring_messages_come_back(seed in prop::collection::vec(any::<u8>(), 0..300)) {
         let dice = &mut Dice::new(&seed);
         comes_back::<wire::ingest::SubscribeRequest, _>(samples::subscribe_request(dice));
-        comes_back::<wire::ingest::TailPart, _>(samples::part(dice, samples::tail_start, samples::tail_event));
+        comes_back::<wire::ingest::TailPart, _>(
+            samples::part(dice, samples::tail_start, samples::tail_event),
+        );
         comes_back::<wire::ring::Member, _>(samples::member(dice));
     }
 
