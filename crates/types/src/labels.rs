@@ -20,6 +20,8 @@ pub enum InvalidLabels {
     EmptyName,
     #[error("duplicate label name: '{0}'")]
     Duplicate(Box<str>),
+    #[error("not canonical label text: {}", crate::quoted(.0))]
+    NotCanonical(Box<str>),
 }
 
 impl Labels {

@@ -4,14 +4,17 @@
 //! This crate does no IO, reads no clock, draws no randomness and knows no wire format. Domain types
 //! here are not serializable on purpose: only settings values (`Span`, `ByteSize`, `Secret`) are.
 
+mod address;
 mod caps;
 mod entry;
 mod error;
 mod ids;
 mod labels;
+mod labels_text;
 mod matcher;
 mod quote;
 mod quote_table;
+mod request;
 mod secret;
 mod setting;
 mod size;
@@ -20,6 +23,7 @@ mod stream;
 mod tenant;
 mod time;
 
+pub use address::{Address, InvalidAddress};
 pub use caps::{MAX_TENANT_ID_BYTES, MAX_TENANTS_PER_REQUEST};
 pub use entry::{Entry, Metadata, RowOrder};
 pub use error::{ErrorKind, KindRow};
@@ -27,6 +31,7 @@ pub use ids::{InvalidId, NodeId, PushStamp, SegmentId, TombstoneId};
 pub use labels::{InvalidLabels, Label, Labels};
 pub use matcher::{MatchOp, Matcher};
 pub use quote::{quote_into, quoted};
+pub use request::{InvalidRequestId, InvalidTraceContext, RequestId, TraceContext};
 pub use secret::Secret;
 pub use setting::{Fate, InvalidSetting, NamedFile, OldKey, Section, ensure};
 pub use size::{ByteSize, InvalidByteSize};
