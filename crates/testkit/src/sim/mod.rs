@@ -1,10 +1,11 @@
-//! A world in one thread that one seed decides: clock, randomness, disk and object store.
+//! A world in one thread that one seed decides: clock, randomness, disk, network and object store.
 //!
 //! Tasks run on a current-thread runtime whose clock is paused: when all of them wait, time jumps to the
 //! next timer. Nothing is drawn from anywhere but the seed, so a run that failed fails again.
 
 mod clock;
 mod dir;
+mod net;
 mod store;
 mod trace;
 
@@ -15,20 +16,25 @@ use larch_runtime::{Env, Random};
 
 pub use clock::SimClock;
 pub use dir::SimDir;
+pub use net::SimNet;
 pub use store::SimStore;
 pub use trace::Trace;
 
 use trace::Tracer;
 
 /// What a simulated process is given in place of the machine.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct World {
     pub env: Env,
     /// The same clock as in `env`, to make it step.
     pub clock: Arc<SimClock>,
     pub wal_dir: SimDir,
     pub store: SimStore,
+    pub net: SimNet,
 }
+
+/// A world begins with one node; others see the same network from elsewhere.
+const FIRST_NODE: &str = "node-0:9095";
 
 /// Runs a simulation to its end. Gives what it gives and the trace of all that was said.
 pub fn run<F, T>(seed: u64, simulation: impl FnOnce(World) -> F) -> (T, Trace)
@@ -44,6 +50,7 @@ where
         let world = World {
             wal_dir: SimDir::new(env.random.next_u64()),
             store: SimStore::new(env.clone()),
+            net: SimNet::new(env.clone(), FIRST_NODE.parse().expect("an address")),
             clock: Arc::clone(&clock),
             env,
         };
