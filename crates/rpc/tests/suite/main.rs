@@ -19,6 +19,8 @@ mod metadata;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod served;
+#[cfg(test)]
 mod sizes;
 #[cfg(test)]
 mod strangers;

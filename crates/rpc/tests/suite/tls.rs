@@ -1,5 +1,4 @@
-//! Peers that prove who they are. The certificates beside this file are of no use elsewhere: their
-//! authority's key was thrown away, and they are valid for a century.
+//! Peers that prove who they are.
 
 use std::io::BufReader;
 use std::sync::Arc;
@@ -15,9 +14,24 @@ use crate::echo::{Echo, Script};
 use crate::harness::{LIMITS, Port, Server, routes, settings};
 use crate::requests::{self, PATIENCE};
 
-const AUTHORITY: &[u8] = include_bytes!("../tls/authority.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../tls/server.pem");
-const KEY: &[u8] = include_bytes!("../tls/server.key");
+/// An authority and a server that it vouches for, made anew for each run.
+struct Issued {
+    authority: String,
+    certificate: String,
+    key: String,
+}
+
+fn issue() -> Issued {
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = rcgen::Issuer::from_params(&authority, &authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let names = vec!["127.0.0.1".to_owned(), "larch.test".to_owned()];
+    let server = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let authority = authority.self_signed(&authority_key).unwrap().pem();
+    Issued { authority, certificate: server.pem(), key: key.serialize_pem() }
+}
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
@@ -27,12 +41,15 @@ fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_reader_iter(BufReader::new(pem)).map(Result::unwrap).collect()
 }
 
-fn acceptor() -> TlsAcceptor {
+fn acceptor(issued: &Issued) -> TlsAcceptor {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(certificates(CERTIFICATE), PrivateKeyDer::from_pem_slice(KEY).unwrap())
+        .with_single_cert(
+            certificates(issued.certificate.as_bytes()),
+            PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap(),
+        )
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
     TlsAcceptor::from(Arc::new(config))
@@ -54,12 +71,14 @@ fn client(authority: &[u8], server_name: Option<&str>) -> GrpcTransport {
 
 #[tokio::test]
 async fn only_whom_the_certificate_names() {
+    let issued = issue();
+    let authority = issued.authority.as_bytes();
     let echo = Echo::new(Script::Answer);
-    let server = Server::start(&Port::reserve(), routes(&echo, LIMITS), Some(acceptor()));
+    let server = Server::start(&Port::reserve(), routes(&echo, LIMITS), Some(acceptor(&issued)));
     for (transport, works) in [
-        (client(AUTHORITY, None), true),
-        (client(AUTHORITY, Some("larch.test")), true),
-        (client(AUTHORITY, Some("other.test")), false),
+        (client(authority, None), true),
+        (client(authority, Some("larch.test")), true),
+        (client(authority, Some("other.test")), false),
         (client(b"", None), false),
         (GrpcTransport::new(settings(LIMITS)), false),
     ] {

@@ -52,6 +52,12 @@ pub(crate) struct Listener {
     pub(crate) metrics: Registry,
 }
 
+/// What may be under way to a stream and to a connection. The default of 64 KiB would let a push wait for
+/// the network after every piece; a connection holds several whole streams, so that one that is not read
+/// does not stop the others.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
 /// After a failed accept, mostly for want of file descriptors: long enough not to spin, short enough
 /// not to be noticed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -197,6 +203,7 @@ fn builder(bounds: &Bounds) -> auto::Builder<TokioExecutor> {
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).max_header_list_size(head_list);
     http2.max_concurrent_streams(bounds.http2_streams);
+    http2.initial_stream_window_size(STREAM_WINDOW).initial_connection_window_size(CONNECTION_WINDOW);
     if let Some((after, within)) = bounds.http2_keepalive {
         http2.keep_alive_interval(after).keep_alive_timeout(within);
     }
