@@ -102,6 +102,16 @@ const DIRECTORIES: [(&str, &str); 7] = [
     ("common.storage.filesystem.chunks_directory", "chunks"),
 ];
 
+/// Any of these says where objects are kept; only without them they are kept below `path_prefix`.
+const STORES: [&str; 6] = [
+    "common.storage",
+    "storage_config.object_store",
+    "storage_config.filesystem",
+    "storage_config.aws",
+    "storage_config.gcs",
+    "storage_config.azure",
+];
+
 /// The rings of the roles. All have a store and a heartbeat timeout.
 const RINGS: [&str; 5] = [
     "ingester.lifecycler.ring",
@@ -147,12 +157,7 @@ pub(crate) fn derive(tree: &mut Tree) {
 }
 
 fn derive_directories(tree: &mut Tree, prefix: &str) {
-    let stores_elsewhere = ["common.storage", "storage_config.object_store", "storage_config.filesystem"]
-        .into_iter()
-        .any(|path| tree.is_set(path))
-        || ["storage_config.aws", "storage_config.gcs", "storage_config.azure"]
-            .into_iter()
-            .any(|path| tree.is_set(path));
+    let stores_elsewhere = STORES.iter().any(|path| tree.is_set(path));
     for (path, name) in DIRECTORIES {
         if path.starts_with("common.storage") && stores_elsewhere {
             continue;

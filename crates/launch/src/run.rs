@@ -8,9 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::{Either, select};
 use larch_api::Tenancy;
-use larch_runtime::{
-    AdminPages, Budgets, Env, GrpcServer, HttpServer, Module, Process, Routes, Signals, StartError,
-};
+use larch_runtime::{AdminPages, Budgets, Env, Module, Process, Routes, Server, Signals, StartError};
 use larch_store::Backend;
 use larch_telemetry::{
     LevelHandle, LogOptions, Options, Registry, Telemetry, TraceOptions, install, register_build_info,
@@ -179,13 +177,13 @@ pub(crate) fn assemble(
     };
     let routes = Routes { admin: admin.routes().merge(config.routes()), data: http };
     // The HTTP port comes first, so that the process can be watched while the rest starts.
-    process.add(Arc::new(HttpServer::new(settings.server.clone(), env.clone(), metrics.clone(), routes)));
+    process.add(Arc::new(Server::http(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     for module in modules {
         process.add(module);
     }
     if settings.serves_grpc {
-        let routes = Routes { admin: Router::new(), data: grpc };
-        process.add(Arc::new(GrpcServer::new(settings.server.clone(), env.clone(), metrics.clone(), routes)));
+        let routes = Routes { data: grpc, ..Routes::default() };
+        process.add(Arc::new(Server::grpc(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     }
     Ok(process)
 }

@@ -11,8 +11,8 @@ use axum::body::Body;
 use axum::routing::{get, post};
 use http_body_util::BodyExt;
 use larch_runtime::{
-    AdminPages, Budgets, BuildFacts, Env, HttpServer, Module, Process, Routes, ServerSettings,
-    ServerTlsSettings, Stage,
+    AdminPages, Budgets, BuildFacts, Env, Module, Process, Routes, Server, ServerSettings, ServerTlsSettings,
+    Stage,
 };
 use larch_telemetry::Registry;
 use larch_types::{Secret, Span};
@@ -28,9 +28,9 @@ const BUDGETS: Budgets = Budgets {
     close: Duration::from_secs(10),
 };
 
-struct Server {
+struct Started {
     process: Process,
-    http: Arc<HttpServer>,
+    http: Arc<Server>,
     address: SocketAddr,
 }
 
@@ -61,7 +61,7 @@ async fn echo(body: Body) -> String {
     }
 }
 
-async fn start(settings: ServerSettings, data: Router) -> Server {
+async fn start(settings: ServerSettings, data: Router) -> Started {
     let env = Env::system();
     let metrics = Registry::default();
     let process = Process::new(env.clone());
@@ -82,14 +82,14 @@ async fn start(settings: ServerSettings, data: Router) -> Server {
     };
     let settings =
         ServerSettings { http_listen_address: "127.0.0.1".to_owned(), http_listen_port: 0, ..settings };
-    let http = Arc::new(HttpServer::new(settings, env, metrics, Routes { admin: pages.routes(), data }));
+    let http = Arc::new(Server::http(settings, env, metrics, Routes { admin: pages.routes(), data }));
     process.add(Arc::clone(&http) as Arc<dyn Module>);
     process.start().await.unwrap();
     let address = http.address().unwrap();
-    Server { process, http, address }
+    Started { process, http, address }
 }
 
-async fn plain_server() -> Server {
+async fn plain_server() -> Started {
     start(ServerSettings::default(), data_routes(Arc::default(), Arc::default())).await
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use larch_rpc::{GrpcTransport, Transport};
-use larch_runtime::{Budgets, Env, GrpcServer, Module, Process, Routes, ServerSettings, Stage};
+use larch_runtime::{Budgets, Env, Module, Process, Routes, Server, ServerSettings, Stage};
 use larch_telemetry::{Format, LogFormat, LogLevel, LogOptions, Registry, subscriber_over};
 use larch_types::{Address, ErrorKind};
 
@@ -56,8 +56,8 @@ async fn behind_the_listener_of_a_process() {
         ..ServerSettings::default()
     };
     let data = routes(&echo, LIMITS).into_axum_router();
-    let served = Routes { admin: Default::default(), data };
-    let grpc = Arc::new(GrpcServer::new(listening, env.clone(), metrics.clone(), served));
+    let served = Routes { data, ..Routes::default() };
+    let grpc = Arc::new(Server::grpc(listening, env.clone(), metrics.clone(), served));
     let process = Process::new(env);
     process.add(Arc::clone(&grpc) as Arc<dyn Module>);
     process.start().await.unwrap();

@@ -31,8 +31,6 @@ use crate::server::path::{Cleaned, clean};
 pub(crate) struct Bounds {
     pub(crate) connections: usize,
     pub(crate) silences: Silences,
-    /// For a TLS handshake.
-    pub(crate) handshake: Duration,
     pub(crate) head_bytes: usize,
     pub(crate) http2_only: bool,
     pub(crate) http2_streams: Option<u32>,
@@ -51,6 +49,9 @@ pub(crate) struct Listener {
     pub(crate) router: axum::Router,
     pub(crate) metrics: Registry,
 }
+
+/// Longer than a TLS handshake takes over a bad network.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What may be under way to a stream and to a connection. The default of 64 KiB would let a push wait for
 /// the network after every piece; a connection holds several whole streams, so that one that is not read
@@ -138,7 +139,7 @@ impl Shared {
         match &self.tls {
             None => self.serve_on(stream, peer, scope).await,
             Some(acceptor) => {
-                let handshake = tokio::time::timeout(self.bounds.handshake, acceptor.accept(stream));
+                let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
                 match scope.until_cancelled(handshake).await {
                     Some(Ok(Ok(stream))) => self.serve_on(stream, peer, scope).await,
                     Some(Ok(Err(error))) => Err(error.into()),
@@ -229,4 +230,9 @@ async fn answer(router: axum::Router, mut request: Request<Body>, peer: SocketAd
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// A bound of the settings, where 0 means that none is set.
+pub(crate) fn bound_or(bound: u32, unset: usize) -> usize {
+    if bound == 0 { unset } else { usize::try_from(bound).unwrap_or(unset) }
 }

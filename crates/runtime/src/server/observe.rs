@@ -30,6 +30,24 @@ pub(crate) enum Protocol {
     Grpc,
 }
 
+impl Protocol {
+    /// For people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Grpc => "gRPC",
+        }
+    }
+
+    /// For metrics.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
 /// What a listener needs to watch its requests.
 pub(crate) struct Observer {
     pub(crate) env: Env,
