@@ -11,6 +11,7 @@ use larch_api::Tenancy;
 use larch_config::{Effective, difference, to_yaml};
 use larch_runtime::plain;
 use serde::Deserialize;
+use tracing::Span;
 
 use crate::overrides::TenantLimits;
 
@@ -51,6 +52,7 @@ async fn config(State(pages): State<Arc<ConfigPages>>, Query(query): Query<Confi
 async fn tenant_limits(State(pages): State<Arc<ConfigPages>>, headers: HeaderMap) -> Response {
     match pages.tenancy.tenant(&headers) {
         Ok(tenant) => {
+            Span::current().record("tenant", tenant.as_str());
             let limits = pages.limits.limits(&tenant);
             plain(StatusCode::OK, to_yaml(&limits.published(&pages.published)))
         }
