@@ -7,6 +7,7 @@ mod blocks;
 mod build_facts;
 mod common;
 mod fetch;
+mod grpc_health;
 mod health;
 mod legacy;
 mod loki_flags;

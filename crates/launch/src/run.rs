@@ -19,6 +19,7 @@ use object_store::ObjectStore;
 use tracing::{error, info, warn};
 
 use crate::build_facts;
+use crate::grpc_health;
 use crate::health::chain;
 use crate::overrides::{OverridesModule, TenantLimits};
 use crate::pages::ConfigPages;
@@ -182,7 +183,7 @@ pub(crate) fn assemble(
         process.add(module);
     }
     if settings.serves_grpc {
-        let routes = Routes { data: grpc, ..Routes::default() };
+        let routes = Routes { admin: grpc_health::routes(process.clone()), data: grpc };
         process.add(Arc::new(Server::grpc(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     }
     Ok(process)
