@@ -21,8 +21,8 @@ pub use random::Random;
 pub use scope::{Failure, Late, Scope};
 
 pub use server::{
-    AdminPages, BodyError, BoundedBody, BuildFacts, Gate, GrpcServer, HttpServer, Pass, REQUEST_ID, Refused,
-    Routes, TlsError, json, plain,
+    AdminPages, BodyError, BoundedBody, BuildFacts, Gate, GrpcServer, HttpServer, Pass, Refused, Routes,
+    TlsError, json, plain,
 };
 pub use settings::{ClientAuthType, ServerSettings, ServerTlsSettings, TlsVersion, client_tls_files};
 pub use signal::Signals;

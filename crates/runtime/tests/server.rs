@@ -6,16 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use larch_runtime::{
     AdminPages, Budgets, BuildFacts, Env, HttpServer, Module, Process, Routes, ServerSettings,
     ServerTlsSettings, Stage,
 };
 use larch_telemetry::Registry;
-use larch_types::{Secret, Span};
+use larch_types::{RequestId, Secret, Span};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -34,7 +34,8 @@ struct Server {
     address: SocketAddr,
 }
 
-/// Some data routes: one that echoes, one that panics, one that waits to be released.
+/// Some data routes: one that echoes, one that panics, one that waits to be released, one that names its
+/// request.
 fn data_routes(started: Arc<Notify>, release: Arc<Notify>) -> Router {
     let slow = move || {
         let (started, release) = (Arc::clone(&started), Arc::clone(&release));
@@ -48,6 +49,7 @@ fn data_routes(started: Arc<Notify>, release: Arc<Notify>) -> Router {
         .route("/echo/{name}/x", post(echo))
         .route("/panic", get(lose_a_shoe))
         .route("/slow", get(slow))
+        .route("/id", get(async |Extension(id): Extension<RequestId>| id.to_string()))
 }
 
 async fn lose_a_shoe() -> String {
@@ -190,6 +192,10 @@ async fn request_ids_are_taken_or_made_and_given_back() {
     assert_eq!(own.header("x-request-id"), Some("abc-7"));
     let made = fetch(server.address, "/nowhere").await;
     assert_eq!(made.header("x-request-id").map(str::len), Some(16));
+    for headers in ["", "x-request-id: abc-7\r\n", "x-request-id: two words\r\n"] {
+        let seen = send(server.address, "GET", "/id", headers, "").await;
+        assert_eq!(seen.header("x-request-id"), Some(seen.body.as_str()), "handlers know it too: {headers}");
+    }
 }
 
 #[tokio::test]

@@ -22,5 +22,4 @@ pub use body::{BodyError, BoundedBody};
 pub use gate::{Gate, Pass, Refused};
 pub use grpc::GrpcServer;
 pub use http::{HttpServer, Routes};
-pub use request_id::REQUEST_ID;
 pub use tls::TlsError;

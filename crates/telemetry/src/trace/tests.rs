@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larch_types::Timestamp;
+use larch_types::{Timestamp, TraceContext};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -73,7 +73,7 @@ fn with_lines(act: impl FnOnce()) -> Vec<String> {
 
 #[test]
 fn every_request_has_a_trace_id_without_export() {
-    let incoming: TraceParent = INCOMING.parse().unwrap();
+    let incoming: TraceContext = INCOMING.parse().unwrap();
     let lines = with_lines(|| {
         let request = info_span!("request", tenant = "a");
         assert_eq!(outgoing_trace(&request), None);
@@ -98,7 +98,7 @@ fn every_request_has_a_trace_id_without_export() {
 
 #[test]
 fn without_a_subscriber_calls_still_carry_a_trace() {
-    let incoming: TraceParent = INCOMING.parse().unwrap();
+    let incoming: TraceContext = INCOMING.parse().unwrap();
     let own = join_trace(&Span::none(), Some(incoming), 0);
     assert_eq!(own.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000001-01");
 }
@@ -177,7 +177,7 @@ async fn a_collector_receives_what_has_ended() {
                 outgoing = outgoing_trace(&push);
                 push.in_scope(|| error!("disk full"));
             });
-            assert_eq!(own.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+            assert_eq!(own.trace_id(), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
         },
     )
     .await;
@@ -190,7 +190,7 @@ async fn a_collector_receives_what_has_ended() {
     }
     assert_eq!(request.parent_span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
     assert_eq!(push.parent_span_id, request.span_id);
-    assert_eq!(push.span_id, outgoing.unwrap().span_id.get().to_be_bytes(), "callees name the inner span");
+    assert_eq!(push.span_id, outgoing.unwrap().span_id().to_be_bytes(), "callees name the inner span");
     assert!(request.attributes.iter().any(|attribute| attribute.key == "tenant"));
     assert_eq!(push.events[0].name, "disk full");
     let received = collector.received.lock().unwrap();
@@ -205,7 +205,7 @@ async fn a_share_of_new_traces_and_all_that_the_caller_keeps() {
     let collector = Collector::default();
     let act = || {
         let unsampled = join_trace(&info_span!("new"), None, 1);
-        assert!(!unsampled.sampled, "others are told that it is not kept");
+        assert!(!unsampled.is_sampled(), "others are told that it is not kept");
         join_trace(&info_span!("kept"), Some(INCOMING.parse().unwrap()), 1);
         let not_kept = format!("{}00", &INCOMING[..53]);
         join_trace(&info_span!("not kept"), Some(not_kept.parse().unwrap()), 1);
