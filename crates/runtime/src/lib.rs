@@ -12,6 +12,7 @@ mod scope;
 mod server;
 mod settings;
 mod signal;
+mod tls;
 
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
@@ -22,7 +23,8 @@ pub use scope::{Failure, Late, Scope};
 
 pub use server::{
     AdminPages, BodyError, BoundedBody, BuildFacts, Gate, GrpcServer, HttpServer, Pass, Refused, Routes,
-    TlsError, json, plain,
+    json, plain,
 };
 pub use settings::{ClientAuthType, ServerSettings, ServerTlsSettings, TlsVersion, client_tls_files};
 pub use signal::Signals;
+pub use tls::{ClientTls, TlsError};

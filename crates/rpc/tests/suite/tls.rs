@@ -1,75 +1,90 @@
 //! Peers that prove who they are. The certificates beside this file are of no use elsewhere: their
 //! authority's key was thrown away, and they are valid for a century.
 
-use std::io::BufReader;
+use std::process::Command;
 use std::sync::Arc;
 
-use larch_rpc::{GrpcSettings, GrpcTls, GrpcTransport, Transport};
+use larch_rpc::{GrpcClientSettings, GrpcSettings, GrpcTransport, Transport};
 use larch_types::ErrorKind;
+use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use crate::echo::{Echo, Script};
 use crate::harness::{LIMITS, Port, Server, routes, settings};
 use crate::requests::{self, PATIENCE};
 
-const AUTHORITY: &[u8] = include_bytes!("../tls/authority.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../tls/server.pem");
-const KEY: &[u8] = include_bytes!("../tls/server.key");
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
-}
-
-fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_reader_iter(BufReader::new(pem)).map(Result::unwrap).collect()
-}
+const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/authority.pem");
+const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/server.pem");
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/server.key");
 
 fn acceptor() -> TlsAcceptor {
-    let mut config = ServerConfig::builder_with_provider(provider())
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let chain = vec![CertificateDer::from_pem_file(CERTIFICATE).unwrap()];
+    let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(certificates(CERTIFICATE), PrivateKeyDer::from_pem_slice(KEY).unwrap())
+        .with_single_cert(chain, PrivateKeyDer::from_pem_file(KEY).unwrap())
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
     TlsAcceptor::from(Arc::new(config))
 }
 
-fn client(authority: &[u8], server_name: Option<&str>) -> GrpcTransport {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(authority) {
-        roots.add(certificate).unwrap();
+fn client(settings: GrpcClientSettings) -> GrpcTransport {
+    let settings = GrpcClientSettings { tls_enabled: true, ..settings };
+    GrpcTransport::new(GrpcSettings::from_client(&settings).unwrap())
+}
+
+fn trusting(ca: &str, server_name: &str) -> GrpcClientSettings {
+    GrpcClientSettings {
+        tls_ca_path: ca.to_owned(),
+        tls_server_name: server_name.to_owned(),
+        ..GrpcClientSettings::default()
     }
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let tls = GrpcTls { config: Arc::new(config), server_name: server_name.map(str::to_owned) };
-    GrpcTransport::new(GrpcSettings { tls: Some(tls), ..settings(LIMITS) })
+}
+
+/// What is asked of a peer with the certificate beside this file, and whether it is answered.
+async fn check(transport: GrpcTransport, works: bool) {
+    let echo = Echo::new(Script::Answer);
+    let server = Server::start(&Port::reserve(), routes(&echo, LIMITS), Some(acceptor()));
+    let answer = transport.ingester(&server.address).state(requests::call(PATIENCE)).await;
+    match answer {
+        Ok(_) => assert!(works),
+        Err(error) => {
+            assert!(!works, "{error}");
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        }
+    }
 }
 
 #[tokio::test]
 async fn only_whom_the_certificate_names() {
-    let echo = Echo::new(Script::Answer);
-    let server = Server::start(&Port::reserve(), routes(&echo, LIMITS), Some(acceptor()));
-    for (transport, works) in [
-        (client(AUTHORITY, None), true),
-        (client(AUTHORITY, Some("larch.test")), true),
-        (client(AUTHORITY, Some("other.test")), false),
-        (client(b"", None), false),
-        (GrpcTransport::new(settings(LIMITS)), false),
-    ] {
-        let answer = transport.ingester(&server.address).state(requests::call(PATIENCE)).await;
-        match answer {
-            Ok(_) => assert!(works),
-            Err(error) => {
-                assert!(!works, "{error}");
-                assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-            }
-        }
+    check(client(trusting(AUTHORITY, "")), true).await;
+    check(client(trusting(AUTHORITY, "larch.test")), true).await;
+    check(client(trusting(AUTHORITY, "other.test")), false).await;
+    check(client(trusting(CERTIFICATE, "")), false).await;
+    let trustful =
+        GrpcClientSettings { tls_insecure_skip_verify: true, ..trusting(CERTIFICATE, "other.test") };
+    check(client(trustful), true).await;
+    check(GrpcTransport::new(settings(LIMITS)), false).await;
+}
+
+/// What the system trusts can be said for a whole process only, so this test runs once more in one of its
+/// own.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment which of the two it is")]
+async fn without_a_file_the_systems_certificates_count() {
+    if std::env::var_os("SSL_CERT_FILE").is_some_and(|path| path == AUTHORITY) {
+        return check(client(trusting("", "")), true).await;
     }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "tls::without_a_file_the_systems_certificates_count"])
+        .env("SSL_CERT_FILE", AUTHORITY)
+        .env_remove("SSL_CERT_DIR")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
 }

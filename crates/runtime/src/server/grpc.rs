@@ -19,8 +19,8 @@ use crate::server::http::{HANDSHAKE_TIMEOUT, MAX_HEAD_BYTES, Routes, bind, bound
 use crate::server::io::Silences;
 use crate::server::listener::{Bounds, Listener, declare};
 use crate::server::observe::{Observer, Protocol, observe};
-use crate::server::tls::server_config;
 use crate::settings::ServerSettings;
+use crate::tls::server_config;
 use crate::{Env, Module, Scope, Stage, StartError};
 
 /// The gRPC port.

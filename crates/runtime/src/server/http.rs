@@ -21,8 +21,8 @@ use crate::server::gate::{Gate, Pass};
 use crate::server::io::Silences;
 use crate::server::listener::{Bounds, Listener, declare};
 use crate::server::observe::{Observer, Protocol, observe};
-use crate::server::tls::server_config;
 use crate::settings::ServerSettings;
+use crate::tls::server_config;
 use crate::{Env, Module, Scope, Stage, StartError};
 
 /// What is served, in two halves.

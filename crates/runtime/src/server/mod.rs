@@ -14,7 +14,6 @@ mod path;
 mod record;
 mod request_id;
 mod source;
-mod tls;
 
 pub use admin::{AdminPages, BuildFacts};
 pub use answers::{json, plain};
@@ -22,4 +21,3 @@ pub use body::{BodyError, BoundedBody};
 pub use gate::{Gate, Pass, Refused};
 pub use grpc::GrpcServer;
 pub use http::{HttpServer, Routes};
-pub use tls::TlsError;
