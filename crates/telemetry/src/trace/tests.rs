@@ -15,8 +15,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 use tracing::{Span, error, info, info_span};
 use tracing_subscriber::layer::SubscriberExt;
@@ -55,7 +55,7 @@ fn trace_options(metrics: &Registry, address: &str) -> TraceOptions {
     let next = AtomicU64::new(1);
     TraceOptions {
         endpoint: format!("http://{address}"),
-        tls: None,
+        ca: None,
         service_name: "larch-test".to_owned(),
         sample_ratio: 1.0,
         random: Arc::new(move || u128::from(next.fetch_add(1, Ordering::Relaxed))),
@@ -142,6 +142,15 @@ async fn exported(
     change: impl FnOnce(&mut TraceOptions),
     act: impl FnOnce(),
 ) -> String {
+    exported_to(Server::builder(), collector, change, act).await
+}
+
+async fn exported_to(
+    mut server: Server,
+    collector: &Collector,
+    change: impl FnOnce(&mut TraceOptions),
+    act: impl FnOnce(),
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let metrics = Registry::default();
     let mut options = trace_options(&metrics, &listener.local_addr().unwrap().to_string());
@@ -149,7 +158,7 @@ async fn exported(
     let Export { tracer, queue, task } = start(options).unwrap();
     let (subscriber, _) = subscriber_over(log_options(&metrics), io::sink());
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = Server::builder()
+    let server = server
         .add_service(TraceServiceServer::new(collector.clone()))
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), async { stopped.await.unwrap() });
     let client = async {
@@ -198,6 +207,30 @@ async fn a_collector_receives_what_has_ended() {
     assert_eq!(resource.attributes.len(), 1);
     assert_eq!(resource.attributes[0].key, "service.name");
     assert!(metrics.contains("larch_trace_spans_exported_total 2\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn only_a_collector_that_is_trusted_receives_anything() {
+    let [own, other] = [(); 2].map(|()| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    });
+    for (ca, outcome) in [
+        (&own.0, "larch_trace_spans_exported_total 1\n"),
+        (&other.0, "larch_trace_spans_dropped_total{reason=\"export_failed\"} 1\n"),
+    ] {
+        let tls = ServerTlsConfig::new().identity(Identity::from_pem(&own.0, &own.1));
+        let server = Server::builder().tls_config(tls).unwrap();
+        let collector = Collector::default();
+        let change = |options: &mut TraceOptions| {
+            options.endpoint = options.endpoint.replace("http:", "https:");
+            options.ca = Some(ca.clone().into_bytes());
+        };
+        let metrics = exported_to(server, &collector, change, || drop(info_span!("span"))).await;
+        assert!(metrics.contains(outcome), "{metrics}");
+        assert_eq!(collector.spans().len(), usize::from(ca == &own.0));
+    }
 }
 
 #[tokio::test]
