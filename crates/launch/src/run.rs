@@ -8,11 +8,11 @@ use std::time::Duration;
 use axum::Router;
 use futures_util::future::{Either, select};
 use larch_api::Tenancy;
-use larch_runtime::{AdminPages, Budgets, Env, Module, Process, Routes, Server, Signals, StartError};
+use larch_runtime::{AdminPages, Budgets, Env, Module, Process, Routes, Scope, Server, Signals, StartError};
 use larch_store::Backend;
 use larch_telemetry::{
-    LevelHandle, LogOptions, Options, Registry, Telemetry, TraceOptions, install, register_build_info,
-    register_go_aliases, register_process_metrics,
+    LevelHandle, LogOptions, Options, Registry, Telemetry, TraceOptions, TracingSettings, install,
+    register_build_info, register_go_aliases, register_process_metrics,
 };
 use larch_wal::{Dir, OsDir};
 use object_store::ObjectStore;
@@ -47,7 +47,12 @@ pub(crate) fn run(program: &Program, loaded: Loaded, warnings: &[String], log_co
     };
     let code = runtime.block_on(async {
         match install_telemetry(program, &loaded.shared) {
-            Ok((env, metrics, telemetry)) => {
+            Ok((env, metrics, mut telemetry)) => {
+                // In a scope of its own, which nothing closes: the last spans are those of stopping.
+                let exports = Scope::default();
+                if let Some(task) = telemetry.take_export_task() {
+                    exports.spawn("export spans", task.run());
+                }
                 say_first(program, &loaded, warnings, log_config);
                 let code = serve(program, loaded, env, metrics, telemetry.level().clone()).await;
                 telemetry.finish_spans(FLUSH_BUDGET).await;
@@ -86,18 +91,32 @@ fn install_telemetry(program: &Program, settings: &SharedSettings) -> Result<Ins
     let env = Env::system();
     let metrics = registry(settings)?;
     let log = log_options(settings, &env, &metrics);
-    let random = Arc::clone(&env.random);
-    let exports = settings.tracing.enabled && !settings.tracing.otlp_endpoint.is_empty();
-    let trace = exports.then(|| TraceOptions {
-        endpoint: settings.tracing.otlp_endpoint.clone(),
-        tls: None,
-        service_name: program.name.to_owned(),
-        sample_ratio: settings.tracing.sample_ratio,
-        random: Arc::new(move || random.next_u128()),
-        metrics: metrics.clone(),
-    });
+    let trace = trace_options(program, &settings.tracing, &env, &metrics)?;
     let telemetry = install(Options { log, trace }).map_err(|error| chain(&error))?;
     Ok((env, metrics, telemetry))
+}
+
+/// `None` if no spans are exported.
+fn trace_options(
+    program: &Program,
+    settings: &TracingSettings,
+    env: &Env,
+    metrics: &Registry,
+) -> Result<Option<TraceOptions>, String> {
+    if !settings.enabled || settings.otlp_endpoint.is_empty() {
+        return Ok(None);
+    }
+    let path = &settings.otlp_ca_file;
+    let ca = (!path.is_empty()).then(|| std::fs::read(path)).transpose();
+    let random = Arc::clone(&env.random);
+    Ok(Some(TraceOptions {
+        endpoint: settings.otlp_endpoint.clone(),
+        ca: ca.map_err(|error| format!("tracing.otlp_ca_file: read {path}: {error}"))?,
+        service_name: program.name.to_owned(),
+        sample_ratio: settings.sample_ratio,
+        random: Arc::new(move || random.next_u128()),
+        metrics: metrics.clone(),
+    }))
 }
 
 pub(crate) fn log_options(settings: &SharedSettings, env: &Env, metrics: &Registry) -> LogOptions {

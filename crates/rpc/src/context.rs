@@ -6,7 +6,7 @@ use larch_types::{RequestId, TenantId, TraceContext};
 use tokio::time::Instant;
 
 /// Nothing waits longer: tails and pulls, which last longest, are begun anew.
-const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Of a call that is no tenant's.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,13 +13,13 @@ pub struct GrpcClientSettings {
     pub max_recv_msg_size: ByteSize,
     /// Largest message to send.
     pub max_send_msg_size: ByteSize,
-    /// Compression of messages that are sent.
+    /// Has no effect: messages are not compressed.
     pub grpc_compression: GrpcCompression,
     /// Waits between the tries of a call.
     pub backoff_config: BackoffSettings,
-    /// Bytes of one call that may be under way; below 64 KB it has no effect.
+    /// Has no effect: a call has a window that fits it.
     pub initial_stream_window_size: ByteSize,
-    /// Bytes of one connection that may be under way; below 64 KB it has no effect.
+    /// Has no effect: a connection has room for all its calls.
     pub initial_connection_window_size: ByteSize,
     /// Speaks TLS.
     pub tls_enabled: bool,
@@ -35,11 +35,11 @@ pub struct GrpcClientSettings {
     pub tls_insecure_skip_verify: bool,
     /// Lowest TLS version to speak.
     pub tls_min_version: TlsVersion,
-    /// How long connecting may take; 0 means no bound.
+    /// How long connecting may take; 0 means a day.
     pub connect_timeout: Span,
-    /// Wait before connecting is tried again.
+    /// Has no effect: a call connects at once, and whoever repeats it waits in between.
     pub connect_backoff_base_delay: Span,
-    /// Longest wait before connecting is tried again.
+    /// Has no effect, as `connect_backoff_base_delay`.
     pub connect_backoff_max_delay: Span,
     /// Silence on a connection after which it is probed.
     pub keepalive_time: Span,
@@ -47,8 +47,7 @@ pub struct GrpcClientSettings {
     pub keepalive_timeout: Span,
 }
 
-/// How messages are compressed. The gRPC library here has no snappy, so that it means none; messages of
-/// either kind are understood.
+/// How clients of Loki compress messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GrpcCompression {

@@ -12,6 +12,7 @@ mod scope;
 mod server;
 mod settings;
 mod signal;
+mod tls;
 
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
@@ -21,8 +22,8 @@ pub use random::Random;
 pub use scope::{Failure, Late, Scope};
 
 pub use server::{
-    AdminPages, BodyError, BoundedBody, BuildFacts, Gate, Pass, REQUEST_ID, Refused, Routes, Server,
-    TlsError, json, plain,
+    AdminPages, BodyError, BoundedBody, BuildFacts, Gate, Pass, Refused, Routes, Server, json, plain,
 };
 pub use settings::{ClientAuthType, ServerSettings, ServerTlsSettings, TlsVersion, client_tls_files};
 pub use signal::Signals;
+pub use tls::{ClientTls, TlsError};

@@ -6,16 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use larch_runtime::{
-    AdminPages, Budgets, BuildFacts, Env, Module, Process, Routes, Server, ServerSettings, ServerTlsSettings,
-    Stage,
+    AdminPages, Budgets, BuildFacts, ClientTls, Env, Module, Process, Routes, Server, ServerSettings,
+    ServerTlsSettings, Stage, TlsVersion,
 };
 use larch_telemetry::Registry;
-use larch_types::{Secret, Span};
+use larch_types::{RequestId, Secret, Span};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -34,7 +34,8 @@ struct Started {
     address: SocketAddr,
 }
 
-/// Some data routes: one that echoes, one that panics, one that waits to be released.
+/// Some data routes: one that echoes, one that panics, one that waits to be released, one that names its
+/// request.
 fn data_routes(started: Arc<Notify>, release: Arc<Notify>) -> Router {
     let slow = move || {
         let (started, release) = (Arc::clone(&started), Arc::clone(&release));
@@ -48,6 +49,7 @@ fn data_routes(started: Arc<Notify>, release: Arc<Notify>) -> Router {
         .route("/echo/{name}/x", post(echo))
         .route("/panic", get(lose_a_shoe))
         .route("/slow", get(slow))
+        .route("/id", get(async |Extension(id): Extension<RequestId>| id.to_string()))
 }
 
 async fn lose_a_shoe() -> String {
@@ -190,6 +192,10 @@ async fn request_ids_are_taken_or_made_and_given_back() {
     assert_eq!(own.header("x-request-id"), Some("abc-7"));
     let made = fetch(server.address, "/nowhere").await;
     assert_eq!(made.header("x-request-id").map(str::len), Some(16));
+    for headers in ["", "x-request-id: abc-7\r\n", "x-request-id: two words\r\n"] {
+        let seen = send(server.address, "GET", "/id", headers, "").await;
+        assert_eq!(seen.header("x-request-id"), Some(seen.body.as_str()), "handlers know it too: {headers}");
+    }
 }
 
 #[tokio::test]
@@ -264,45 +270,47 @@ async fn stopping_refuses_drains_and_closes() {
 }
 
 #[tokio::test]
-async fn tls_with_client_certificates() {
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate =
-        rcgen::CertificateParams::new(["larch.test".to_owned()]).unwrap().self_signed(&key).unwrap();
+async fn tls_with_certificates_on_both_sides() {
+    let folder = tempfile::tempdir().unwrap();
+    let [own, other] = ["own", "other"].map(|name| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["larch.test".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap().pem();
+        let path = folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(&path, format!("{certificate}{}", key.serialize_pem())).unwrap();
+        path
+    });
     let tls = ServerTlsSettings {
-        cert: certificate.pem(),
-        key: Secret::new(key.serialize_pem()),
-        client_ca: certificate.pem(),
+        cert: std::fs::read_to_string(&own).unwrap(),
+        key: Secret::new(std::fs::read_to_string(&own).unwrap()),
+        client_ca_file: own.clone(),
         client_auth_type: larch_runtime::ClientAuthType::RequireAndVerifyClientCert,
         ..ServerTlsSettings::default()
     };
     let settings = ServerSettings { http_tls_config: tls, ..ServerSettings::default() };
     let server = start(settings, Router::new()).await;
-    let der = CertificateDer::from_pem_slice(certificate.pem().as_bytes()).unwrap();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(der.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    let anonymous = builder.clone().with_no_client_auth();
-    let private = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap();
-    let known = builder.with_client_auth_cert(vec![der], private).unwrap();
-    let connect = |config: rustls::ClientConfig| async move {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        let name = "larch.test".try_into().unwrap();
-        tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await
-    };
     let request = "GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    assert_eq!(talk(connect(known).await.unwrap(), request).await.body, "ready\n");
-    // TLS 1.3 tells the client about a missing certificate only when it reads.
-    if let Ok(mut stream) = connect(anonymous).await {
-        drop(stream.write_all(request.as_bytes()).await);
+    let known = ClientTls { cert_path: &own, key_path: &own, ca_path: &own, ..ClientTls::default() };
+    for (client, works) in [
+        (known, true),
+        (ClientTls { min_version: TlsVersion::VersionTLS13, ..known }, true),
+        (ClientTls { ca_path: &other, ..known }, false),
+        (ClientTls { ca_path: &other, insecure_skip_verify: true, ..known }, true),
+        (ClientTls { cert_path: &other, key_path: &other, ..known }, false),
+        (ClientTls { cert_path: "", key_path: "", ..known }, false),
+    ] {
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client.config().unwrap()));
+        let stream = TcpStream::connect(server.address).await.unwrap();
         let mut answer = Vec::new();
-        drop(stream.read_to_end(&mut answer).await);
-        assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
+        if let Ok(mut stream) = connector.connect("larch.test".try_into().unwrap(), stream).await {
+            // TLS 1.3 tells a client that its certificate is refused only when it reads.
+            drop(stream.write_all(request.as_bytes()).await);
+            drop(stream.read_to_end(&mut answer).await);
+        }
+        let text = String::from_utf8_lossy(&answer);
+        assert!(
+            if works { text.ends_with("\r\n\r\nready\n") } else { text.is_empty() },
+            "{client:?}: {text}"
+        );
     }
 }

@@ -24,7 +24,4 @@ pub use metrics::{
     register_go_aliases, register_process_metrics,
 };
 pub use settings::TracingSettings;
-pub use trace::{
-    ExportTask, InvalidEndpoint, InvalidTraceParent, RandomIds, TraceId, TraceOptions, TraceParent,
-    fuzz_trace_parent, join_trace, outgoing_trace,
-};
+pub use trace::{ExportTask, InvalidEndpoint, RandomIds, TraceOptions, join_trace, outgoing_trace};

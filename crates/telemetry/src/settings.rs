@@ -1,6 +1,8 @@
 //! Settings of Larch's own traces.
 
-use larch_types::{InvalidSetting, Section, ensure};
+use std::path::PathBuf;
+
+use larch_types::{InvalidSetting, NamedFile, Section, ensure};
 use serde::{Deserialize, Serialize};
 
 /// The block `tracing`.
@@ -11,32 +13,46 @@ pub struct TracingSettings {
     pub enabled: bool,
     /// URL of an OTLP receiver (gRPC) for spans; empty sends none.
     pub otlp_endpoint: String,
+    /// File with the certificates to trust, which an endpoint with `https` needs.
+    pub otlp_ca_file: String,
     /// Share of the traces begun here that are kept, from 0 to 1.
     pub sample_ratio: f64,
 }
 
 impl Default for TracingSettings {
     fn default() -> Self {
-        Self { enabled: true, otlp_endpoint: String::new(), sample_ratio: 1.0 }
+        Self { enabled: true, otlp_endpoint: String::new(), otlp_ca_file: String::new(), sample_ratio: 1.0 }
     }
 }
 
 impl Section for TracingSettings {
     fn check(&self) -> Result<(), InvalidSetting> {
-        let is_url = self.otlp_endpoint.starts_with("http://") || self.otlp_endpoint.starts_with("https://");
+        let is_https = self.otlp_endpoint.starts_with("https://");
         ensure(
-            self.otlp_endpoint.is_empty() || is_url,
+            self.otlp_endpoint.is_empty() || is_https || self.otlp_endpoint.starts_with("http://"),
             "otlp_endpoint",
             "must be a URL such as http://collector:4317",
         )?;
+        ensure(
+            !(is_https && self.otlp_ca_file.is_empty()),
+            "otlp_ca_file",
+            "must be set if otlp_endpoint is https",
+        )?;
         ensure((0.0..=1.0).contains(&self.sample_ratio), "sample_ratio", "must be between 0 and 1")
+    }
+
+    fn files(&self) -> Vec<NamedFile> {
+        if self.otlp_ca_file.is_empty() {
+            return Vec::new();
+        }
+        vec![NamedFile { key: "otlp_ca_file".to_owned(), path: PathBuf::from(&self.otlp_ca_file) }]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use larch_testkit::settings::{comes_back, defaults, refusal};
+    use larch_testkit::settings::{comes_back, defaults, files, refusal};
 
     use super::*;
 
@@ -45,6 +61,7 @@ mod tests {
         expect![[r#"
             enabled: true
             otlp_endpoint: ""
+            otlp_ca_file: ""
             sample_ratio: 1.0
         "#]]
         .assert_eq(&defaults::<TracingSettings>());
@@ -53,9 +70,16 @@ mod tests {
     #[test]
     fn values_come_back() {
         let settings: TracingSettings = comes_back(
-            r#"{"enabled": false, "otlp_endpoint": "http://collector:4317", "sample_ratio": 0.1}"#,
+            r#"{"enabled": false, "otlp_endpoint": "https://collector:4317", "otlp_ca_file": "ca.pem",
+                "sample_ratio": 0.1}"#,
         );
         assert_eq!(settings.check(), Ok(()));
+    }
+
+    #[test]
+    fn files_are_those_that_are_set() {
+        assert_eq!(files::<TracingSettings>("{}"), [""; 0]);
+        assert_eq!(files::<TracingSettings>(r#"{"otlp_ca_file": "ca.pem"}"#), ["otlp_ca_file=ca.pem"]);
     }
 
     #[test]
@@ -64,6 +88,10 @@ mod tests {
             (
                 r#"{"otlp_endpoint": "collector:4317"}"#,
                 "otlp_endpoint: must be a URL such as http://collector:4317",
+            ),
+            (
+                r#"{"otlp_endpoint": "https://collector:4317"}"#,
+                "otlp_ca_file: must be set if otlp_endpoint is https",
             ),
             (r#"{"sample_ratio": 2}"#, "sample_ratio: must be between 0 and 1"),
         ] {

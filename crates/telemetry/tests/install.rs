@@ -23,7 +23,7 @@ fn options(endpoint: String) -> Options {
     };
     let trace = TraceOptions {
         endpoint,
-        tls: None,
+        ca: None,
         service_name: "larch".to_owned(),
         sample_ratio: 1.0,
         random: Arc::new(|| 1),

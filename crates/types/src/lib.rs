@@ -31,7 +31,7 @@ pub use ids::{InvalidId, NodeId, PushStamp, SegmentId, TombstoneId};
 pub use labels::{InvalidLabels, Label, Labels};
 pub use matcher::{MatchOp, Matcher};
 pub use quote::{quote_into, quoted};
-pub use request::{InvalidRequestId, InvalidTraceContext, RequestId, TraceContext};
+pub use request::{InvalidRequestId, InvalidTraceContext, RequestId, TraceContext, fuzz_trace_context};
 pub use secret::Secret;
 pub use setting::{Fate, InvalidSetting, NamedFile, OldKey, Section, ensure};
 pub use size::{ByteSize, InvalidByteSize};

@@ -28,6 +28,14 @@ impl FromStr for RequestId {
 }
 
 impl RequestId {
+    /// The header that carries it, in lower case as HTTP/2 wants it.
+    pub const HEADER: &str = "x-request-id";
+
+    /// For a request that brings none of its own. Randomness is the caller's.
+    pub fn from_random(random: u64) -> Self {
+        Self(Arc::from(format!("{random:016x}")))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -45,8 +53,13 @@ impl fmt::Debug for RequestId {
     }
 }
 
-/// The caller's place in a distributed trace, as the `traceparent` header of W3C Trace Context has it.
-/// Neither id is 0.
+/// A span as other processes name it: the caller's place in a distributed trace, as the `traceparent`
+/// header of W3C Trace Context has it. Neither id is 0.
+///
+/// ```text
+/// 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+/// version, trace id, id of the calling span, flags: all in lower-case hexadecimal digits
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TraceContext {
     trace_id: u128,
@@ -62,6 +75,12 @@ pub struct InvalidTraceContext;
 const TRACEPARENT_BYTES: usize = 55;
 
 impl TraceContext {
+    /// The header that carries it.
+    pub const HEADER: &str = "traceparent";
+
+    /// The flag of a caller that keeps its spans.
+    pub const SAMPLED: u8 = 1;
+
     /// `None` if one of the ids is 0, which names nothing.
     pub const fn new(trace_id: u128, span_id: u64, flags: u8) -> Option<Self> {
         if trace_id == 0 || span_id == 0 {
@@ -84,7 +103,7 @@ impl TraceContext {
 
     /// Whether the caller keeps its spans.
     pub const fn is_sampled(self) -> bool {
-        self.flags & 1 == 1
+        self.flags & Self::SAMPLED != 0
     }
 }
 
@@ -127,11 +146,20 @@ impl fmt::Display for TraceContext {
     }
 }
 
+/// For fuzzing: what is taken comes back the same.
+pub fn fuzz_trace_context(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(context) = text.parse::<TraceContext>() else { return };
+    assert_eq!(context.to_string().parse(), Ok(context));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
     fn request_ids_are_short_and_visible() {
@@ -142,27 +170,87 @@ mod tests {
     }
 
     #[test]
-    fn traceparent_as_the_standard_has_it() {
-        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let context: TraceContext = text.parse().unwrap();
-        assert_eq!(context.to_string(), text);
+    fn request_ids_are_made_of_any_number() {
+        for (random, text) in [(0, "0000000000000000"), (u64::MAX, "ffffffffffffffff")] {
+            let id = RequestId::from_random(random);
+            assert_eq!(id.as_str(), text);
+            assert_eq!(text.parse(), Ok(id), "it is what the check allows");
+        }
+    }
+
+    #[test]
+    fn takes_what_the_standard_allows() {
+        let context: TraceContext = GOOD.parse().unwrap();
+        assert_eq!(context.trace_id(), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
+        assert_eq!(context.span_id(), 0x00f0_67aa_0ba9_02b7);
         assert!(context.is_sampled());
-        let later = "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes";
-        assert_eq!(later.parse(), Ok(context));
-        for bad in [
+        assert_eq!(context.to_string(), GOOD);
+        for (text, flags, sampled) in [
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00", 0, false),
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-fe", 0xfe, false),
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03", 3, true),
+            ("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", 1, true),
+            ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what the future holds", 1, true),
+        ] {
+            let parsed: TraceContext = text.parse().unwrap();
+            assert_eq!(parsed, TraceContext { flags, ..context }, "{text}");
+            assert_eq!(parsed.is_sampled(), sampled, "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in [
             "",
             "00",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
-            "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x",
-            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-            "00-0af7651916cd43dd8448eb211c80319-cb7ad6b7169203331-01",
-            "00-+af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ä",
+            &GOOD[..54],
+            &format!("{GOOD} "),
+            &format!("{GOOD}-01"),
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
+            "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.more",
+            "00-4BF92F3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00_4bf92f3577b34da6a3ce929d0e0e4736_00f067aa0ba902b7_01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473-600f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e47-3600f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473é-00f067aa0ba902b7-0",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ä",
         ] {
-            assert_eq!(bad.parse::<TraceContext>(), Err(InvalidTraceContext), "{bad}");
+            assert_eq!(text.parse::<TraceContext>(), Err(InvalidTraceContext), "{text}");
+        }
+    }
+
+    /// 20,000 mutations of headers, the same ones in every run.
+    #[test]
+    fn any_bytes_are_taken_or_refused() {
+        let future = b"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x";
+        let corpus = [GOOD.as_bytes(), future, b"", b"-"];
+        for seed in corpus {
+            fuzz_trace_context(seed);
+        }
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = move |below: usize| {
+            // xorshift64: any sequence will do, as long as it is always this one.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % below as u64).unwrap_or_default()
+        };
+        for _ in 0..20_000 {
+            let mut data = corpus[next(corpus.len())].to_vec();
+            for _ in 0..=next(8) {
+                let at = next(data.len() + 1);
+                match next(4) {
+                    0 => data.insert(at, next(256) as u8),
+                    1 => data.truncate(at),
+                    2 if at < data.len() => data[at] ^= 1 << next(8),
+                    _ => data.extend_from_within(at..),
+                }
+            }
+            fuzz_trace_context(&data);
         }
     }
 

@@ -156,6 +156,28 @@ fn log_lines_are_json_on_demand_and_the_level_changes_while_it_runs() {
 }
 
 #[test]
+fn spans_leave_for_the_collector_and_its_certificates_are_read_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    // Where nobody listens any more, so that sending fails at once and is told.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let collector = listener.local_addr().unwrap();
+    drop(listener);
+    let configuration =
+        |tracing: &str| format!("{{common: {{path_prefix: ./data}}, tracing: {{{tracing}}}}}");
+    let plain = configuration(&format!("otlp_endpoint: 'http://{collector}'"));
+    let larch = Running::start(configured(binary(), folder.path(), &plain));
+    larch.get("/ready");
+    let (_, log) = larch.stop();
+    assert!(log.iter().any(|line| line.contains("spans are not exported")), "{log:#?}");
+
+    let tls = format!("otlp_endpoint: 'https://{collector}', otlp_ca_file: larch.yaml");
+    let output = configured(binary(), folder.path(), &configuration(&tls)).output().unwrap();
+    assert!(!output.status.success());
+    let text = stderr(&output);
+    assert!(text.contains("tracing.otlp_ca_file holds no certificate in PEM form"), "{text}");
+}
+
+#[test]
 fn a_port_in_use_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

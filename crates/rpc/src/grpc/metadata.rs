@@ -3,16 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use larch_types::ErrorKind;
+use larch_types::{ErrorKind, RequestId, TraceContext};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use crate::{CallContext, CallError, Deadline, TenantContext};
 
 /// The tenant, as Loki's clients send it.
 const TENANT: &str = "x-scope-orgid";
-const REQUEST_ID: &str = "x-request-id";
-/// W3C Trace Context.
-const TRACE: &str = "traceparent";
 /// The time that is left, as gRPC defines it.
 const TIMEOUT: &str = "grpc-timeout";
 
@@ -22,8 +19,8 @@ pub(super) fn write_tenant(context: &TenantContext, metadata: &mut MetadataMap) 
 }
 
 pub(super) fn write_call(context: &CallContext, metadata: &mut MetadataMap) {
-    metadata.insert(REQUEST_ID, visible(context.request.as_str()));
-    metadata.insert(TRACE, visible(&context.trace.to_string()));
+    metadata.insert(RequestId::HEADER, visible(context.request.as_str()));
+    metadata.insert(TraceContext::HEADER, visible(&context.trace.to_string()));
     metadata.insert(TIMEOUT, visible(&timeout_text(context.deadline.time_left())));
 }
 
@@ -42,8 +39,8 @@ pub(super) fn read_call(metadata: &MetadataMap) -> Result<CallContext, CallError
         refused(TIMEOUT, "not a number of at most 8 digits with a unit of H, M, S, m, u or n")
     })?;
     Ok(CallContext {
-        request: parsed(metadata, REQUEST_ID)?,
-        trace: parsed(metadata, TRACE)?,
+        request: parsed(metadata, RequestId::HEADER)?,
+        trace: parsed(metadata, TraceContext::HEADER)?,
         deadline: Deadline::after(left),
     })
 }

@@ -15,12 +15,9 @@ mod port;
 mod record;
 mod request_id;
 mod source;
-mod tls;
 
 pub use admin::{AdminPages, BuildFacts};
 pub use answers::{json, plain};
 pub use body::{BodyError, BoundedBody};
 pub use gate::{Gate, Pass, Refused};
 pub use port::{Routes, Server};
-pub use request_id::REQUEST_ID;
-pub use tls::TlsError;

@@ -13,13 +13,14 @@ use http::{Method, StatusCode};
 use larch_telemetry::{
     Counter, DURATION_BUCKETS, Family, Gauge, Histogram, Registry, Spec, Throttle, panics,
 };
+use larch_types::RequestId;
 use tracing::{Instrument, error};
 
 use crate::Env;
 use crate::scope::panic_message;
 use crate::server::answers::{method_not_allowed, plain};
 use crate::server::record::{Observed, Record};
-use crate::server::request_id::REQUEST_ID;
+use crate::server::request_id::header_value;
 use crate::server::source::SourceFinder;
 use crate::settings::ServerSettings;
 
@@ -169,7 +170,7 @@ pub(crate) async fn observe(State(observer): State<Arc<Observer>>, request: Requ
         }
     };
     let mut response = answering.instrument(span).await;
-    response.headers_mut().insert(REQUEST_ID, record.request_id.clone());
+    response.headers_mut().insert(RequestId::HEADER, header_value(&record.request_id));
     record.answered(&response);
     response.map(|body| Body::new(Observed::new(body, record)))
 }

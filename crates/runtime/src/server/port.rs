@@ -12,9 +12,9 @@ use tracing::info;
 use crate::server::gate::Gate;
 use crate::server::listener::{Listener, declare};
 use crate::server::observe::{Observer, Protocol};
-use crate::server::tls::server_config;
 use crate::server::{grpc, http};
 use crate::settings::ServerSettings;
+use crate::tls::server_config;
 use crate::{Env, Module, Scope, Stage, StartError};
 
 /// What is served, in two halves.

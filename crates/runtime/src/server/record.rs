@@ -10,24 +10,21 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use larch_telemetry::{Held, join_trace};
-use larch_types::{ErrorKind, Monotonic};
+use larch_types::{ErrorKind, Monotonic, RequestId, TraceContext};
 use tracing::{Span, debug, field, info, info_span, warn};
 
 use crate::server::observe::{Observer, Protocol};
 use crate::server::request_id::request_id;
-
-/// Who asked, as W3C trace context names it.
-const TRACE_PARENT: &str = "traceparent";
 
 /// One request. It tells the metrics and the log when it is dropped, with the answer's last byte or when
 /// the client goes away.
 pub(crate) struct Record {
     observer: Arc<Observer>,
     pub(crate) span: Span,
-    pub(crate) request_id: HeaderValue,
+    pub(crate) request_id: RequestId,
     method: String,
     route: String,
     path: String,
@@ -52,7 +49,8 @@ enum Outcome {
 }
 
 impl Record {
-    pub(crate) fn begin(observer: &Arc<Observer>, request: Request) -> (Self, Request) {
+    /// Handlers find the [`RequestId`] among the request's extensions.
+    pub(crate) fn begin(observer: &Arc<Observer>, mut request: Request) -> (Self, Request) {
         let headers = request.headers();
         let method = match observer.protocol {
             Protocol::Http => request.method().to_string(),
@@ -60,12 +58,9 @@ impl Record {
         };
         let route = observer.route(&request);
         let request_id = request_id(headers, &observer.env.random);
-        let span = info_span!(
-            "request",
-            request_id = request_id.to_str().unwrap_or_default(),
-            tenant = field::Empty,
-        );
-        let incoming = headers.get(TRACE_PARENT).and_then(|parent| parent.to_str().ok()?.parse().ok());
+        let span = info_span!("request", request_id = request_id.as_str(), tenant = field::Empty);
+        let incoming =
+            headers.get(TraceContext::HEADER).and_then(|parent| parent.to_str().ok()?.parse().ok());
         join_trace(&span, incoming, observer.env.random.next_u128());
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
         let received = Arc::new(AtomicU64::new(0));
@@ -89,6 +84,7 @@ impl Record {
             method,
             route,
         };
+        request.extensions_mut().insert(record.request_id.clone());
         (record, request.map(|body| Body::new(Counted { body, received })))
     }
 

@@ -1,24 +1,19 @@
 //! The name of one request, in its answer and in every log line about it.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
+use larch_types::RequestId;
 
 use crate::Random;
 
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Takes the client's own if it is one, else makes one.
+pub(crate) fn request_id(headers: &HeaderMap, random: &Random) -> RequestId {
+    let given = headers.get(RequestId::HEADER).and_then(|given| given.to_str().ok()?.parse().ok());
+    given.unwrap_or_else(|| RequestId::from_random(random.next_u64()))
+}
 
-/// Longer ones are not taken: they would be repeated on every log line of the request.
-const LONGEST: usize = 128;
-
-/// Takes the client's own if it can be printed as one word, else makes one.
-pub(crate) fn request_id(headers: &HeaderMap, random: &Random) -> HeaderValue {
-    if let Some(given) = headers.get(REQUEST_ID) {
-        let bytes = given.as_bytes();
-        if !bytes.is_empty() && bytes.len() <= LONGEST && bytes.iter().all(u8::is_ascii_graphic) {
-            return given.clone();
-        }
-    }
-    let text = format!("{:016x}", random.next_u64());
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+#[expect(clippy::expect_used, reason = "request ids are visible ASCII by their type")]
+pub(crate) fn header_value(id: &RequestId) -> HeaderValue {
+    HeaderValue::from_str(id.as_str()).expect("visible ASCII is a header value")
 }
 
 #[cfg(test)]
@@ -30,13 +25,13 @@ mod tests {
         let random = Random::from_seed(1);
         let id = |given: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert(REQUEST_ID, given.parse().unwrap());
-            request_id(&headers, &random).to_str().unwrap().to_owned()
+            headers.insert(RequestId::HEADER, given.parse().unwrap());
+            header_value(&request_id(&headers, &random)).to_str().unwrap().to_owned()
         };
         assert_eq!(id("abc-1"), "abc-1");
         for refused in ["", "two words", &"x".repeat(129)] {
             assert_eq!(id(refused).len(), 16, "{refused}");
         }
-        assert_eq!(request_id(&HeaderMap::new(), &random).len(), 16);
+        assert_eq!(request_id(&HeaderMap::new(), &random).as_str().len(), 16);
     }
 }

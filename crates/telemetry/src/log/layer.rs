@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larch_types::Timestamp;
+use larch_types::{Timestamp, TraceContext};
 use serde::{Deserialize, Serialize};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
@@ -19,7 +19,6 @@ use super::level::{LevelHandle, LogLevel};
 use super::line::Line;
 use super::queue::{Queue, write_line};
 use crate::metrics::{Counter, Registry, dropped_log_lines, internal_log_messages};
-use crate::trace::TraceParent;
 
 /// Where the time of a line comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -179,8 +178,8 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
             if let Some(fields) = extensions.get::<Fields>() {
                 line.fields(fields);
             }
-            if let Some(parent) = extensions.get::<TraceParent>() {
-                line.field("trace_id", &Value::Text(parent.trace_id.to_string()));
+            if let Some(trace) = extensions.get::<TraceContext>() {
+                line.field("trace_id", &Value::Text(format!("{:032x}", trace.trace_id())));
             }
         }
         self.written[level as usize].inc();

@@ -7,6 +7,9 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_proto::transform::common::tonic::ResourceAttributesWithSchema;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, SpanLimits};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tonic::transport::{ClientTlsConfig, Endpoint};
 use tracing::Subscriber;
 use tracing_opentelemetry::OpenTelemetryLayer;
@@ -30,8 +33,8 @@ const MAX_ATTRIBUTES: u32 = 32;
 pub struct TraceOptions {
     /// `http://host:4317` or `https://…` of a collector that speaks OTLP over gRPC.
     pub endpoint: String,
-    /// Required for `https`, whose certificates have to be checked against something.
-    pub tls: Option<ClientTlsConfig>,
+    /// Certificates in PEM form. Required for `https`, whose own have to be checked against something.
+    pub ca: Option<Vec<u8>>,
     pub service_name: String,
     /// Of the traces that begin here this share is kept, from 0 to 1. A trace that begins elsewhere is kept
     /// here if it is kept there.
@@ -63,6 +66,10 @@ pub enum InvalidEndpoint {
     Scheme(String),
     #[error("https needs to know which certificates to trust: {}", larch_types::quoted(.0))]
     Untrusted(String),
+    #[error("tracing.otlp_ca_file holds no certificate in PEM form")]
+    NoCertificate,
+    #[error("tracing.otlp_ca_file holds a certificate that cannot be trusted")]
+    Certificate(#[source] rustls::Error),
 }
 
 /// The three parts of exporting: spans come from the tracer, wait in the queue and leave by the task.
@@ -74,8 +81,8 @@ pub(crate) struct Export {
 
 /// Opens no connection and needs no runtime yet.
 pub(crate) fn start(options: TraceOptions) -> Result<Export, InvalidEndpoint> {
-    let TraceOptions { endpoint, tls, service_name, sample_ratio, random, metrics } = options;
-    let endpoint = checked_endpoint(endpoint, tls)?;
+    let TraceOptions { endpoint, ca, service_name, sample_ratio, random, metrics } = options;
+    let endpoint = checked_endpoint(endpoint, ca)?;
     let exported = metrics.counter(Spec {
         name: "larch_trace_spans_exported_total",
         help: "Spans that the collector has taken.",
@@ -129,15 +136,29 @@ fn limits() -> SpanLimits {
     }
 }
 
-fn checked_endpoint(endpoint: String, tls: Option<ClientTlsConfig>) -> Result<Endpoint, InvalidEndpoint> {
+fn checked_endpoint(endpoint: String, ca: Option<Vec<u8>>) -> Result<Endpoint, InvalidEndpoint> {
     let address = |source| InvalidEndpoint::Address { endpoint: endpoint.clone(), source };
     let parsed = Endpoint::from_shared(endpoint.clone()).map_err(address)?;
-    match (parsed.uri().scheme_str(), tls) {
+    match (parsed.uri().scheme_str(), ca) {
         (Some("http"), _) => Ok(parsed),
-        (Some("https"), Some(tls)) => parsed.tls_config(tls).map_err(address),
+        (Some("https"), Some(ca)) => parsed.tls_config(trusting(&ca)?).map_err(address),
         (Some("https"), None) => Err(InvalidEndpoint::Untrusted(endpoint)),
         _ => Err(InvalidEndpoint::Scheme(endpoint)),
     }
+}
+
+/// Every certificate is looked at here: the library passes over what it cannot read, and trusts nobody in
+/// the end.
+fn trusting(ca: &[u8]) -> Result<ClientTlsConfig, InvalidEndpoint> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(ca) {
+        let certificate = certificate.map_err(|_| InvalidEndpoint::NoCertificate)?;
+        roots.add(certificate).map_err(InvalidEndpoint::Certificate)?;
+    }
+    if roots.is_empty() {
+        return Err(InvalidEndpoint::NoCertificate);
+    }
+    Ok(ClientTlsConfig::new().trust_anchors(roots.roots))
 }
 
 #[cfg(test)]
@@ -158,7 +179,26 @@ mod tests {
             let refused = checked_endpoint(endpoint.to_owned(), None).err();
             assert_eq!(refused.map(|error| error.to_string()).unwrap_or_default(), reason);
         }
-        let tls = ClientTlsConfig::new();
-        assert!(checked_endpoint("https://collector:4317".to_owned(), Some(tls)).is_ok());
+    }
+
+    #[test]
+    fn what_is_trusted_is_checked_too() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let good = rcgen::CertificateParams::new([]).unwrap().self_signed(&key).unwrap().pem();
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let (none, bad) = ("holds no certificate in PEM form", "holds a certificate that cannot be trusted");
+        for (ca, reason) in [
+            (good.clone(), ""),
+            (good.repeat(2), ""),
+            (String::new(), none),
+            (key.serialize_pem(), none),
+            (good.clone() + &good[..good.len() / 2], none),
+            (good + broken, bad),
+        ] {
+            let refused = checked_endpoint("https://collector:4317".to_owned(), Some(ca.into_bytes())).err();
+            let reason =
+                if reason.is_empty() { String::new() } else { format!("tracing.otlp_ca_file {reason}") };
+            assert_eq!(refused.map(|error| error.to_string()).unwrap_or_default(), reason);
+        }
     }
 }

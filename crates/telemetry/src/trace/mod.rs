@@ -8,7 +8,6 @@ mod context;
 mod export;
 mod ids;
 mod layer;
-mod parent;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -17,5 +16,4 @@ pub use context::{join_trace, outgoing_trace};
 pub use export::ExportTask;
 pub use layer::{InvalidEndpoint, RandomIds, TraceOptions};
 pub(crate) use layer::{span_layer, start};
-pub use parent::{InvalidTraceParent, TraceId, TraceParent, fuzz_trace_parent};
 pub(crate) use queue::SpanQueue;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use larch_types::Timestamp;
+use larch_types::{Timestamp, TraceContext};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -15,8 +15,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use opentelemetry_proto::tonic::trace::v1::Span as ProtoSpan;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status};
 use tracing::{Span, error, info, info_span};
 use tracing_subscriber::layer::SubscriberExt;
@@ -55,7 +55,7 @@ fn trace_options(metrics: &Registry, address: &str) -> TraceOptions {
     let next = AtomicU64::new(1);
     TraceOptions {
         endpoint: format!("http://{address}"),
-        tls: None,
+        ca: None,
         service_name: "larch-test".to_owned(),
         sample_ratio: 1.0,
         random: Arc::new(move || u128::from(next.fetch_add(1, Ordering::Relaxed))),
@@ -73,7 +73,7 @@ fn with_lines(act: impl FnOnce()) -> Vec<String> {
 
 #[test]
 fn every_request_has_a_trace_id_without_export() {
-    let incoming: TraceParent = INCOMING.parse().unwrap();
+    let incoming: TraceContext = INCOMING.parse().unwrap();
     let lines = with_lines(|| {
         let request = info_span!("request", tenant = "a");
         assert_eq!(outgoing_trace(&request), None);
@@ -98,7 +98,7 @@ fn every_request_has_a_trace_id_without_export() {
 
 #[test]
 fn without_a_subscriber_calls_still_carry_a_trace() {
-    let incoming: TraceParent = INCOMING.parse().unwrap();
+    let incoming: TraceContext = INCOMING.parse().unwrap();
     let own = join_trace(&Span::none(), Some(incoming), 0);
     assert_eq!(own.to_string(), "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000001-01");
 }
@@ -142,6 +142,15 @@ async fn exported(
     change: impl FnOnce(&mut TraceOptions),
     act: impl FnOnce(),
 ) -> String {
+    exported_to(Server::builder(), collector, change, act).await
+}
+
+async fn exported_to(
+    mut server: Server,
+    collector: &Collector,
+    change: impl FnOnce(&mut TraceOptions),
+    act: impl FnOnce(),
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let metrics = Registry::default();
     let mut options = trace_options(&metrics, &listener.local_addr().unwrap().to_string());
@@ -149,7 +158,7 @@ async fn exported(
     let Export { tracer, queue, task } = start(options).unwrap();
     let (subscriber, _) = subscriber_over(log_options(&metrics), io::sink());
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = Server::builder()
+    let server = server
         .add_service(TraceServiceServer::new(collector.clone()))
         .serve_with_incoming_shutdown(TcpIncoming::from(listener), async { stopped.await.unwrap() });
     let client = async {
@@ -177,7 +186,7 @@ async fn a_collector_receives_what_has_ended() {
                 outgoing = outgoing_trace(&push);
                 push.in_scope(|| error!("disk full"));
             });
-            assert_eq!(own.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+            assert_eq!(own.trace_id(), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
         },
     )
     .await;
@@ -190,7 +199,7 @@ async fn a_collector_receives_what_has_ended() {
     }
     assert_eq!(request.parent_span_id, 0x00f0_67aa_0ba9_02b7_u64.to_be_bytes());
     assert_eq!(push.parent_span_id, request.span_id);
-    assert_eq!(push.span_id, outgoing.unwrap().span_id.get().to_be_bytes(), "callees name the inner span");
+    assert_eq!(push.span_id, outgoing.unwrap().span_id().to_be_bytes(), "callees name the inner span");
     assert!(request.attributes.iter().any(|attribute| attribute.key == "tenant"));
     assert_eq!(push.events[0].name, "disk full");
     let received = collector.received.lock().unwrap();
@@ -201,11 +210,35 @@ async fn a_collector_receives_what_has_ended() {
 }
 
 #[tokio::test]
+async fn only_a_collector_that_is_trusted_receives_anything() {
+    let [own, other] = [(); 2].map(|()| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    });
+    for (ca, outcome) in [
+        (&own.0, "larch_trace_spans_exported_total 1\n"),
+        (&other.0, "larch_trace_spans_dropped_total{reason=\"export_failed\"} 1\n"),
+    ] {
+        let tls = ServerTlsConfig::new().identity(Identity::from_pem(&own.0, &own.1));
+        let server = Server::builder().tls_config(tls).unwrap();
+        let collector = Collector::default();
+        let change = |options: &mut TraceOptions| {
+            options.endpoint = options.endpoint.replace("http:", "https:");
+            options.ca = Some(ca.clone().into_bytes());
+        };
+        let metrics = exported_to(server, &collector, change, || drop(info_span!("span"))).await;
+        assert!(metrics.contains(outcome), "{metrics}");
+        assert_eq!(collector.spans().len(), usize::from(ca == &own.0));
+    }
+}
+
+#[tokio::test]
 async fn a_share_of_new_traces_and_all_that_the_caller_keeps() {
     let collector = Collector::default();
     let act = || {
         let unsampled = join_trace(&info_span!("new"), None, 1);
-        assert!(!unsampled.sampled, "others are told that it is not kept");
+        assert!(!unsampled.is_sampled(), "others are told that it is not kept");
         join_trace(&info_span!("kept"), Some(INCOMING.parse().unwrap()), 1);
         let not_kept = format!("{}00", &INCOMING[..53]);
         join_trace(&info_span!("not kept"), Some(not_kept.parse().unwrap()), 1);
