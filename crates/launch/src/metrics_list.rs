@@ -7,8 +7,9 @@ use larch_runtime::Env;
 use larch_telemetry::{MetricInfo, inventory_json, inventory_table, subscriber_over};
 use object_store::memory::InMemory;
 
+use crate::assemble::assemble;
 use crate::program::{Program, say, say_error};
-use crate::run::{assemble, log_options, registry};
+use crate::run::{log_options, registry};
 use crate::settings::Loaded;
 
 pub(crate) fn show(program: &Program, loaded: Loaded, as_json: bool) -> ExitCode {

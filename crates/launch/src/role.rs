@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use futures_util::future::BoxFuture;
+use larch_rpc::{LocalTransport, Transport};
 use larch_runtime::{Env, Module, Scope, StartError};
 use larch_telemetry::Registry;
 use larch_wal::Dir;
@@ -37,6 +38,10 @@ pub struct Frame {
     pub limits: TenantLimits,
     pub open_dir: OpenDir,
     pub store: Arc<dyn ObjectStore>,
+    /// The way to the services of other processes, and of this one.
+    pub transport: Arc<dyn Transport>,
+    /// Where roles add their services, if the transport stays in this process.
+    pub local: LocalTransport,
 }
 
 /// Opens a directory of the local disk, or of a simulated one.

@@ -1,30 +1,21 @@
-//! Puts a process together, runs it until it is told to stop, and stops it in order.
+//! Runs a process until it is told to stop, and stops it in order.
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use futures_util::future::{Either, select};
-use larch_api::Tenancy;
-use larch_runtime::{AdminPages, Budgets, Env, Module, Process, Routes, Scope, Server, Signals, StartError};
-use larch_store::Backend;
+use larch_runtime::{Budgets, Env, Process, Scope, Signals};
 use larch_telemetry::{
     LevelHandle, LogOptions, Options, Registry, Telemetry, TraceOptions, TracingSettings, install,
     register_build_info, register_go_aliases, register_process_metrics,
 };
-use larch_wal::{Dir, OsDir};
-use object_store::ObjectStore;
 use tracing::{error, info, warn};
 
+use crate::assemble::{assemble, open_store};
 use crate::build_facts;
-use crate::grpc_health;
 use crate::health::chain;
-use crate::overrides::{OverridesModule, TenantLimits};
-use crate::pages::ConfigPages;
 use crate::program::{Program, say_error};
-use crate::role::{Frame, OpenDir};
 use crate::settings::{Loaded, SharedSettings};
 
 /// A cut uploads what only this process holds; an orchestrator that kills earlier loses nothing, because
@@ -151,66 +142,6 @@ fn anonymous_memory() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kib.unwrap_or(0) << 10
-}
-
-/// Everything that a process consists of, not started.
-pub(crate) fn assemble(
-    program: &Program,
-    loaded: Loaded,
-    env: &Env,
-    metrics: &Registry,
-    level: Option<LevelHandle>,
-    store: Arc<dyn ObjectStore>,
-) -> Result<Process, StartError> {
-    let limits = TenantLimits::new(loaded.shared.limits.clone(), loaded.shared.operational.clone());
-    let overrides = OverridesModule::new(&loaded, limits.clone(), env.clone(), metrics);
-    let settings = Arc::new(loaded.shared);
-    let open_dir: OpenDir =
-        Arc::new(|path: &Path| OsDir::open(path).map(|dir| Arc::new(dir) as Arc<dyn Dir>));
-    let frame = Frame {
-        env: env.clone(),
-        metrics: metrics.clone(),
-        settings: Arc::clone(&settings),
-        limits: limits.clone(),
-        open_dir,
-        store,
-    };
-    let process = Process::new(env.clone());
-    let mut modules: Vec<Arc<dyn Module>> = vec![Arc::new(overrides)];
-    let (mut http, mut grpc) = (Router::new(), Router::new());
-    for role in &program.roles {
-        let service = role.build(&frame)?;
-        modules.extend(service.modules);
-        http = http.merge(service.http);
-        grpc = grpc.merge(service.grpc);
-    }
-    let tenancy = Tenancy::new(settings.top.auth_enabled, &settings.top.no_auth_tenant)
-        .map_err(|error| StartError::caused_by("read who asks", error))?;
-    let published = settings.top.tenant_limits_allow_publish.clone();
-    let config = ConfigPages { effective: loaded.effective, tenancy, limits, published };
-    let admin = AdminPages {
-        process: process.clone(),
-        metrics: metrics.clone(),
-        level,
-        build: build_facts::facts(),
-        show_metrics: settings.server.register_instrumentation,
-    };
-    let routes = Routes { admin: admin.routes().merge(config.routes()), data: http };
-    // The HTTP port comes first, so that the process can be watched while the rest starts.
-    process.add(Arc::new(Server::http(settings.server.clone(), env.clone(), metrics.clone(), routes)));
-    for module in modules {
-        process.add(module);
-    }
-    if settings.serves_grpc {
-        let routes = Routes { admin: grpc_health::routes(process.clone()), data: grpc };
-        process.add(Arc::new(Server::grpc(settings.server.clone(), env.clone(), metrics.clone(), routes)));
-    }
-    Ok(process)
-}
-
-fn open_store(settings: &SharedSettings) -> Result<Arc<dyn ObjectStore>, StartError> {
-    let backend = Backend::choose(&settings.common.storage, &settings.storage, &settings.schema);
-    backend.open().map_err(|error| StartError::caused_by("open the object store", error))
 }
 
 async fn serve(

@@ -38,6 +38,8 @@ pub struct SharedSettings {
     pub ingester_client: IngesterClientSettings,
     /// Whether a gRPC port is opened: not by the one-process binary that was given nothing to read.
     pub serves_grpc: bool,
+    /// Whether all roles run in this process.
+    pub runs_all: bool,
 }
 
 /// Blocks that belong to single roles. A process of one role meets the others' in a shared file.
@@ -83,6 +85,7 @@ impl SharedSettings {
             chunk_store: blocks.section("chunk_store_config"),
             ingester_client: blocks.section("ingester_client"),
             serves_grpc: true,
+            runs_all: false,
         }
     }
 }
@@ -128,7 +131,7 @@ pub(crate) fn load(
 
     let mut reader = Reader::new(schema, &tree);
     let mut blocks = Blocks::reading(&mut reader);
-    let shared = SharedSettings { serves_grpc, ..SharedSettings::configure(&mut blocks) };
+    let shared = SharedSettings { serves_grpc, runs_all, ..SharedSettings::configure(&mut blocks) };
     for role in roles {
         role.configure(&mut blocks);
     }

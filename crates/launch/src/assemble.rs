@@ -1,0 +1,95 @@
+//! Puts the parts of a process together. Nothing is started here.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use larch_api::Tenancy;
+use larch_rpc::{GrpcSettings, GrpcTransport, LocalTransport, Transport};
+use larch_runtime::{AdminPages, Env, Module, Process, Routes, Server, StartError};
+use larch_store::Backend;
+use larch_telemetry::{LevelHandle, Registry};
+use larch_wal::{Dir, OsDir};
+use object_store::ObjectStore;
+
+use crate::build_facts;
+use crate::grpc_health;
+use crate::overrides::{OverridesModule, TenantLimits};
+use crate::pages::ConfigPages;
+use crate::program::Program;
+use crate::role::{Frame, OpenDir};
+use crate::settings::{Loaded, SharedSettings};
+
+/// Opens the store that the settings mean.
+pub(crate) fn open_store(settings: &SharedSettings) -> Result<Arc<dyn ObjectStore>, StartError> {
+    let backend = Backend::choose(&settings.common.storage, &settings.storage, &settings.schema);
+    backend.open().map_err(|error| StartError::caused_by("open the object store", error))
+}
+
+/// Everything that a process consists of, not started.
+pub(crate) fn assemble(
+    program: &Program,
+    loaded: Loaded,
+    env: &Env,
+    metrics: &Registry,
+    level: Option<LevelHandle>,
+    store: Arc<dyn ObjectStore>,
+) -> Result<Process, StartError> {
+    let limits = TenantLimits::new(loaded.shared.limits.clone(), loaded.shared.operational.clone());
+    let overrides = OverridesModule::new(&loaded, limits.clone(), env.clone(), metrics);
+    let settings = Arc::new(loaded.shared);
+    let open_dir: OpenDir =
+        Arc::new(|path: &Path| OsDir::open(path).map(|dir| Arc::new(dir) as Arc<dyn Dir>));
+    let local = LocalTransport::new();
+    let frame = Frame {
+        env: env.clone(),
+        metrics: metrics.clone(),
+        settings: Arc::clone(&settings),
+        limits: limits.clone(),
+        open_dir,
+        store,
+        transport: transport(&settings, &local)?,
+        local,
+    };
+    let process = Process::new(env.clone());
+    let mut modules: Vec<Arc<dyn Module>> = vec![Arc::new(overrides)];
+    let (mut http, mut grpc) = (Router::new(), Router::new());
+    for role in &program.roles {
+        let service = role.build(&frame)?;
+        modules.extend(service.modules);
+        http = http.merge(service.http);
+        grpc = grpc.merge(service.grpc);
+    }
+    let tenancy = Tenancy::new(settings.top.auth_enabled, &settings.top.no_auth_tenant)
+        .map_err(|error| StartError::caused_by("read who asks", error))?;
+    let published = settings.top.tenant_limits_allow_publish.clone();
+    let config = ConfigPages { effective: loaded.effective, tenancy, limits, published };
+    let admin = AdminPages {
+        process: process.clone(),
+        metrics: metrics.clone(),
+        level,
+        build: build_facts::facts(),
+        show_metrics: settings.server.register_instrumentation,
+    };
+    let routes = Routes { admin: admin.routes().merge(config.routes()), data: http };
+    // The HTTP port comes first, so that the process can be watched while the rest starts.
+    process.add(Arc::new(Server::http(settings.server.clone(), env.clone(), metrics.clone(), routes)));
+    for module in modules {
+        process.add(module);
+    }
+    if settings.serves_grpc {
+        let routes = Routes { admin: grpc_health::routes(process.clone()), data: grpc };
+        process.add(Arc::new(Server::grpc(settings.server.clone(), env.clone(), metrics.clone(), routes)));
+    }
+    Ok(process)
+}
+
+/// A process that has no others to join calls its own services; any other calls over gRPC, its own too.
+fn transport(settings: &SharedSettings, local: &LocalTransport) -> Result<Arc<dyn Transport>, StartError> {
+    if settings.runs_all && settings.memberlist.join_members.is_empty() {
+        return Ok(Arc::new(local.clone()));
+    }
+    let client = GrpcSettings::from_client(&settings.ingester_client.grpc_client_config)
+        .map_err(|error| StartError::caused_by("read ingester_client.grpc_client_config", error))?;
+    Ok(Arc::new(GrpcTransport::new(client)))
+}
