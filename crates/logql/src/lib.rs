@@ -2,3 +2,29 @@
 //! plain functions over rows.
 //!
 //! It does no IO and does not know where logs are kept: no runtime, no clock, no storage.
+//!
+//! [`parse`] makes a tree ([`Expr`]) of a query or says why it cannot, in Loki's words and with Loki's
+//! positions. Printing a tree gives its text on one line, [`pretty`] lays it out; both parse to the same tree.
+
+mod ast;
+mod check;
+mod compile;
+mod error;
+mod float;
+mod lex;
+mod parse;
+mod pattern;
+mod print;
+
+pub use ast::{
+    BinaryExpr, BinaryOp, CompareOp, Conversion, Expr, Extraction, FormatValue, Group, Grouping, LabelFilter,
+    LabelFormat, LabelReplace, LabelTarget, LineFilter, LineOp, LineOperand, LogExpr, LogRange, Logfmt,
+    MAX_DEPTH, MAX_NESTING, MetricExpr, RangeAggregation, RangeOp, Side, Stage, Text, Unwrap,
+    VectorAggregation, VectorMatching, VectorOp,
+};
+pub use check::{check_stages, run_order};
+pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
+pub use float::InvalidFloat;
+pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
+pub use pattern::{InvalidPattern, Pattern, PatternPart};
+pub use print::pretty;
