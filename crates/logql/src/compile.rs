@@ -1,4 +1,4 @@
-//! What the checks need to know of regexes, as plain functions, so that there is one place
+//! What the checks need to know of regexes and templates, as plain functions, so that there is one place
 //! where the language meets the engines that run them.
 
 use larch_types::MatchOp;
@@ -36,6 +36,12 @@ pub(crate) fn check_regexp_parser(pattern: &str) -> Result<(), String> {
         }
     };
     if has_name(&ast) { Ok(()) } else { Err("at least one named capture must be supplied".to_owned()) }
+}
+
+/// The labels that a template reads, or none if that cannot be said: then it may read any. Only text
+/// without actions is certain to read nothing.
+pub(crate) fn template_labels(template: &str) -> Option<Vec<String>> {
+    (!template.contains("{{")).then(Vec::new)
 }
 
 fn parse(pattern: &str) -> Result<Ast, String> {

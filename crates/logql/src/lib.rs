@@ -10,6 +10,7 @@ mod ast;
 mod check;
 mod compile;
 mod error;
+mod facts;
 mod float;
 mod lex;
 mod parse;
@@ -24,6 +25,10 @@ pub use ast::{
 };
 pub use check::{check_stages, run_order};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
+pub use facts::{
+    LabelNeed, LineNeed, Merge, Needle, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans,
+    shard_split, window_split,
+};
 pub use float::InvalidFloat;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
 pub use pattern::{InvalidPattern, Pattern, PatternPart};
