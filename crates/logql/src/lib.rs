@@ -12,6 +12,7 @@ mod compile;
 mod error;
 mod facts;
 mod float;
+mod fuzz;
 mod lex;
 mod parse;
 mod pattern;
@@ -30,6 +31,7 @@ pub use facts::{
     shard_split, window_split,
 };
 pub use float::InvalidFloat;
+pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
 pub use pattern::{InvalidPattern, Pattern, PatternPart};
 pub use print::pretty;
