@@ -2,3 +2,10 @@
 //! plain functions over rows.
 //!
 //! It does no IO and does not know where logs are kept: no runtime, no clock, no storage.
+
+mod regex;
+
+pub use regex::{
+    AnyOf, Flavor, LabelMatcher, Needle, Regex, RegexError, RegexFault, Required, compile_for_template,
+    fuzz_regex,
+};
