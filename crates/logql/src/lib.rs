@@ -4,8 +4,15 @@
 //! It does no IO and does not know where logs are kept: no runtime, no clock, no storage.
 
 mod regex;
+mod stage;
 
 pub use regex::{
     AnyOf, Flavor, LabelMatcher, Needle, Regex, RegexError, RegexFault, Required, compile_for_template,
     fuzz_regex,
+};
+pub use stage::{
+    Category, Comparison, Conversion, Decolorize, DropLabels, ErrorName, Hints, InvalidPath, IpPattern, Json,
+    JsonPath, JsonPaths, KeepLabels, LabelFilter, LabelFormat, LabelFormatItem, LabelRef, LineFilter,
+    LineFilterOp, LineFormat, LineOperand, Logfmt, LogfmtFlags, LogfmtKeys, Pattern, PatternPart, Pipeline,
+    Quantity, Regexp, Row, RowLabels, Selected, Stage, StageError, Unpack, Unwrap, fuzz_stages,
 };
