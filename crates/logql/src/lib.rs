@@ -3,9 +3,11 @@
 //!
 //! It does no IO and does not know where logs are kept: no runtime, no clock, no storage.
 
+mod discover;
 mod regex;
 mod stage;
 
+pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
 pub use regex::{
     AnyOf, Flavor, LabelMatcher, Needle, Regex, RegexError, RegexFault, Required, compile_for_template,
     fuzz_regex,

@@ -112,6 +112,7 @@ fn filters() -> Result<Vec<[LineFilter; 2]>, StageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discover::fuzz_level;
     use crate::regex::fuzz_regex;
 
     const LINES: [&str; 20] = [
@@ -178,6 +179,7 @@ mod tests {
         for _ in 0..20_000 {
             let line = mutated(&mut random);
             fuzz_stages(&line).unwrap();
+            fuzz_level(&line);
         }
     }
 

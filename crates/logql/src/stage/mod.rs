@@ -56,6 +56,9 @@ pub use unpack::Unpack;
 pub use unwrap::{Conversion, Unwrap};
 
 pub(crate) use labels::Extracted;
+pub(crate) use logfmt_reader::LogfmtReader;
+pub(crate) use scan::{Members, ValueKind};
+pub(crate) use text::push_readable;
 
 #[cfg(test)]
 mod tests;
