@@ -9,6 +9,7 @@
 mod ast;
 mod check;
 mod compile;
+mod discover;
 mod error;
 mod facts;
 mod float;
@@ -17,6 +18,9 @@ mod lex;
 mod parse;
 mod pattern;
 mod print;
+mod regex;
+/// Its machines have the names of what they run in the tree, so that they keep a module of their own.
+pub mod stage;
 
 pub use ast::{
     BinaryExpr, BinaryOp, CompareOp, Conversion, Expr, Extraction, FormatValue, Group, Grouping, LabelFilter,
@@ -25,6 +29,7 @@ pub use ast::{
     VectorAggregation, VectorMatching, VectorOp,
 };
 pub use check::{check_stages, run_order};
+pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use facts::{
     LabelNeed, LineNeed, Merge, Needle, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans,
@@ -35,3 +40,4 @@ pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
 pub use pattern::{InvalidPattern, Pattern, PatternPart};
 pub use print::pretty;
+pub use regex::{Flavor, LabelMatcher, Regex, RegexError, RegexFault, compile_for_template, fuzz_regex};

@@ -23,7 +23,8 @@ mod value;
 pub use exec::{ExecError, Input};
 pub use functions::{Regex, RegexCompiler, expand};
 pub use go::{
-    InvalidFloat, InvalidInt, InvalidSize, Rune, decode_rune, parse_float, parse_int, parse_size, quote_bytes,
+    InvalidFloat, InvalidInt, InvalidSize, Readable, Rune, decode_rune, parse_float, parse_int, parse_size,
+    quote_bytes, trim_space,
 };
 pub use inspect::Uses;
 pub use parse::ParseError;

@@ -1,12 +1,10 @@
 //! Functions with regexes. What a regex means is the caller's: it brings the compiler.
 
-use std::borrow::Cow;
-
 use regex::bytes::Regex as Matcher;
 
 use crate::budget::{OverBudget, append};
 use crate::functions::{Call, CallError, CallResult, Function, Type, fixed};
-use crate::go::{decode_rune, quote_bytes, runes};
+use crate::go::{Readable, quote_bytes, runes};
 use crate::value::Value;
 
 const THREE: &[Type] = &[Type::Text, Type::Text, Type::Text];
@@ -103,30 +101,29 @@ fn replace<'a>(call: &mut Call<'_, 'a>, replacement: Replacement) -> CallResult<
 
 impl Regex {
     fn count(&self, text: &[u8]) -> usize {
-        let readable = readable(text);
-        self.matcher.find_iter(&readable).filter(|m| is_boundary(&readable, m.start())).count()
+        let text = Readable::new(text);
+        self.matcher.find_iter(text.bytes()).filter(|m| text.is_boundary(m.start())).count()
     }
 
     fn replace_all(&self, text: &[u8], new: &[u8], replacement: Replacement) -> Result<Vec<u8>, OverBudget> {
-        let readable = readable(text);
-        let original = Originals::new(text, &readable);
         let mut out = Vec::with_capacity(text.len());
+        let text = Readable::new(text);
         let mut copied = 0;
-        for captures in self.matcher.captures_iter(&readable) {
-            let Some(whole) = captures.get(0).filter(|m| is_boundary(&readable, m.start())) else {
+        for captures in self.matcher.captures_iter(text.bytes()) {
+            let Some(whole) = captures.get(0).filter(|m| text.is_boundary(m.start())) else {
                 continue;
             };
-            append(&mut out, original.part(copied, whole.start()))?;
+            append(&mut out, text.original(copied..whole.start()))?;
             match replacement {
                 Replacement::Literal => append(&mut out, new)?,
                 Replacement::Expanded => {
-                    let group = |index: usize| captures.get(index).map(|m| original.part(m.start(), m.end()));
+                    let group = |index: usize| captures.get(index).map(|m| text.original(m.range()));
                     expand(new, &self.names, group, |text| append(&mut out, text))?;
                 }
             }
             copied = whole.end();
         }
-        append(&mut out, original.part(copied, readable.len()))?;
+        append(&mut out, text.original(copied..text.bytes().len()))?;
         Ok(out)
     }
 }
@@ -188,50 +185,4 @@ fn group_number(name: &[u8]) -> Option<usize> {
         return None;
     }
     str::from_utf8(name).ok()?.parse().ok()
-}
-
-/// Empty matches inside a character do not count.
-fn is_boundary(text: &[u8], at: usize) -> bool {
-    text.get(at).is_none_or(|byte| byte & 0xC0 != 0x80)
-}
-
-/// The text with U+FFFD for every byte that is not UTF-8, which is what such a byte matches.
-fn readable(text: &[u8]) -> Cow<'_, [u8]> {
-    if str::from_utf8(text).is_ok() {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    for (_, rune) in runes(text) {
-        out.push(rune.c);
-    }
-    Cow::Owned(out.into_bytes())
-}
-
-/// From offsets in the readable text back to the bytes as they were.
-enum Originals<'t> {
-    Same(&'t [u8]),
-    Mapped { text: &'t [u8], offsets: Vec<usize> },
-}
-
-impl<'t> Originals<'t> {
-    fn new(text: &'t [u8], readable: &[u8]) -> Self {
-        if readable.len() == text.len() {
-            return Self::Same(text);
-        }
-        let mut offsets = Vec::with_capacity(readable.len() + 1);
-        let mut at = 0;
-        while let Some(rune) = decode_rune(&text[at..]) {
-            offsets.resize(offsets.len() + rune.c.len_utf8(), at);
-            at += rune.len;
-        }
-        offsets.push(at);
-        Self::Mapped { text, offsets }
-    }
-
-    fn part(&self, from: usize, to: usize) -> &'t [u8] {
-        match self {
-            Self::Same(text) => &text[from..to],
-            Self::Mapped { text, offsets } => &text[offsets[from]..offsets[to]],
-        }
-    }
 }

@@ -4,13 +4,15 @@
 mod float;
 mod int;
 mod quote;
+mod readable;
 mod rune;
 mod size;
 
 pub use float::{InvalidFloat, parse_float};
 pub use int::{InvalidInt, parse_int};
 pub use quote::quote_bytes;
-pub use rune::{Rune, decode_rune};
+pub use readable::Readable;
+pub use rune::{Rune, decode_rune, trim_space};
 pub use size::{InvalidSize, parse_size};
 
 pub(crate) use float::{FloatForm, float_text};

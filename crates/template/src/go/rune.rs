@@ -41,6 +41,17 @@ pub(crate) fn last_rune(text: &[u8]) -> Option<Rune> {
     text.last().map(|_| Rune { c: char::REPLACEMENT_CHARACTER, len: 1, valid: false })
 }
 
+/// Without white space at its ends.
+pub fn trim_space(mut text: &[u8]) -> &[u8] {
+    while let Some(rune) = decode_rune(text).filter(|rune| is_space(rune.c)) {
+        text = &text[rune.len..];
+    }
+    while let Some(rune) = last_rune(text).filter(|rune| is_space(rune.c)) {
+        text = &text[..text.len() - rune.len];
+    }
+    text
+}
+
 /// All characters with the offset of their first byte.
 pub(crate) fn runes(text: &[u8]) -> impl Iterator<Item = (usize, Rune)> + '_ {
     let mut at = 0;

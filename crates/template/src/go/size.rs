@@ -1,6 +1,6 @@
 //! Sizes in bytes as people write them: `12 MB`, `2.5KiB`, `1,024`.
 
-use crate::go::{InvalidFloat, decode_rune, is_space, last_rune, parse_float, to_lower};
+use crate::go::{InvalidFloat, decode_rune, parse_float, to_lower, trim_space};
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum InvalidSize {
@@ -30,7 +30,7 @@ pub fn parse_size(text: &[u8]) -> Result<u64, InvalidSize> {
     } else {
         parse_float(number)?
     };
-    let unit = trimmed(unit);
+    let unit = trim_space(unit);
     let Some(scale) = unit_scale(unit) else {
         return Err(InvalidSize::Unit(lower(unit)));
     };
@@ -65,16 +65,6 @@ fn unit_scale(unit: &[u8]) -> Option<u64> {
         b"i" | b"ib" => Some(1024_u64.pow(power)),
         _ => None,
     }
-}
-
-fn trimmed(mut text: &[u8]) -> &[u8] {
-    while let Some(rune) = decode_rune(text).filter(|rune| is_space(rune.c)) {
-        text = &text[rune.len..];
-    }
-    while let Some(rune) = last_rune(text).filter(|rune| is_space(rune.c)) {
-        text = &text[..text.len() - rune.len];
-    }
-    text
 }
 
 fn lower(text: &[u8]) -> Vec<u8> {
