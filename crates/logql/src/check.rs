@@ -3,10 +3,13 @@
 //! A query with a stage that cannot be built is a query: it can be formatted and analysed. It is refused by
 //! whoever runs it, before any data is read.
 
-use crate::ast::{Expr, LabelFormat, LineFilter, LineOp, LineOperand, LogExpr, MetricExpr, Stage};
+use crate::ast::{
+    Expr, FormatValue, LabelFilter, LabelFormat, LineFilter, LineOp, LineOperand, LogExpr, MetricExpr, Stage,
+};
 use crate::error::ParseError;
 use crate::pattern::Pattern;
-use crate::{compile, print};
+use crate::stage::{Hints, IpPattern};
+use crate::{build, compile, print};
 
 /// Finds the first stage that cannot be built.
 pub fn check_stages(expr: &Expr) -> Result<(), ParseError> {
@@ -67,15 +70,26 @@ fn check_log(log: &LogExpr) -> Result<(), ParseError> {
 fn check_stage(stage: &Stage) -> Result<(), String> {
     match stage {
         Stage::LineFilter(filter) => check_line_filter(filter),
+        Stage::Json(extractions) => {
+            build::json_paths(extractions).map(|_| ()).map_err(|error| error.to_string())
+        }
+        Stage::Logfmt(logfmt) => {
+            build::logfmt_keys(logfmt, Hints::all()).map(|_| ()).map_err(|error| error.to_string())
+        }
+        Stage::LabelFilter(filter) => check_label_filter(filter),
+        Stage::LineFormat(template) => compile::check_line_template(template),
         Stage::LabelFormat(formats) => check_label_format(formats),
-        _ => Ok(()),
+        // Their regexes and patterns were looked at when the query was parsed.
+        Stage::Regexp(_) | Stage::Pattern(_) | Stage::Drop(_) | Stage::Keep(_) => Ok(()),
+        Stage::Unpack | Stage::Decolorize => Ok(()),
     }
 }
 
 fn check_line_filter(filter: &LineFilter) -> Result<(), String> {
     for operand in &filter.operands {
         match (filter.op, operand) {
-            (LineOp::Contains | LineOp::NotContains, _) => {}
+            (LineOp::Contains | LineOp::NotContains, LineOperand::Text(_)) => {}
+            (LineOp::Contains | LineOp::NotContains, LineOperand::Ip(pattern)) => check_ip(pattern)?,
             (_, LineOperand::Ip(_)) => return Err("ip: invalid operation".to_owned()),
             (LineOp::Regex | LineOp::NotRegex, LineOperand::Text(text)) => {
                 let regex =
@@ -90,11 +104,31 @@ fn check_line_filter(filter: &LineFilter) -> Result<(), String> {
     Ok(())
 }
 
+fn check_ip(pattern: &str) -> Result<(), String> {
+    IpPattern::parse(pattern).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Also a bad address inside `and` and `or`, where it could never match.
+fn check_label_filter(filter: &LabelFilter) -> Result<(), String> {
+    let mut checked = Ok(());
+    filter.for_each_leaf(&mut |leaf| {
+        if let LabelFilter::Ip { pattern, .. } = leaf
+            && checked.is_ok()
+        {
+            checked = check_ip(pattern);
+        }
+    });
+    checked
+}
+
 fn check_label_format(formats: &[LabelFormat]) -> Result<(), String> {
     let mut names: Vec<&str> = Vec::with_capacity(formats.len());
     for format in formats {
         if format.label == "__error__" {
             return Err("__error__ cannot be formatted".to_owned());
+        }
+        if let FormatValue::Template(text) = &format.value {
+            compile::check_label_template(&format.label, text)?;
         }
         names.push(&format.label);
     }

@@ -1,160 +1,61 @@
-//! What the checks need to know of regexes and templates, as plain functions, so that there is one place
-//! where the language meets the engines that run them.
+//! What the checks and the facts need to know of regexes and templates, without building them: a query may
+//! hold thousands, and nothing is built from them before it runs.
 
+use larch_template::{Template, Uses};
 use larch_types::MatchOp;
-use regex_syntax::ast::parse::ParserBuilder;
-use regex_syntax::ast::{AssertionKind, Ast, ErrorKind, GroupKind, RepetitionKind, RepetitionRange};
 
-/// As deep as RE2's own limit. Only the syntax is looked at: a query may hold thousands of regexes, and
-/// nothing is built from them before the query runs.
-const MAX_REGEX_NESTING: u32 = 1000;
+use crate::regex;
+use crate::stage::{self, StageError};
 
 /// Whether a regex is one, in the words of Go's error if not.
 pub(crate) fn check_regex(pattern: &str) -> Result<(), String> {
-    parse(pattern).map(|_| ())
+    regex::check(pattern).map_err(|error| error.to_string())
 }
 
 /// Whether a matcher holds for a label that is absent.
 pub(crate) fn matches_empty(op: MatchOp, value: &str) -> Result<bool, String> {
+    let regex_matches = || regex::matches_empty(value).map_err(|error| error.to_string());
     Ok(match op {
         MatchOp::Equal => value.is_empty(),
         MatchOp::NotEqual => !value.is_empty(),
-        MatchOp::Regex => takes_empty(&parse(value)?),
-        MatchOp::NotRegex => !takes_empty(&parse(value)?),
+        MatchOp::Regex => regex_matches()?,
+        MatchOp::NotRegex => !regex_matches()?,
     })
 }
 
 /// The rules of the `regexp` parser: its captures become labels.
 pub(crate) fn check_regexp_parser(pattern: &str) -> Result<(), String> {
-    let ast = match parse_ast(pattern) {
-        Ok(ast) => ast,
-        Err(error) => {
-            if let ErrorKind::GroupNameDuplicate { .. } = error.kind() {
-                return Err(format!("duplicate extracted label name '{}'", fragment(pattern, &error)));
-            }
-            return Err(go_error(pattern, &error));
-        }
-    };
-    if has_name(&ast) { Ok(()) } else { Err("at least one named capture must be supplied".to_owned()) }
+    let names = regex::group_names(pattern).map_err(|error| error.to_string())?;
+    stage::labels_of(&names).map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// The labels that a template reads, or none if that cannot be said: then it may read any. Only text
-/// without actions is certain to read nothing.
-pub(crate) fn template_labels(template: &str) -> Option<Vec<String>> {
-    (!template.contains("{{")).then(Vec::new)
+pub(crate) fn check_line_template(text: &str) -> Result<(), String> {
+    let parsed = Template::parse("line", text, uncompiled);
+    parsed.map(|_| ()).map_err(|error| StageError::LineTemplate(error).to_string())
 }
 
-fn parse(pattern: &str) -> Result<Ast, String> {
-    parse_ast(pattern).map_err(|error| go_error(pattern, &error))
+pub(crate) fn check_label_template(label: &str, text: &str) -> Result<(), String> {
+    let parsed = Template::parse("label", text, uncompiled);
+    let refused = |error| StageError::LabelTemplate { label: label.to_owned(), error }.to_string();
+    parsed.map(|_| ()).map_err(refused)
 }
 
-fn parse_ast(pattern: &str) -> Result<Ast, Box<regex_syntax::ast::Error>> {
-    ParserBuilder::new().nest_limit(MAX_REGEX_NESTING).build().parse(pattern).map_err(Box::new)
-}
-
-fn fragment<'a>(pattern: &'a str, error: &regex_syntax::ast::Error) -> &'a str {
-    let span = error.span();
-    pattern.get(span.start.offset..span.end.offset).unwrap_or(pattern)
-}
-
-fn go_error(pattern: &str, error: &regex_syntax::ast::Error) -> String {
-    let part = fragment(pattern, error);
-    let (reason, shown) = match error.kind() {
-        ErrorKind::GroupUnclosed => ("missing closing )", pattern),
-        ErrorKind::GroupUnopened => ("unexpected )", pattern),
-        ErrorKind::ClassUnclosed => {
-            ("missing closing ]", pattern.get(error.span().start.offset..).unwrap_or(pattern))
-        }
-        ErrorKind::ClassRangeInvalid | ErrorKind::ClassRangeLiteral => {
-            ("invalid character class range", part)
-        }
-        ErrorKind::UnicodeClassInvalid => ("invalid character class range", part),
-        ErrorKind::RepetitionMissing => {
-            let operator = pattern.get(error.span().start.offset..).and_then(|rest| rest.get(..1));
-            ("missing argument to repetition operator", operator.unwrap_or(part))
-        }
-        ErrorKind::RepetitionCountInvalid => ("invalid repeat count", part),
-        ErrorKind::EscapeUnexpectedEof => ("trailing backslash at end of expression", ""),
-        ErrorKind::GroupNameEmpty
-        | ErrorKind::GroupNameInvalid
-        | ErrorKind::GroupNameUnexpectedEof
-        | ErrorKind::GroupNameDuplicate { .. } => ("invalid named capture", part),
-        ErrorKind::NestLimitExceeded(_) => ("expression nests too deeply", pattern),
-        ErrorKind::UnsupportedLookAround
-        | ErrorKind::FlagUnrecognized
-        | ErrorKind::FlagUnexpectedEof
-        | ErrorKind::FlagDanglingNegation => ("invalid or unsupported Perl syntax", part),
-        _ => ("invalid escape sequence", part),
-    };
-    format!("error parsing regexp: {reason}: `{shown}`")
-}
-
-/// Whether the regex, anchored at both ends, matches the empty text. Recursion is bounded by
-/// [`MAX_REGEX_NESTING`].
-fn takes_empty(ast: &Ast) -> bool {
-    match ast {
-        Ast::Empty(_) | Ast::Flags(_) => true,
-        Ast::Literal(_) | Ast::Dot(_) => false,
-        Ast::ClassUnicode(_) | Ast::ClassPerl(_) | Ast::ClassBracketed(_) => false,
-        Ast::Assertion(assertion) => matches!(
-            assertion.kind,
-            AssertionKind::StartLine
-                | AssertionKind::EndLine
-                | AssertionKind::StartText
-                | AssertionKind::EndText
-                | AssertionKind::NotWordBoundary
-        ),
-        Ast::Repetition(repetition) => {
-            let may_be_absent = match &repetition.op.kind {
-                RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore => true,
-                RepetitionKind::OneOrMore => false,
-                RepetitionKind::Range(RepetitionRange::Exactly(least))
-                | RepetitionKind::Range(RepetitionRange::AtLeast(least))
-                | RepetitionKind::Range(RepetitionRange::Bounded(least, _)) => *least == 0,
-            };
-            may_be_absent || takes_empty(&repetition.ast)
-        }
-        Ast::Group(group) => takes_empty(&group.ast),
-        Ast::Alternation(alternation) => alternation.asts.iter().any(takes_empty),
-        Ast::Concat(concat) => concat.asts.iter().all(takes_empty),
+/// What a template reads. Of one that does not parse the worst is assumed.
+pub(crate) fn template_uses(text: &str) -> Uses {
+    match Template::parse("", text, uncompiled) {
+        Ok(template) => template.uses(),
+        Err(_) => Uses { fields: Vec::new(), all_fields: true, line: true },
     }
 }
 
-fn has_name(ast: &Ast) -> bool {
-    match ast {
-        Ast::Group(group) => matches!(group.kind, GroupKind::CaptureName { .. }) || has_name(&group.ast),
-        Ast::Repetition(repetition) => has_name(&repetition.ast),
-        Ast::Alternation(alternation) => alternation.asts.iter().any(has_name),
-        Ast::Concat(concat) => concat.asts.iter().any(has_name),
-        _ => false,
-    }
+/// The regexes of a template matter only when it runs.
+fn uncompiled(_: &str) -> Result<larch_template::Regex, String> {
+    Err(String::new())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_matches_nothing() {
-        for (pattern, empty) in [
-            ("", true),
-            (".*", true),
-            (".+", false),
-            ("x|", true),
-            ("x|y", false),
-            ("(?i)x", false),
-            ("^$", true),
-            (r"\b", false),
-            (r"\B", true),
-            ("a{0,3}", true),
-            ("a{1,3}", false),
-            ("(a*)(b?)", true),
-            ("[a-z]", false),
-        ] {
-            assert_eq!(matches_empty(MatchOp::Regex, pattern), Ok(empty), "{pattern}");
-            assert_eq!(matches_empty(MatchOp::NotRegex, pattern), Ok(!empty), "{pattern}");
-        }
-    }
 
     #[test]
     fn errors_in_gos_words() {

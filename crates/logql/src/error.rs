@@ -1,10 +1,11 @@
 //! Why a text is no query, in the words that Loki uses: clients show them, and Grafana looks for
 //! `parse error` and for the position.
 
+use larch_template::InvalidFloat;
 use larch_types::ErrorKind;
 
 use crate::ast::{BinaryOp, RangeOp, Side, VectorOp};
-use crate::float::{InvalidFloat, six_decimals};
+use crate::float::six_decimals;
 
 /// Queries of this many bytes or more are refused unread, as Loki does.
 pub const MAX_QUERY_BYTES: usize = 131_072;

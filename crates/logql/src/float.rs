@@ -1,92 +1,11 @@
-//! Numbers as Go reads and writes them.
+//! Numbers as queries write them and as Go prints them.
 
-use larch_types::quoted;
-
-/// Why Go's `ParseFloat` refuses a text.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("strconv.ParseFloat: parsing {}: {}", quoted(.text), if *.out_of_range { "value out of range" } else { "invalid syntax" })]
-pub struct InvalidFloat {
-    text: String,
-    out_of_range: bool,
-}
+use larch_template::{InvalidFloat, parse_float};
 
 /// The value of a number as the lexer found it: unsigned, its underscores in place. Hexadecimal numbers
 /// need an exponent; binary and octal ones have no value.
 pub(crate) fn parse_number(text: &str) -> Result<f64, InvalidFloat> {
-    let digits = text.replace('_', "");
-    let has_letter = |letter: u8| digits.as_bytes().get(1).is_some_and(|b| b.eq_ignore_ascii_case(&letter));
-    let value = if digits.starts_with('0') && has_letter(b'x') {
-        parse_hex(&digits[2..])
-    } else {
-        digits.parse().ok()
-    };
-    match value {
-        Some(value) if value.is_finite() => Ok(value),
-        Some(_) => Err(InvalidFloat { text: text.to_owned(), out_of_range: true }),
-        None => Err(InvalidFloat { text: text.to_owned(), out_of_range: false }),
-    }
-}
-
-/// `1.8p3`: hexadecimal digits times two to a decimal power, rounded to the nearest, ties to even.
-fn parse_hex(text: &str) -> Option<f64> {
-    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    // An exponent that does not fit leads to zero or infinity anyway.
-    let mut power =
-        exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') { -1 << 40 } else { 1 << 40 });
-    power -= 4 * i64::try_from(fraction.len()).ok()?;
-    let mut bits: u128 = 0;
-    for digit in whole.chars().chain(fraction.chars()) {
-        let digit = digit.to_digit(16)?;
-        if bits >> 120 == 0 {
-            bits = bits << 4 | u128::from(digit);
-        } else {
-            // What no longer fits only matters in that it is not zero.
-            bits |= u128::from(digit != 0);
-            power += 4;
-        }
-    }
-    Some(scale(bits, power))
-}
-
-/// `bits` times two to `power`.
-fn scale(bits: u128, power: i64) -> f64 {
-    if bits == 0 {
-        return 0.0;
-    }
-    let top = i64::from(bits.ilog2()) + power;
-    if top > 1023 {
-        return f64::INFINITY;
-    }
-    // The lowest bit that the result can hold: 52 below the highest, or the smallest there is.
-    let lowest = (top - 52).max(-1074);
-    let drop = lowest - power;
-    let kept = match u32::try_from(drop) {
-        // More than a whole mantissa is lost: less than half of the smallest number.
-        Ok(drop) if drop > 127 => 0,
-        Ok(drop) => round_to_even(bits, drop),
-        Err(_) => bits << drop.unsigned_abs(),
-    };
-    // At most 54 bits are left, so that the conversion is exact; so are both multiplications, unless the
-    // result is beyond the largest number.
-    let half = lowest / 2;
-    kept as f64 * power_of_two(half) * power_of_two(lowest - half)
-}
-
-fn round_to_even(bits: u128, drop: u32) -> u128 {
-    if drop == 0 {
-        return bits;
-    }
-    let kept = bits >> drop;
-    let lost = bits & ((1 << drop) - 1);
-    let half = 1 << (drop - 1);
-    let up = lost > half || (lost == half && kept & 1 == 1);
-    kept + u128::from(up)
-}
-
-/// For exponents of normal numbers.
-fn power_of_two(exponent: i64) -> f64 {
-    f64::from_bits(((exponent + 1023) as u64) << 52)
+    parse_float(text.as_bytes())
 }
 
 /// Go's `%v`: the shortest digits that come back, with an exponent from a million up and below 0.0001.

@@ -7,6 +7,7 @@
 //! positions. Printing a tree gives its text on one line, [`pretty`] lays it out; both parse to the same tree.
 
 mod ast;
+mod build;
 mod check;
 mod compile;
 mod discover;
@@ -32,12 +33,14 @@ pub use check::{check_stages, run_order};
 pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use facts::{
-    LabelNeed, LineNeed, Merge, Needle, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans,
-    shard_split, window_split,
+    LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,
+    window_split,
 };
-pub use float::InvalidFloat;
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
 pub use pattern::{InvalidPattern, Pattern, PatternPart};
 pub use print::pretty;
-pub use regex::{Flavor, LabelMatcher, Regex, RegexError, RegexFault, compile_for_template, fuzz_regex};
+pub use regex::{
+    AnyOf, Flavor, LabelMatcher, Needle, Regex, RegexError, RegexFault, Required, compile_for_template,
+    fuzz_regex,
+};

@@ -8,6 +8,7 @@ mod scan;
 mod shard;
 mod window;
 
-pub use scan::{LabelNeed, LineNeed, Needle, Reach, Scan, reach, scans};
+pub use scan::{LabelNeed, LineNeed, Reach, Scan, reach, scans};
+pub(crate) use scan::{pushed_grouping, range_scan};
 pub use shard::{Merge, ShardSplit, shard_split};
 pub use window::{Window, WindowSplit, window_split};

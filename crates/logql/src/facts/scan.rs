@@ -10,6 +10,7 @@ use crate::ast::{
 };
 use crate::compile;
 use crate::pattern::{Pattern, PatternPart};
+use crate::regex::{self, AnyOf, Needle, Required};
 
 /// One read: the whole of a log query, or one range of a metric query.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,17 +21,11 @@ pub struct Scan<'a> {
     pub range: Span,
     pub offset: Span,
     /// A line that lacks any of them does not pass.
-    pub needles: Vec<Needle>,
+    pub needles: Required,
     pub line: LineNeed,
     pub labels: LabelNeed,
     /// Rows that a parser stumbled over are grouped by their error instead of failing the query.
     pub groups_errors: bool,
-}
-
-/// Texts of which a line must contain at least one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needle {
-    pub any_of: Vec<Text>,
 }
 
 /// What of a line a read looks at.
@@ -103,7 +98,8 @@ fn collect<'a>(metric: &'a MetricExpr, pushed: Option<&'a Grouping>, found: &mut
     }
 }
 
-fn pushed_grouping(aggregation: &VectorAggregation) -> Option<&Grouping> {
+/// The grouping of a sum that can be done while samples are made.
+pub(crate) fn pushed_grouping(aggregation: &VectorAggregation) -> Option<&Grouping> {
     let MetricExpr::Range(inner) = &aggregation.expr else { return None };
     let is_additive = matches!(
         inner.op,
@@ -116,7 +112,7 @@ fn pushed_grouping(aggregation: &VectorAggregation) -> Option<&Grouping> {
     (aggregation.op == VectorOp::Sum && is_additive).then_some(&aggregation.grouping)
 }
 
-fn range_scan<'a>(aggregation: &'a RangeAggregation, pushed: Option<&Grouping>) -> Scan<'a> {
+pub(crate) fn range_scan<'a>(aggregation: &'a RangeAggregation, pushed: Option<&Grouping>) -> Scan<'a> {
     let range = &aggregation.range;
     let mut named = labels_named(&range.log, range.unwrap.as_ref());
     let grouping = aggregation.grouping.as_ref().or(pushed);
@@ -168,10 +164,9 @@ impl Named {
     }
 
     fn add_template(&mut self, template: &str) {
-        match compile::template_labels(template) {
-            Some(labels) => labels.iter().for_each(|label| self.add(label)),
-            None => self.may_be_any = true,
-        }
+        let uses = compile::template_uses(template);
+        uses.fields.iter().for_each(|label| self.add(label));
+        self.may_be_any |= uses.all_fields;
     }
 }
 
@@ -209,7 +204,7 @@ fn line_need(pipeline: &[Stage], skips_parsers: bool) -> LineNeed {
             // A template may show the line.
             Stage::LabelFormat(formats) => formats.iter().any(|format| match &format.value {
                 FormatValue::Rename(_) => false,
-                FormatValue::Template(text) => compile::template_labels(text).is_none(),
+                FormatValue::Template(text) => compile::template_uses(text).line,
             }),
             Stage::LabelFilter(_) | Stage::Drop(_) | Stage::Keep(_) => false,
         };
@@ -221,11 +216,11 @@ fn line_need(pipeline: &[Stage], skips_parsers: bool) -> LineNeed {
 }
 
 /// From filters that see the line as it is stored.
-fn needles(pipeline: &[Stage]) -> Vec<Needle> {
-    let mut needles = Vec::new();
+fn needles(pipeline: &[Stage]) -> Required {
+    let mut needles = Required::default();
     for stage in pipeline {
         match stage {
-            Stage::LineFilter(filter) => add_needles(&mut needles, filter),
+            Stage::LineFilter(filter) => needles.0.extend(filter_needles(filter).0),
             Stage::LineFormat(_) | Stage::Unpack | Stage::Decolorize => break,
             _ => {}
         }
@@ -233,39 +228,33 @@ fn needles(pipeline: &[Stage]) -> Vec<Needle> {
     needles
 }
 
-fn add_needles(needles: &mut Vec<Needle>, filter: &LineFilter) {
-    if filter.op == LineOp::Pattern
-        && let [LineOperand::Text(pattern)] = filter.operands.as_slice()
-    {
-        let literals = pattern_literals(pattern);
-        needles.extend(literals.into_iter().map(|literal| Needle { any_of: vec![literal] }));
-        return;
+fn filter_needles(filter: &LineFilter) -> Required {
+    if filter.op.is_negative() {
+        return Required::default();
     }
-    let mut any_of = Vec::with_capacity(filter.operands.len());
-    for operand in &filter.operands {
-        let literal = match (filter.op, operand) {
-            (LineOp::Contains, LineOperand::Text(text)) => Some(text.clone()),
-            (LineOp::Pattern, LineOperand::Text(pattern)) => {
-                pattern_literals(pattern).into_iter().max_by_key(|literal| literal.as_bytes().len())
-            }
-            _ => None,
-        };
-        // If one operand may match anything, so may the filter.
-        match literal {
-            Some(literal) if !literal.is_empty() => any_of.push(literal),
-            _ => return,
-        }
+    match filter.operands.as_slice() {
+        [only] => operand_needles(filter.op, only),
+        several => Required::either(several.iter().map(|operand| operand_needles(filter.op, operand))),
     }
-    needles.push(Needle { any_of });
 }
 
-fn pattern_literals(pattern: &Text) -> Vec<Text> {
-    let Ok(pattern) = Pattern::for_filter(pattern.as_bytes()) else { return Vec::new() };
-    let mut literals = Vec::new();
+fn operand_needles(op: LineOp, operand: &LineOperand) -> Required {
+    let LineOperand::Text(text) = operand else { return Required::default() };
+    match op {
+        LineOp::Contains => Required::any_of(&[text.as_bytes()]),
+        LineOp::Regex => text.as_str().and_then(|regex| regex::required(regex).ok()).unwrap_or_default(),
+        LineOp::Pattern => pattern_needles(text),
+        LineOp::NotContains | LineOp::NotRegex | LineOp::NotPattern => Required::default(),
+    }
+}
+
+fn pattern_needles(pattern: &Text) -> Required {
+    let Ok(pattern) = Pattern::for_filter(pattern.as_bytes()) else { return Required::default() };
+    let mut needles = Vec::new();
     for part in pattern.parts() {
         if let PatternPart::Literal(bytes) = part {
-            literals.push(Text::new(bytes.as_slice()));
+            needles.push(AnyOf(vec![Needle::exact(bytes.as_slice())]));
         }
     }
-    literals
+    Required(needles)
 }

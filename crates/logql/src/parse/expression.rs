@@ -4,12 +4,13 @@
 //! What waits is kept by hand, not on the stack: the text of a tree has as many parentheses as the tree has
 //! operators.
 
+use larch_template::InvalidFloat;
+
 use super::Parser;
 use super::aggregation::MEANINGLESS;
 use super::pipeline::Place;
 use crate::ast::{BinaryExpr, BinaryOp, Expr, Group, LogExpr, MAX_DEPTH, MetricExpr, Side, VectorMatching};
 use crate::error::{Meaningless, ParseError};
-use crate::float::InvalidFloat;
 use crate::lex::{Keyword, Symbol, TokenKind};
 
 pub(super) struct Operand {

@@ -1,6 +1,7 @@
 //! Label filters and their peculiar precedence: `and` binds tighter than `or`, but a comma, or nothing at
 //! all between two filters, takes everything to its right: `a="1", b="2" or c="3"` is `a and (b or c)`.
 
+use larch_template::InvalidFloat;
 use larch_types::Matcher;
 
 use super::Parser;
@@ -155,10 +156,7 @@ impl Parser<'_> {
     }
 
     /// A number with or without a sign. Whether its text has a value is for the caller to report.
-    pub(super) fn signed_number(
-        &mut self,
-        expecting: &str,
-    ) -> Result<Result<f64, float::InvalidFloat>, ParseError> {
+    pub(super) fn signed_number(&mut self, expecting: &str) -> Result<Result<f64, InvalidFloat>, ParseError> {
         let negative = self.is_symbol(Symbol::Minus);
         let signed = negative || self.is_symbol(Symbol::Plus);
         if signed {

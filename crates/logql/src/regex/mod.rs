@@ -15,11 +15,13 @@ mod matcher;
 mod parse;
 mod required;
 mod shape;
+mod syntax;
 
 pub use compiled::{Flavor, Regex, compile_for_template, fuzz_regex};
 pub use error::{RegexError, RegexFault};
 pub use matcher::LabelMatcher;
 pub use required::{AnyOf, Needle, Required};
+pub(crate) use syntax::{check, group_names, matches_empty, required};
 
 #[cfg(test)]
 mod tests;

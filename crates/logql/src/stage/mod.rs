@@ -57,6 +57,7 @@ pub use unwrap::{Conversion, Unwrap};
 
 pub(crate) use labels::Extracted;
 pub(crate) use logfmt_reader::LogfmtReader;
+pub(crate) use regexp::labels_of;
 pub(crate) use scan::{Members, ValueKind};
 pub(crate) use text::push_readable;
 

@@ -15,25 +15,7 @@ pub struct Regexp {
 impl Regexp {
     pub fn new(pattern: &str, hints: Hints) -> Result<Self, StageError> {
         let regex = Regex::with_groups(pattern, Flavor::Search)?;
-        let mut labels: Vec<Option<Box<str>>> = Vec::with_capacity(regex.names().len());
-        for name in regex.names() {
-            let Some(name) = name else {
-                labels.push(None);
-                continue;
-            };
-            if !is_label_name(name) {
-                return Err(StageError::CaptureName(name.to_string()));
-            }
-            if labels.iter().flatten().any(|known| known == name) {
-                return Err(StageError::DuplicateCapture(name.to_string()));
-            }
-            let mut label = String::new();
-            sanitize(&mut label, name.as_bytes());
-            labels.push(Some(label.into()));
-        }
-        if labels.iter().all(Option::is_none) {
-            return Err(StageError::NoNamedCapture);
-        }
+        let labels = labels_of(regex.names())?;
         Ok(Self { regex, labels, hints })
     }
 
@@ -51,6 +33,30 @@ impl Regexp {
     pub fn required(&self) -> &Required {
         self.regex.required()
     }
+}
+
+/// The labels that groups with these names make, by group number.
+pub(crate) fn labels_of(names: &[Option<Box<str>>]) -> Result<Vec<Option<Box<str>>>, StageError> {
+    let mut labels: Vec<Option<Box<str>>> = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(name) = name else {
+            labels.push(None);
+            continue;
+        };
+        if !is_label_name(name) {
+            return Err(StageError::CaptureName(name.to_string()));
+        }
+        if labels.iter().flatten().any(|known| known == name) {
+            return Err(StageError::DuplicateCapture(name.to_string()));
+        }
+        let mut label = String::new();
+        sanitize(&mut label, name.as_bytes());
+        labels.push(Some(label.into()));
+    }
+    if labels.iter().all(Option::is_none) {
+        return Err(StageError::NoNamedCapture);
+    }
+    Ok(labels)
 }
 
 fn is_label_name(name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What planners are told of a query.
 
 use larch_logql::{
-    Expr, LabelNeed, LineNeed, ShardSplit, parse, parse_metric, reach, run_order, scans, shard_split,
+    Expr, LabelNeed, LineNeed, Needle, ShardSplit, parse, parse_metric, reach, run_order, scans, shard_split,
     window_split,
 };
 use larch_types::Span;
@@ -21,8 +21,8 @@ fn describe(query: &str) -> String {
             LineNeed::Content => "content",
         };
         let mut needles = Vec::new();
-        for needle in scan.needles {
-            let any_of: Vec<String> = needle.any_of.iter().map(ToString::to_string).collect();
+        for any_of in scan.needles.0 {
+            let any_of: Vec<String> = any_of.0.iter().map(needle).collect();
             needles.push(any_of.join("|"));
         }
         let errors = if scan.groups_errors { " errors" } else { "" };
@@ -31,11 +31,17 @@ fn describe(query: &str) -> String {
     out.join(" + ")
 }
 
+/// In quotes; with a mark if its case does not matter.
+fn needle(needle: &Needle) -> String {
+    let case = if needle.ignore_ascii_case { "i" } else { "" };
+    format!("{:?}{case}", String::from_utf8_lossy(&needle.bytes))
+}
+
 #[test]
 fn reads() {
     for (query, want) in [
         (r#"{a="b"} | json | x="y""#, "all; content; "),
-        (r#"{a="b"} |= "x" or "y" |= "z" != "n" |~ "re""#, r#"all; content; "x"|"y" "z""#),
+        (r#"{a="b"} |= "x" or "y" |= "z" != "n" |~ "re""#, r#"all; content; "x"|"y" "z" "re""#),
         (r#"{a="b"} | json |= "x" | level="e" |= "y""#, r#"all; content; "x" "y""#),
         // Any of these may be another line.
         (r#"{a="b"} |= "x" | line_format "l" |= "y""#, r#"all; content; "x""#),
@@ -46,6 +52,9 @@ fn reads() {
         (r#"{a="b"} |= ip("1.2.3.4") or "x""#, "all; content; "),
         (r#"{a="b"} |> "<_> error <_> code=<_>""#, r#"all; content; " error " " code=""#),
         (r#"{a="b"} |> "<_>ab" or "c<_>def""#, r#"all; content; "ab"|"def""#),
+        (r#"{a="b"} |~ "code=5\\d\\d.*(get|put)" !~ "x""#, r#"all; content; "code=5" "get"|"put""#),
+        (r#"{a="b"} |~ "(?i)Timeout" or "refused""#, r#"all; content; "refused"|"timeout"i"#),
+        (r#"{a="b"} |~ "a|.*""#, "all; content; "),
         (r#"{a="b"} |> "<_>" !> "x""#, "all; content; "),
         (r#"count_over_time({a="b"}[1m])"#, "all; nothing; "),
         (r#"bytes_rate({a="b"} | x="y" | drop z [1m])"#, "all; length; "),
@@ -56,7 +65,9 @@ fn reads() {
         (r#"sum(count_over_time({a="b"} | json | x_extracted > 5 [1m]))"#, "[x x_extracted]; content; "),
         (r#"sum by (l) (rate({a="b"} | logfmt | x="1" or y=2 [1m]))"#, "[l x y]; content; "),
         (r#"sum by (l) (rate({a="b"} | label_format l=m [1m]))"#, "[l m]; nothing; "),
-        (r#"sum by (l) (rate({a="b"} | label_format l="{{.m}}" [1m]))"#, "all; content; "),
+        (r#"sum by (l) (rate({a="b"} | label_format l="{{.m}}" [1m]))"#, "[l m]; nothing; "),
+        (r#"sum by (l) (rate({a="b"} | label_format l="{{.}}" [1m]))"#, "all; nothing; "),
+        (r#"sum by (l) (rate({a="b"} | label_format l="{{__line__}}" [1m]))"#, "[l]; content; "),
         (r#"sum by (l) (rate({a="b"} | label_format l="m" [1m]))"#, "[l]; nothing; "),
         (r#"sum without (l) (rate({a="b"} | json [1m]))"#, "all; content; "),
         (r#"max by (l) (rate({a="b"} | json [1m]))"#, "all; content; "),

@@ -109,7 +109,7 @@ fn wide_queries() {
     check(format!("{{a=~\"{}\"}}", "(".repeat(120_000)), false);
     check(format!("{{a=~\"{}\"}}", "(?:a|b){2}".repeat(12_000)), true);
     check(format!("{{a=~\"{}x{}\"}}", "(".repeat(900), ")*".repeat(900)), false);
-    check(format!("{{a=~\"{}x{}\"}}", "(".repeat(900), ")".repeat(900)), true);
+    check(format!("{{a=~\"{}x{}\"}}", "(".repeat(90), ")".repeat(90)), true);
     check("1".repeat(131_000), false);
     check("5m".repeat(60_000), false);
     check(format!("{{a=\"b\"}} | x > {}", "1m".repeat(60_000)), true);

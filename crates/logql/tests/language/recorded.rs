@@ -5,8 +5,14 @@ use serde_json::Value;
 
 use crate::{lines, text};
 
-pub(crate) const PARSE_ERRORS: &str = include_str!("../../../../tests/conformance/parse-error.jsonl");
-pub(crate) const FORMAT_QUERY: &str = include_str!("../../../../tests/conformance/format_query.jsonl");
+pub(crate) const CASES: &str = include_str!("../../../../tests/conformance/cases.jsonl");
+
+/// The recorded cases of a feature that are about the text of a query.
+pub(crate) fn cases_of(feature: &str) -> Vec<Value> {
+    let mut cases = lines(CASES);
+    cases.retain(|case| text(case, "feature") == Some(feature));
+    cases
+}
 
 /// Position and `unexpected X` must agree; the list behind may differ.
 fn without_expectations(error: &str) -> &str {
@@ -32,8 +38,8 @@ fn check(case: &Value, found: Result<&str, &str>) {
 
 #[test]
 fn every_recorded_case() {
-    for case in lines(PARSE_ERRORS).into_iter().chain(lines(FORMAT_QUERY)) {
-        match parse(text(&case, "query").expect("a query")) {
+    for case in cases_of("parse-error").into_iter().chain(cases_of("format_query")) {
+        match parse(text(&case["params"], "query").expect("a query")) {
             Ok(expr) => check(&case, Ok(&pretty(&expr))),
             Err(error) => check(&case, Err(&error.to_string())),
         }

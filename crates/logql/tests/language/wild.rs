@@ -2,7 +2,7 @@
 
 use larch_logql::fuzz_parse;
 
-use crate::recorded::{FORMAT_QUERY, PARSE_ERRORS};
+use crate::recorded::cases_of;
 use crate::texts::{CASES, SYNTAX_ERRORS};
 use crate::{lines, text};
 
@@ -27,10 +27,13 @@ impl Random {
 
 fn corpus() -> Vec<Vec<u8>> {
     let mut corpus = Vec::new();
-    for file in [CASES, SYNTAX_ERRORS, PARSE_ERRORS, FORMAT_QUERY] {
+    for file in [CASES, SYNTAX_ERRORS] {
         for case in lines(file) {
             corpus.push(text(&case, "query").expect("a query").as_bytes().to_vec());
         }
+    }
+    for case in cases_of("parse-error").into_iter().chain(cases_of("format_query")) {
+        corpus.push(text(&case["params"], "query").expect("a query").as_bytes().to_vec());
     }
     corpus
 }
