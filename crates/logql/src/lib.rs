@@ -5,6 +5,7 @@
 //!
 //! [`parse`] makes a tree ([`Expr`]) of a query or says why it cannot, in Loki's words and with Loki's
 //! positions. Printing a tree gives its text on one line, [`pretty`] lays it out; both parse to the same tree.
+//! [`LogEvaluation`] and [`MetricEvaluation`] are handed rows and say what a tree comes to.
 
 mod ast;
 mod build;
@@ -12,6 +13,7 @@ mod check;
 mod compile;
 mod discover;
 mod error;
+mod eval;
 mod facts;
 mod float;
 mod fuzz;
@@ -32,6 +34,10 @@ pub use ast::{
 pub use check::{check_stages, run_order};
 pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
+pub use eval::{
+    Direction, EntryLabels, EvalError, EvalLimits, InputRow, LabelSet, LogEvaluation, LogParams, LogRow,
+    MetricAnswer, MetricEvaluation, Sample, Series, Steps, StreamKey, StreamRows, group_rows,
+};
 pub use facts::{
     LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,
     window_split,
