@@ -2,3 +2,51 @@
 //! plain functions over rows.
 //!
 //! It does no IO and does not know where logs are kept: no runtime, no clock, no storage.
+//!
+//! [`parse`] makes a tree ([`Expr`]) of a query or says why it cannot, in Loki's words and with Loki's
+//! positions. Printing a tree gives its text on one line, [`pretty`] lays it out; both parse to the same tree.
+//! [`LogEvaluation`] and [`MetricEvaluation`] are handed rows and say what a tree comes to.
+
+mod ast;
+mod build;
+mod check;
+mod compile;
+mod discover;
+mod error;
+mod eval;
+mod facts;
+mod float;
+mod fuzz;
+mod lex;
+mod parse;
+mod pattern;
+mod print;
+mod regex;
+/// Its machines have the names of what they run in the tree, so that they keep a module of their own.
+pub mod stage;
+
+pub use ast::{
+    BinaryExpr, BinaryOp, CompareOp, Conversion, Expr, Extraction, FormatValue, Group, Grouping, LabelFilter,
+    LabelFormat, LabelReplace, LabelTarget, LineFilter, LineOp, LineOperand, LogExpr, LogRange, Logfmt,
+    MAX_DEPTH, MAX_NESTING, MetricExpr, RangeAggregation, RangeOp, Side, Stage, Text, Unwrap,
+    VectorAggregation, VectorMatching, VectorOp,
+};
+pub use check::{check_stages, run_order};
+pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
+pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
+pub use eval::{
+    Direction, EntryLabels, EvalError, EvalLimits, InputRow, LabelSet, LogEvaluation, LogParams, LogRow,
+    MetricAnswer, MetricEvaluation, Sample, Series, Steps, StreamKey, StreamRows, group_rows,
+};
+pub use facts::{
+    LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,
+    window_split,
+};
+pub use fuzz::fuzz_parse;
+pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
+pub use pattern::{InvalidPattern, Pattern, PatternPart};
+pub use print::pretty;
+pub use regex::{
+    AnyOf, Flavor, LabelMatcher, Needle, Regex, RegexError, RegexFault, Required, compile_for_template,
+    fuzz_regex,
+};

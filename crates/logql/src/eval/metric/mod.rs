@@ -1,0 +1,137 @@
+//! Metric queries: rows become samples, samples of a window become series, series are calculated with.
+
+mod plan;
+mod sampler;
+mod samples;
+mod scan;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use larch_types::Timestamp;
+
+use crate::ast::MetricExpr;
+use crate::eval::budget::Memory;
+use crate::eval::vector::Vector;
+use crate::eval::{EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Series, Steps};
+use plan::{Plan, evaluate, plan, sorts};
+use scan::RangeScan;
+
+/// One metric query while it is fed with rows.
+#[derive(Debug)]
+pub struct MetricEvaluation {
+    plan: Plan,
+    scans: Vec<RangeScan>,
+    steps: Steps,
+    now: Timestamp,
+    memory: Memory,
+    max_series: usize,
+}
+
+impl MetricEvaluation {
+    /// Refuses what cannot be run, before any row is read. `now` is for templates that ask for the time.
+    pub fn new(
+        expr: &MetricExpr,
+        steps: Steps,
+        now: Timestamp,
+        limits: &EvalLimits,
+    ) -> Result<Self, EvalError> {
+        let mut scans = Vec::new();
+        let plan = plan(expr, steps, limits, &mut scans)?;
+        let memory = Memory::new(limits.max_memory);
+        Ok(Self { plan, scans, steps, now, memory, max_series: limits.max_series })
+    }
+
+    /// Takes rows in, whatever their streams and times: those that do not matter are left out.
+    pub fn add<'r>(&mut self, rows: impl IntoIterator<Item = InputRow<'r>>) -> Result<(), EvalError> {
+        let mut work = crate::stage::Row::new(self.now);
+        for row in rows {
+            for scan in &mut self.scans {
+                scan.add(&row, &mut work, &mut self.memory)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<MetricAnswer, EvalError> {
+        for scan in &mut self.scans {
+            scan.seal();
+        }
+        let operators = match &self.plan {
+            Plan::Number(value) => {
+                let value = *value;
+                return self.number(value);
+            }
+            Plan::Vector(operators) => operators,
+        };
+        if self.steps.is_instant() {
+            let mut vector = evaluate(operators, self.steps.start(), &mut self.scans)?;
+            if vector.len() > self.max_series {
+                return Err(EvalError::TooManySeries(self.max_series));
+            }
+            if !sorts(operators) {
+                vector.sort_by(|left, right| left.labels.cmp(&right.labels));
+            }
+            return Ok(MetricAnswer::Vector(vector));
+        }
+        let mut table = Table::new(self.max_series);
+        for time in self.steps.iter() {
+            let vector = evaluate(operators, time, &mut self.scans)?;
+            table.add(time, vector, &mut self.memory)?;
+        }
+        Ok(MetricAnswer::Matrix(table.into_series()))
+    }
+
+    /// A number has no series, but over a range it is shown as one.
+    fn number(mut self, value: f64) -> Result<MetricAnswer, EvalError> {
+        if self.steps.is_instant() {
+            return Ok(MetricAnswer::Scalar(value));
+        }
+        let mut points = Vec::new();
+        for time in self.steps.iter() {
+            self.memory.take(POINT_BYTES)?;
+            points.push((time, value));
+        }
+        Ok(MetricAnswer::Matrix(vec![Series { labels: Arc::default(), points }]))
+    }
+}
+
+const POINT_BYTES: usize = std::mem::size_of::<(Timestamp, f64)>();
+
+/// Points by series.
+struct Table {
+    series: BTreeMap<Arc<LabelSet>, Vec<(Timestamp, f64)>>,
+    max_series: usize,
+}
+
+impl Table {
+    fn new(max_series: usize) -> Self {
+        Self { series: BTreeMap::new(), max_series }
+    }
+
+    /// Series that have come to have equal labels are one series with several points at a time.
+    fn add(&mut self, time: Timestamp, vector: Vector, memory: &mut Memory) -> Result<(), EvalError> {
+        for sample in vector {
+            memory.take(POINT_BYTES)?;
+            match self.series.get_mut(&sample.labels) {
+                Some(points) => points.push((time, sample.value)),
+                None => {
+                    if self.series.len() == self.max_series {
+                        return Err(EvalError::TooManySeries(self.max_series));
+                    }
+                    memory.take(sample.labels.bytes())?;
+                    self.series.insert(sample.labels, vec![(time, sample.value)]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn into_series(self) -> Vec<Series> {
+        let mut out = Vec::with_capacity(self.series.len());
+        for (labels, points) in self.series {
+            out.push(Series { labels, points });
+        }
+        out
+    }
+}

@@ -1,0 +1,139 @@
+//! From a row to its sample: the pipeline, the number, the labels of the series.
+
+use std::borrow::Cow;
+
+use crate::ast::{FormatValue, Grouping, RangeAggregation, RangeOp, Stage};
+use crate::build;
+use crate::check::run_order;
+use crate::compile;
+use crate::eval::{EvalError, InputRow};
+use crate::facts::{LabelNeed, range_scan};
+use crate::stage::{Hints, LabelFilter, LabelRef, Pipeline, Row, Unwrap};
+
+#[derive(Debug)]
+pub(super) struct Sampler {
+    pipeline: Pipeline,
+    value: ValueOf,
+    /// Of the aggregation itself, or of a sum right above it. None: all labels.
+    grouping: Option<Grouping>,
+}
+
+#[derive(Debug)]
+enum ValueOf {
+    Row,
+    LineBytes,
+    /// It is no label of the series.
+    Label {
+        unwrap: Unwrap,
+        filters: Vec<LabelFilter>,
+    },
+}
+
+/// The labels of a series, sorted by name.
+pub(super) type SeriesLabels<'r> = Vec<(&'r str, Cow<'r, str>)>;
+
+impl Sampler {
+    pub(super) fn new(aggregation: &RangeAggregation, pushed: Option<&Grouping>) -> Result<Self, EvalError> {
+        let range = &aggregation.range;
+        let facts = range_scan(aggregation, pushed);
+        let hints = match facts.labels {
+            LabelNeed::All => Hints::all(),
+            LabelNeed::Only(names) => Hints::only(&names.iter().map(String::as_str).collect::<Vec<_>>()),
+        };
+        let hints = if facts.groups_errors { hints.preserving_errors() } else { hints };
+        let value = match (&range.unwrap, aggregation.op) {
+            (Some(unwrap), _) => {
+                let (unwrap, filters) = build::unwrap(unwrap)?;
+                ValueOf::Label { unwrap, filters }
+            }
+            (None, RangeOp::BytesOverTime | RangeOp::BytesRate) => ValueOf::LineBytes,
+            (None, _) => ValueOf::Row,
+        };
+        Ok(Self {
+            pipeline: build::pipeline(needed_stages(aggregation), &hints)?,
+            value,
+            grouping: aggregation.grouping.as_ref().or(pushed).cloned(),
+        })
+    }
+
+    /// None: the row gives no sample.
+    pub(super) fn sample<'w, 'r>(
+        &self,
+        row: &InputRow<'r>,
+        work: &'w mut Row<'r>,
+    ) -> Option<(f64, SeriesLabels<'w>)> {
+        row.load_into(work);
+        if !self.pipeline.run(work) {
+            return None;
+        }
+        let value = match &self.value {
+            ValueOf::Row => 1.0,
+            ValueOf::LineBytes => work.line().len() as f64,
+            ValueOf::Label { unwrap, filters } => {
+                let value = unwrap.run(work)?;
+                if !filters.iter().all(|filter| filter.run(work)) {
+                    return None;
+                }
+                value
+            }
+        };
+        Some((value, self.labels(work)))
+    }
+
+    /// A row with an error keeps all its labels, so that the error is not lost.
+    fn labels<'w>(&self, work: &'w Row<'_>) -> SeriesLabels<'w> {
+        let has_error = work.labels().error().is_some();
+        let mut labels = Vec::new();
+        for label in work.labels().sorted() {
+            if has_error || self.keeps(&label) {
+                labels.push((label.name, String::from_utf8_lossy(label.value)));
+            }
+        }
+        labels
+    }
+
+    fn keeps(&self, label: &LabelRef<'_>) -> bool {
+        let is_unwrapped =
+            matches!(&self.value, ValueOf::Label { unwrap, .. } if unwrap.name() == label.name);
+        match &self.grouping {
+            None => !is_unwrapped,
+            Some(grouping) => {
+                let is_named = grouping.labels.iter().any(|name| name == label.name);
+                is_named != grouping.without && !(grouping.without && is_unwrapped)
+            }
+        }
+    }
+}
+
+/// The stages in the order in which they run, without those that make lines that nobody reads: a template
+/// that fails there is no reason to fail the query.
+fn needed_stages(aggregation: &RangeAggregation) -> Vec<&Stage> {
+    let mut stages = run_order(&aggregation.range.log.pipeline);
+    if matches!(aggregation.op, RangeOp::BytesOverTime | RangeOp::BytesRate) {
+        return stages;
+    }
+    let read = stages.iter().rposition(|stage| reads_line(stage)).map_or(0, |last| last + 1);
+    let unread = stages.split_off(read);
+    stages.extend(unread.into_iter().filter(|stage| !matches!(stage, Stage::LineFormat(_))));
+    stages
+}
+
+fn reads_line(stage: &Stage) -> bool {
+    match stage {
+        Stage::LineFilter(_)
+        | Stage::Json(_)
+        | Stage::Logfmt(_)
+        | Stage::Regexp(_)
+        | Stage::Pattern(_)
+        | Stage::Unpack => true,
+        Stage::LabelFormat(formats) => formats.iter().any(|format| match &format.value {
+            FormatValue::Rename(_) => false,
+            FormatValue::Template(text) => compile::template_uses(text).line,
+        }),
+        Stage::LabelFilter(_)
+        | Stage::LineFormat(_)
+        | Stage::Decolorize
+        | Stage::Drop(_)
+        | Stage::Keep(_) => false,
+    }
+}

@@ -1,0 +1,27 @@
+//! The reference evaluator: what a query answers, row by row, with no other aim than to be exact. Whatever
+//! runs queries faster must give the same answers.
+//!
+//! It is handed rows of any streams in any order, some of them several times, and does the rest: it picks
+//! streams, runs pipelines, removes duplicates, orders, limits, makes samples, windows and series. It reads
+//! no clock and does no IO, and what it holds is bounded by [`EvalLimits`].
+
+mod budget;
+mod error;
+mod labels;
+mod logs;
+mod metric;
+mod range;
+mod result;
+mod row;
+mod steps;
+mod streams;
+mod vector;
+
+pub use budget::EvalLimits;
+pub use error::EvalError;
+pub use labels::LabelSet;
+pub use logs::{Direction, LogEvaluation, LogParams};
+pub use metric::MetricEvaluation;
+pub use result::{EntryLabels, LogRow, MetricAnswer, Sample, Series, StreamKey, StreamRows, group_rows};
+pub use row::InputRow;
+pub use steps::Steps;

@@ -1,0 +1,56 @@
+//! What the samples of one window come to.
+
+mod average;
+mod counter;
+mod extremes;
+mod quantile;
+mod spread;
+
+use larch_types::{Span, Timestamp};
+
+use crate::ast::RangeOp;
+
+/// One row's number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Point {
+    pub(crate) time: Timestamp,
+    pub(crate) value: f64,
+}
+
+/// The samples of one series in (`end` − `range`, `end`], by time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window<'a> {
+    pub(crate) points: &'a [Point],
+    pub(crate) end: Timestamp,
+    pub(crate) range: Span,
+}
+
+/// `quantile` is only read by the operator that has one. None: the operator says nothing of this window.
+pub(crate) fn evaluate(op: RangeOp, quantile: f64, window: Window<'_>) -> Option<f64> {
+    let (first, last) = (window.points.first()?, window.points.last()?);
+    let seconds = window.range.as_secs_f64();
+    Some(match op {
+        RangeOp::CountOverTime => window.points.len() as f64,
+        RangeOp::BytesOverTime | RangeOp::SumOverTime => sum(window.points),
+        // The value of a row that is only counted is one.
+        RangeOp::Rate | RangeOp::BytesRate => sum(window.points) / seconds,
+        RangeOp::RateCounter => counter::rate(window),
+        RangeOp::AvgOverTime => average::mean(window.points),
+        RangeOp::MinOverTime => extremes::min(window.points),
+        RangeOp::MaxOverTime => extremes::max(window.points),
+        RangeOp::StdvarOverTime => spread::variance(window.points),
+        RangeOp::StddevOverTime => spread::variance(window.points).sqrt(),
+        RangeOp::QuantileOverTime => quantile::quantile(quantile, window.points),
+        RangeOp::FirstOverTime => first.value,
+        RangeOp::LastOverTime => last.value,
+        // It speaks of the windows of all series together, and only of empty ones.
+        RangeOp::AbsentOverTime => return None,
+    })
+}
+
+fn sum(points: &[Point]) -> f64 {
+    points.iter().map(|point| point.value).sum()
+}
+
+#[cfg(test)]
+mod tests;
