@@ -151,7 +151,7 @@ pub(crate) fn read_directory(bytes: &[u8], streams: u32, pages_end: u64) -> Resu
         let last =
             first.checked_add_unsigned(cursor.varint()?).ok_or(cursor.corrupt("a time is out of range"))?;
         let first_stream = cursor.u32()?;
-        let last_stream = first_stream.checked_add(cursor.u32()?).unwrap_or(u32::MAX);
+        let last_stream = first_stream.saturating_add(cursor.u32()?);
         if last_stream >= streams || rows == 0 {
             return Err(cursor.corrupt("a chunk without rows or with a stream that is not there"));
         }

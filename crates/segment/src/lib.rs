@@ -30,6 +30,8 @@ pub use footer::{Provenance, Totals};
 pub use format::Column;
 pub use histogram::{Histograms, LevelCount, MinuteCount};
 pub use index::{Index, Selector, SeriesSpan, StreamInfo, Test};
+pub use memory::arena::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Pushed};
+pub use memory::snapshot::Snapshot;
 pub use page::lines::Lines;
 pub use page::optional::OptionalTexts;
 pub use page::runs::StreamRun;

@@ -25,7 +25,7 @@ impl OrdinalSet {
     /// Bits behind the last one stay zero.
     fn cut_last_word(&mut self) {
         if let Some(last) = self.words.last_mut()
-            && self.count % 64 != 0
+            && !self.count.is_multiple_of(64)
         {
             *last &= u64::MAX >> (64 - self.count % 64);
         }

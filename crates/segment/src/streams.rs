@@ -74,6 +74,17 @@ impl StreamTable {
         self.streams[place as usize].0
     }
 
+    /// The value of one label, empty if the stream does not have it. Panics if there is no such stream.
+    pub(crate) fn label(&self, place: u32, name: &str) -> &str {
+        let mut cursor = Cursor::new(&self.streams[place as usize].1, Section::Series);
+        while let (Ok(known), Ok(value)) = (cursor.text(), cursor.text()) {
+            if known == name {
+                return value;
+            }
+        }
+        ""
+    }
+
     /// Panics if there is no such stream.
     #[expect(clippy::expect_used, reason = "the bytes were packed from labels by this table")]
     pub(crate) fn labels(&self, place: u32) -> Labels {

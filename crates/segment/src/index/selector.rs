@@ -17,3 +17,15 @@ pub enum Test<'a> {
     /// Called once for each value that the label has in the segment, and for the empty one.
     Passes(&'a dyn Fn(&str) -> bool),
 }
+
+impl Selector<'_> {
+    /// `value` is the label's value in a stream, empty without the label.
+    pub(crate) fn passes(&self, value: &str) -> bool {
+        match self.test {
+            Test::Is(wanted) => value == wanted,
+            Test::IsNot(unwanted) => value != unwanted,
+            Test::OneOf(wanted) => wanted.contains(&value),
+            Test::Passes(predicate) => predicate(value),
+        }
+    }
+}

@@ -178,10 +178,6 @@ impl Batch {
         self.streams[row]
     }
 
-    pub(crate) fn identity(&self, row: usize) -> RowIdentity {
-        self.identities[row]
-    }
-
     pub(crate) fn stamp(&self, row: usize) -> Option<RowStamp> {
         let stamp = self.stamps.get(self.stamp_places[row] as usize)?;
         Some(RowStamp { stamp: *stamp, index: self.stamp_indexes[row] })

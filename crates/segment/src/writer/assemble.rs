@@ -16,14 +16,15 @@ struct RowRef {
     row: u32,
 }
 
-/// Rows name their streams by their places in `streams`.
+/// Writes the rows whose times pass. They name their streams by their places in `streams`.
 pub(crate) fn assemble(
     streams: &StreamTable,
     batches: &[&Batch],
+    passes: impl Fn(i64) -> bool,
     provenance: Provenance,
     effort: Effort,
 ) -> Result<Built, WriteError> {
-    let mut by_stream = group(streams.len(), batches);
+    let mut by_stream = group(streams.len(), batches, passes);
     let mut writer = SegmentWriter::new(provenance, effort);
     for stream in streams.ranked() {
         let rows = &mut by_stream[stream as usize];
@@ -45,7 +46,7 @@ pub(crate) fn assemble(
     Ok(writer.finish())
 }
 
-fn group(streams: usize, batches: &[&Batch]) -> Vec<Vec<RowRef>> {
+fn group(streams: usize, batches: &[&Batch], passes: impl Fn(i64) -> bool) -> Vec<Vec<RowRef>> {
     let mut counts = vec![0_usize; streams];
     for batch in batches {
         for row in 0..batch.len() {
@@ -55,8 +56,10 @@ fn group(streams: usize, batches: &[&Batch]) -> Vec<Vec<RowRef>> {
     let mut groups: Vec<Vec<RowRef>> = counts.into_iter().map(Vec::with_capacity).collect();
     for (number, batch) in batches.iter().enumerate() {
         for (row, time) in batch.times().iter().enumerate() {
-            let place = RowRef { time: *time, batch: number as u32, row: row as u32 };
-            groups[batch.stream(row) as usize].push(place);
+            if passes(*time) {
+                let place = RowRef { time: *time, batch: number as u32, row: row as u32 };
+                groups[batch.stream(row) as usize].push(place);
+            }
         }
     }
     groups

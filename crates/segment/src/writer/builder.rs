@@ -71,6 +71,6 @@ impl SegmentBuilder {
 
     pub fn finish(self, provenance: Provenance, effort: Effort) -> Result<Built, WriteError> {
         let batches: Vec<&Batch> = self.batches.iter().collect();
-        assemble(&self.streams, &batches, provenance, effort)
+        assemble(&self.streams, &batches, |_| true, provenance, effort)
     }
 }
