@@ -140,3 +140,34 @@ pub(crate) fn read_chunk(
     }
     Ok(())
 }
+
+/// Rows with something of everything that the format has, few enough to be looked at.
+pub(crate) fn golden_rows() -> Vec<(Labels, OwnedRow)> {
+    let mut rows = Vec::new();
+    let mut rng = Rng::new(3);
+    for index in 0..200_u32 {
+        let line = format!(
+            r#"{{"level":"info","user":{},"trace_id":"{:016x}{:016x}","took":"{}.{:02}ms"}}"#,
+            rng.below(900),
+            rng.next(),
+            rng.next(),
+            rng.below(50),
+            rng.below(100)
+        );
+        let mut row = OwnedRow::new(1_790_812_800_000_000_000 + i64::from(index / 2) * 1_000_000, line);
+        row.stamp = (u128::from(index / 10) << 70, index % 10);
+        row.metadata = vec![
+            ("span".into(), format!("{:016x}", rng.next())),
+            ("status".into(), (200 + index % 5).to_string()),
+        ];
+        if index % 4 == 0 {
+            row.metadata.push(("took".into(), format!("{}.{:03}", index, index * 7 % 1000)));
+            row.metadata.push(("note".into(), format!("n\u{e4}{index}")));
+        }
+        row.level = (index % 3 == 0).then(|| ["info", "warn"][index as usize % 2].to_owned());
+        rows.push((labels(&[("app", "shop"), ("pod", &(index % 3).to_string())]), row));
+    }
+    rows.push((labels(&[("app", "binary")]), OwnedRow::new(0, vec![0, 0xff, 0xfe])));
+    rows.push((labels(&[("app", "binary")]), OwnedRow::new(i64::MAX, "")));
+    rows
+}

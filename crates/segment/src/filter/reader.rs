@@ -178,6 +178,11 @@ impl Probe {
                 return Err(corrupt("the checksum does not match"));
             }
         }
+        self.chunks_of_unchecked(pages)
+    }
+
+    /// `pages` are as many as the ranges.
+    pub(crate) fn chunks_of_unchecked(&self, pages: &[Bytes]) -> Result<OrdinalSet, Corrupt> {
         let mut found = self.possible.clone();
         for lookup in &self.lookups {
             let mut undecided = lookup.whole.clone();

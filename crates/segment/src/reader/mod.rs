@@ -137,6 +137,19 @@ impl Segment {
         self.filter.as_ref()
     }
 
+    /// All pages and sections, as ranges of the object.
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> Vec<Range<u64>> {
+        let pages = self.chunks.iter().flat_map(|chunk| &chunk.pages);
+        let mut parts: Vec<Range<u64>> = pages.map(|page| page.offset..page.offset + page.len).collect();
+        parts.extend(self.footer.sections.iter().map(|entry| entry.offset..entry.offset + entry.len));
+        parts.push(
+            self.footer.sections.iter().map(|entry| entry.offset + entry.len).max().unwrap_or(0)
+                ..self.object_len,
+        );
+        parts
+    }
+
     pub fn chunks(&self) -> impl ExactSizeIterator<Item = ChunkInfo> {
         self.chunks.iter().map(ChunkInfo::of_entry)
     }
@@ -216,5 +229,7 @@ fn open_filter(footer: &Footer, directory: &[u8], chunks: usize) -> Result<Filte
     Ok(filter)
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;
