@@ -1,3 +1,49 @@
 //! The bytes of a segment: arena, builder, writer and reader; pages, filters, index, footer.
 //!
-//! It never opens a file, reads a clock or names a runtime: bytes in, bytes out.
+//! It never opens a file, reads a clock or names a runtime: bytes in, bytes out. Bytes that come in are
+//! hostile: what is wrong with them is a [`Corrupt`] that names the section, never a panic.
+
+mod compress;
+mod error;
+mod filter;
+mod footer;
+mod format;
+mod fuzz;
+mod histogram;
+mod index;
+mod memory;
+mod pack;
+mod page;
+mod reader;
+mod row;
+mod set;
+mod streams;
+#[cfg(test)]
+mod testing;
+mod text;
+mod wire;
+mod writer;
+
+pub use compress::Decoder;
+pub use error::{Corrupt, OpenError, ReadError, RowError, Section};
+pub use filter::{Filter, Probe};
+pub use footer::{Provenance, Totals};
+pub use format::Column;
+pub use fuzz::fuzz_reader;
+pub use histogram::{Histograms, LevelCount, MinuteCount};
+pub use index::{Index, Selector, SeriesSpan, StreamInfo, Test};
+pub use memory::arena::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Pushed};
+pub use memory::snapshot::Snapshot;
+pub use page::lines::Lines;
+pub use page::optional::OptionalTexts;
+pub use page::runs::StreamRun;
+pub use page::stamps::{RowStamp, Stamps};
+pub use reader::chunk::{Chunk, ChunkInfo, NamedColumn};
+pub use reader::inspect::{Inspection, SectionSize, inspect};
+pub use reader::verify::verify;
+pub use reader::{Columns, PageRef, Segment, TAIL_GUESS_BYTES};
+pub use row::{MAX_LABELS_BYTES, MAX_LINE_BYTES, MAX_METADATA_BYTES, Row, RowIdentity};
+pub use set::OrdinalSet;
+pub use streams::StreamRank;
+pub use text::Texts;
+pub use writer::{BuilderStream, Built, Effort, SegmentBuilder, SegmentWriter, WriteError};

@@ -1,0 +1,371 @@
+//! Measures what segments are for: how fast rows become one, how small it is, how fast it is searched.
+//!
+//! `cargo bench -p larch-segment -- FILE [segments]`, FILE being push bodies one behind the other, each a
+//! 4-byte little-endian length and a snappy-compressed protobuf push. Times are CPU time of this process,
+//! which does everything on one thread, so other work on the machine matters little.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it measured")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on says so by panicking")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+
+use bytes::Bytes;
+use larch_segment::{
+    Arena, ArenaLimits, Built, Columns, Decoder, Effort, Frozen, Provenance, PushPart, Row, Segment,
+    SegmentBuilder, Selector, Test, inspect,
+};
+use larch_types::{Labels, NodeId, PushStamp, SegmentId, StreamId, Timestamp};
+use memchr::memmem;
+
+/// The allocator of the binaries: another one gives a page of 1 MiB back to the system each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Raw bytes after which an ingester cuts.
+const CUT_BYTES: usize = 64 << 20;
+
+/// Literals that few lines have: numbers in the middle of lines, the middle of ids, rare words.
+const RARE_LITERALS: [&str; 4] =
+    ["user_id\":777", "generation 77", "feed", "Failed password for invalid user mira"];
+
+fn main() {
+    let files: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let Some(file) = files.first() else {
+        eprintln!(
+            "nothing measured: name a file of push bodies, `cargo bench -p larch-segment -- FILE`; each body is \
+             a 4-byte little-endian length and a snappy-compressed protobuf push request"
+        );
+        return;
+    };
+    let pushes = load(file);
+    let raw: usize = pushes.iter().flat_map(|push| &push.streams).map(Stream::raw_bytes).sum();
+    println!("{} pushes, {:.1} MiB raw", pushes.len(), mib(raw as u64));
+    index_of_many_streams();
+    let cuts = fill(&pushes, raw);
+    let (fresh, _) = write_fresh(&cuts, raw);
+    search(&fresh, &pushes, raw);
+    let merged = write_merged(&pushes, raw);
+    search(&[merged], &pushes, raw);
+}
+
+// === Input
+
+struct Push {
+    body: Vec<u8>,
+    streams: Vec<Stream>,
+}
+
+struct Stream {
+    labels: Labels,
+    rows: Vec<(i64, Range<usize>)>,
+}
+
+impl Stream {
+    fn raw_bytes(&self) -> usize {
+        self.rows.iter().map(|(_, line)| line.len()).sum()
+    }
+}
+
+fn load(file: &str) -> Vec<Push> {
+    let data = fs::read(file).unwrap_or_else(|error| panic!("read {file}: {error}"));
+    let mut pushes = Vec::new();
+    let mut rest = data.as_slice();
+    while let Some((len, tail)) = rest.split_first_chunk::<4>() {
+        let (body, tail) = tail.split_at(u32::from_le_bytes(*len) as usize);
+        let body = snap::raw::Decoder::new().decompress_vec(body).unwrap();
+        let streams = fields(&body, 0..body.len()).map(|(_, stream)| read_stream(&body, stream)).collect();
+        pushes.push(Push { body, streams });
+        rest = tail;
+    }
+    pushes
+}
+
+fn read_stream(body: &[u8], stream: Range<usize>) -> Stream {
+    let mut labels = Labels::default();
+    let mut rows = Vec::new();
+    for (number, part) in fields(body, stream) {
+        match number {
+            1 => labels = read_labels(std::str::from_utf8(&body[part]).unwrap()),
+            _ => {
+                let mut time = 0;
+                let mut line = 0..0;
+                for (number, part) in fields(body, part) {
+                    match number {
+                        1 => time = read_time(&body[part]),
+                        _ => line = part,
+                    }
+                }
+                rows.push((time, line));
+            }
+        }
+    }
+    Stream { labels, rows }
+}
+
+/// `{a="b", c="d"}`, without escapes.
+fn read_labels(text: &str) -> Labels {
+    let inner = text.trim_start_matches('{').trim_end_matches('}');
+    let pair = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap();
+        (name.to_owned(), value.trim_matches('"').to_owned())
+    };
+    Labels::from_pairs(inner.split(", ").map(pair)).unwrap()
+}
+
+fn read_time(bytes: &[u8]) -> i64 {
+    let (mut at, mut time) = (0, 0);
+    while at < bytes.len() {
+        let number = varint(bytes, &mut at) >> 3;
+        let value = varint(bytes, &mut at) as i64;
+        time += if number == 1 { value * 1_000_000_000 } else { value };
+    }
+    time
+}
+
+/// Length-delimited fields of a message.
+fn fields(body: &[u8], range: Range<usize>) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let mut at = range.start;
+    std::iter::from_fn(move || {
+        if at >= range.end {
+            return None;
+        }
+        let key = varint(body, &mut at);
+        let len = varint(body, &mut at) as usize;
+        at += len;
+        Some((key >> 3, at - len..at))
+    })
+}
+
+fn varint(bytes: &[u8], at: &mut usize) -> u64 {
+    let (mut value, mut shift) = (0, 0);
+    loop {
+        let byte = bytes[*at];
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return value;
+        }
+        shift += 7;
+    }
+}
+
+// === What is measured
+
+fn fill(pushes: &[Push], raw: usize) -> Vec<Frozen> {
+    let arena = Arena::new(ArenaLimits { raw_bytes: 2 * CUT_BYTES, stream_bytes: CUT_BYTES });
+    let mut cuts = Vec::new();
+    let watch = Watch::start();
+    let mut memory = 0;
+    for (number, push) in pushes.iter().enumerate() {
+        let mut index = 0;
+        for stream in &push.streams {
+            let rows: Vec<Row<'_>> = stream.rows.iter().map(|row| row_of(push, row)).collect();
+            let labels = &stream.labels;
+            let stamp = PushStamp(number as u128);
+            let id = StreamId::of(labels);
+            arena.push(&PushPart { labels, id, stamp, first_index: index, rows: &rows }).unwrap();
+            index += rows.len() as u32;
+        }
+        if arena.held().raw_bytes >= CUT_BYTES || number + 1 == pushes.len() {
+            memory += arena.held().memory_bytes;
+            cuts.extend(arena.cut());
+        }
+    }
+    watch.report("push into the arena and cut", raw);
+    println!("arena: {:.3} bytes of memory for a raw byte held", memory as f64 / raw as f64);
+    cuts
+}
+
+fn row_of<'a>(push: &'a Push, (time, line): &(i64, Range<usize>)) -> Row<'a> {
+    let timestamp = Timestamp::from_nanos(*time);
+    Row { timestamp, line: &push.body[line.clone()], metadata: &[], level: None }
+}
+
+fn write_fresh(cuts: &[Frozen], raw: usize) -> (Vec<Bytes>, f64) {
+    let watch = Watch::start();
+    let mut objects = Vec::new();
+    for (number, cut) in cuts.iter().enumerate() {
+        objects.push(cut.write(|_| true, provenance(number), Effort::Fresh).unwrap());
+    }
+    let seconds = watch.report("fresh: sort, encode, index, filter", raw);
+    (objects.into_iter().map(sizes_of(cuts.len())).collect(), seconds)
+}
+
+fn write_merged(pushes: &[Push], raw: usize) -> Bytes {
+    let mut builder = SegmentBuilder::new();
+    for push in pushes {
+        for stream in &push.streams {
+            let place = builder.stream(&stream.labels).unwrap();
+            for row in &stream.rows {
+                builder.push(place, &row_of(push, row), None).unwrap();
+            }
+        }
+    }
+    let watch = Watch::start();
+    let built = builder.finish(provenance(0), Effort::Merged).unwrap();
+    watch.report("merged: sort, encode, index, filter", raw);
+    sizes_of(1)(built)
+}
+
+/// Adds up sizes by section and prints them behind the last of so many segments.
+fn sizes_of(count: usize) -> impl FnMut(Built) -> Bytes {
+    let mut sizes: BTreeMap<String, u64> = BTreeMap::new();
+    let (mut seen, mut total) = (0, 0);
+    move |built| {
+        let object = Bytes::from(built.bytes);
+        let segment = Segment::open(&object, object.len() as u64).unwrap();
+        for size in inspect(&segment).sizes {
+            let name = size.section.map_or("unknown", |section| section.name()).to_owned();
+            *sizes.entry(name).or_default() += size.bytes;
+        }
+        seen += 1;
+        total += object.len() as u64;
+        if seen == count {
+            println!("{count} segments, {:.2} MiB:", mib(total));
+            for (name, bytes) in &sizes {
+                println!("  {name:14} {:9.3} MiB", mib(*bytes));
+            }
+        }
+        object
+    }
+}
+
+fn search(objects: &[Bytes], pushes: &[Push], raw: usize) {
+    let segments: Vec<Segment> =
+        objects.iter().map(|object| Segment::open(object, object.len() as u64).unwrap()).collect();
+    let chunks: usize = segments.iter().map(|segment| segment.chunks().len()).sum();
+    let rows: u64 = segments.iter().map(|segment| segment.totals().rows).sum();
+    println!("{} segments with {chunks} chunks and {rows} rows", segments.len());
+    for literal in RARE_LITERALS {
+        let watch = Watch::start();
+        let found = scan(&segments, objects, literal.as_bytes());
+        watch.report(
+            &format!("scan for {literal:?}, in {:.3} % of lines", found as f64 / rows as f64 * 100.0),
+            raw,
+        );
+    }
+    let present = trace_id(pushes);
+    for (what, needle) in [("present", present.as_str()), ("absent", "00112233445566778899aabbccddeeff")] {
+        let (touched, millis) = repeated(|| {
+            let each = segments.iter().zip(objects);
+            each.map(|(segment, object)| candidates(segment, object, needle)).sum::<usize>()
+        });
+        println!("{what} trace id: {touched} of {chunks} chunks, {millis:.2} ms");
+    }
+}
+
+fn scan(segments: &[Segment], objects: &[Bytes], needle: &[u8]) -> usize {
+    let finder = memmem::Finder::new(needle);
+    let mut decoder = Decoder::new();
+    let mut found = 0;
+    for (segment, object) in segments.iter().zip(objects) {
+        for chunk in 0..segment.chunks().len() as u32 {
+            let chunk =
+                segment.chunk_of(object, chunk, Columns { lines: true, ..Columns::default() }).unwrap();
+            found += chunk.lines(&mut decoder).unwrap().rows_with(&finder).len();
+        }
+    }
+    found
+}
+
+fn candidates(segment: &Segment, object: &Bytes, needle: &str) -> usize {
+    let probe = segment.filter().unwrap().substring(needle.as_bytes());
+    let pages: Vec<Bytes> =
+        probe.ranges().map(|range| object.slice(range.start as usize..range.end as usize)).collect();
+    probe.chunks(&pages).unwrap().len()
+}
+
+/// Some trace id of the second half.
+fn trace_id(pushes: &[Push]) -> String {
+    let finder = memmem::Finder::new(b"\"trace_id\":\"");
+    for push in &pushes[pushes.len() / 2..] {
+        if let Some(at) = finder.find(&push.body) {
+            let start = at + finder.needle().len();
+            return String::from_utf8_lossy(&push.body[start..start + 32]).into_owned();
+        }
+    }
+    "no trace id in this file".to_owned()
+}
+
+fn index_of_many_streams() {
+    let mut builder = SegmentBuilder::new();
+    for number in 0..100_000_u32 {
+        let labels = Labels::from_pairs([
+            ("app", format!("app-{}", number % 200)),
+            ("env", ["prod", "staging"][number as usize % 2].to_owned()),
+            ("pod", format!("pod-{:08x}", number.wrapping_mul(2_654_435_761))),
+        ])
+        .unwrap();
+        let stream = builder.stream(&labels).unwrap();
+        let timestamp = Timestamp::from_nanos(i64::from(number));
+        builder.push(stream, &Row { timestamp, line: b"x", metadata: &[], level: None }, None).unwrap();
+    }
+    let object = Bytes::from(builder.finish(provenance(0), Effort::Fresh).unwrap().bytes);
+    let contains = |pod: &str| pod.contains("00f");
+    for (what, test, name) in [
+        ("app=\"app-7\"", Test::Is("app-7"), "app"),
+        ("one pod", Test::Is("pod-9e3779b1"), "pod"),
+        ("a predicate over 100,000 values", Test::Passes(&contains), "pod"),
+    ] {
+        let (spans, millis) = repeated(|| {
+            let segment = Segment::open(&object, object.len() as u64).unwrap();
+            let set = segment.index().select(&[Selector { name, test }]).unwrap();
+            set.iter().map(|stream| segment.index().spans(stream).unwrap().len()).sum::<usize>()
+        });
+        println!("index of 100,000 streams, opened for the question, {what}: {spans} spans, {millis:.2} ms");
+    }
+}
+
+fn provenance(number: usize) -> Provenance {
+    Provenance {
+        id: SegmentId::from_u128(number as u128 + 1),
+        uploader: NodeId::from_u128(1),
+        inputs: Vec::new(),
+        siblings: Vec::new(),
+        tombstones: Vec::new(),
+    }
+}
+
+// === Time
+
+/// Milliseconds that it takes on average: the kernel counts CPU time in steps of some.
+fn repeated(mut run: impl FnMut() -> usize) -> (usize, f64) {
+    const TIMES: usize = 100;
+    let watch = Watch::start();
+    let mut result = 0;
+    for _ in 0..TIMES {
+        result = run();
+    }
+    (result, watch.seconds() * 1000.0 / TIMES as f64)
+}
+
+/// CPU time of this process.
+struct Watch(u64);
+
+impl Watch {
+    fn start() -> Self {
+        Self(Self::now())
+    }
+
+    fn seconds(&self) -> f64 {
+        (Self::now() - self.0) as f64 / 1e9
+    }
+
+    fn report(&self, what: &str, raw: usize) -> f64 {
+        let seconds = self.seconds();
+        println!("{what}: {seconds:.3} s, {:.0} MB/s", mib(raw as u64) / seconds);
+        seconds
+    }
+
+    /// Nanoseconds that the only thread ran, from the kernel.
+    fn now() -> u64 {
+        let text = fs::read_to_string("/proc/self/schedstat").unwrap();
+        text.split(' ').next().unwrap().parse().unwrap()
+    }
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

@@ -1,0 +1,164 @@
+//! Collects what the filter keeps of each chunk that is written.
+
+use larch_types::SegmentId;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::filter::map::{self, Shape};
+use crate::filter::words::{
+    Hasher, LONG_WORD, UUID_LAST, Word, WordTable, for_each_word, is_mapped, uuid_around,
+};
+use crate::memory::batch::{Batch, read_extras};
+use crate::wire::put_varint;
+
+/// Parts of long words may take a hundredth of a chunk, at some two bytes each; what has more of them
+/// is encoded data, whose parts nobody searches.
+const BYTES_PER_SAMPLE: usize = 200;
+
+/// Hashes that were seen in the chunk lately, so that words which come again and again are collected
+/// once. Fits a core's first cache with room for the lines.
+const RECENT: usize = 1 << 11;
+
+pub(super) const UNSAMPLED: u8 = 1;
+
+/// The two sections.
+pub(crate) struct FilterSections {
+    pub(crate) directory: Vec<u8>,
+    pub(crate) pages: Vec<u8>,
+}
+
+pub(crate) struct FilterBuilder {
+    hasher: Hasher,
+    recent: Vec<u64>,
+    entries: Vec<u64>,
+    chunks: Vec<(WordTable, u8)>,
+}
+
+impl FilterBuilder {
+    pub(crate) fn new(id: SegmentId) -> Self {
+        Self { hasher: Hasher::new(id), recent: vec![0; RECENT], entries: Vec::new(), chunks: Vec::new() }
+    }
+
+    /// The next chunk of the segment.
+    pub(crate) fn add_chunk(&mut self, batch: &Batch) {
+        let chunk = self.chunks.len() as u32;
+        self.recent.fill(0);
+        let mut words = ChunkWords {
+            hasher: self.hasher,
+            recent: &mut self.recent,
+            entries: &mut self.entries,
+            chunk,
+            table: WordTable::new(),
+            samples: Vec::new(),
+            samples_left: batch.held_bytes() / BYTES_PER_SAMPLE,
+            flags: 0,
+        };
+        for row in 0..batch.len() {
+            words.add_line(batch.line(row));
+        }
+        if batch.has_extras() {
+            let mut metadata = Vec::new();
+            for row in 0..batch.len() {
+                read_extras(batch.extras(row), &mut metadata);
+                for (name, value) in &metadata {
+                    words.put(self.hasher.metadata(name, value));
+                }
+            }
+        }
+        let (table, flags) = words.finish();
+        self.chunks.push((table, flags));
+    }
+
+    /// Nothing if there are no chunks, or more than entries can name.
+    pub(crate) fn finish(mut self) -> Option<FilterSections> {
+        if self.chunks.is_empty() || self.chunks.len() >= map::MAX_CHUNKS {
+            return None;
+        }
+        self.entries.sort_unstable();
+        self.entries.dedup();
+        let chunks = self.chunks.len() as u32;
+        let entries = map::join_common(&self.entries, chunks);
+        let shape = Shape::new(entries.len(), chunks);
+        let mut directory = Vec::new();
+        put_varint(&mut directory, self.chunks.len() as u64);
+        for (table, flags) in &self.chunks {
+            directory.extend_from_slice(&table.longest);
+            directory.extend_from_slice(&table.longest_short);
+            directory.push(*flags);
+        }
+        put_varint(&mut directory, entries.len() as u64);
+        let mut pages = Vec::new();
+        for page in map::encode(&entries, &shape) {
+            put_varint(&mut directory, page.len() as u64);
+            directory.extend_from_slice(&xxh3_64(&page).to_le_bytes());
+            pages.extend_from_slice(&page);
+        }
+        Some(FilterSections { directory, pages })
+    }
+}
+
+struct ChunkWords<'a> {
+    hasher: Hasher,
+    recent: &'a mut [u64],
+    entries: &'a mut Vec<u64>,
+    chunk: u32,
+    table: WordTable,
+    /// Kept aside until it is known that they are not too many.
+    samples: Vec<u64>,
+    samples_left: usize,
+    flags: u8,
+}
+
+impl ChunkWords<'_> {
+    fn add_line(&mut self, line: &[u8]) {
+        for_each_word(line, |word| self.add_word(line, word));
+    }
+
+    fn add_word(&mut self, line: &[u8], word: Word) {
+        let len = word.end - word.start;
+        self.table.add(len, word.mask);
+        if !is_mapped(len, word.mask) {
+            return;
+        }
+        let text = &line[word.start..word.end];
+        self.put(self.hasher.word(text));
+        if len >= UUID_LAST
+            && word.start > 0
+            && line[word.start - 1] == b'-'
+            && let Some(uuid) = uuid_around(line, word.start)
+        {
+            self.put(self.hasher.uuid(uuid));
+        }
+        if len > LONG_WORD && self.flags == 0 {
+            self.add_samples(text);
+        }
+    }
+
+    fn add_samples(&mut self, word: &[u8]) {
+        let samples = self.hasher.samples(word);
+        match self.samples_left.checked_sub(samples.len()) {
+            Some(left) => {
+                self.samples_left = left;
+                self.samples.extend(samples);
+            }
+            None => {
+                self.flags = UNSAMPLED;
+                self.samples.clear();
+            }
+        }
+    }
+
+    fn put(&mut self, hash: u64) {
+        let recent = &mut self.recent[hash as usize % RECENT];
+        if *recent != hash {
+            *recent = hash;
+            self.entries.push(map::entry(hash, self.chunk));
+        }
+    }
+
+    fn finish(mut self) -> (WordTable, u8) {
+        for sample in std::mem::take(&mut self.samples) {
+            self.put(sample);
+        }
+        (self.table, self.flags)
+    }
+}

@@ -1,0 +1,259 @@
+//! Rows and bytes of a stream by minute and level, with a digest of the rows' identities: what counts
+//! are answered from where it is proved that no other source has the same rows.
+//!
+//! `levels varint · (length · text)* · streams varint · (step to the ordinal varint · length ·
+//! minutes)*`, the minutes of a stream `count varint · (minute: first signed, then steps, varint ·
+//! digest u64 · levels varint · (level varint · rows varint · bytes varint)*)*`.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use larch_types::Timestamp;
+
+use crate::error::{Corrupt, Section};
+use crate::row::RowIdentity;
+use crate::wire::{Cursor, put_bytes, put_signed, put_varint};
+
+const NANOS_PER_MINUTE: i64 = 60_000_000_000;
+
+/// A stream has a histogram if it has this many rows a minute or more. An entry takes some 20 bytes;
+/// with fewer rows that is more than two thousandths of common lines, and reading the timestamps
+/// (2 bytes a row) costs no more than reading the histogram.
+const MIN_ROWS_PER_MINUTE: u64 = 64;
+
+/// Rows and bytes of one level; the empty text means that the rows have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LevelCount {
+    pub level: String,
+    pub rows: u64,
+    pub raw_bytes: u64,
+}
+
+/// One stream in one minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MinuteCount {
+    /// The minute is (end − 1 min, end].
+    pub end: Timestamp,
+    /// Sum modulo 2^64 of the rows' identities.
+    pub digest: u64,
+    pub levels: Vec<LevelCount>,
+}
+
+impl MinuteCount {
+    pub fn rows(&self) -> u64 {
+        self.levels.iter().fold(0, |sum, level| sum.saturating_add(level.rows))
+    }
+
+    pub fn raw_bytes(&self) -> u64 {
+        self.levels.iter().fold(0, |sum, level| sum.saturating_add(level.raw_bytes))
+    }
+}
+
+#[derive(Default)]
+struct Cell {
+    minute: i64,
+    digest: u64,
+    /// Level, rows, bytes; few, so a list.
+    levels: Vec<(u32, u64, u64)>,
+}
+
+/// Counts the rows of one stream after the other; rows of a stream come in order of time.
+#[derive(Default)]
+pub(crate) struct HistogramBuilder {
+    level_places: HashMap<Box<str>, u32>,
+    levels: Vec<Box<str>>,
+    cells: Vec<Cell>,
+    rows: u64,
+    streams: u64,
+    next_stream: u32,
+    out: Vec<u8>,
+}
+
+impl HistogramBuilder {
+    pub(crate) fn add(&mut self, time: Timestamp, identity: RowIdentity, raw_bytes: u64, level: &str) {
+        let minute = minute_of(time);
+        if self.cells.last().is_none_or(|cell| cell.minute != minute) {
+            self.cells.push(Cell { minute, ..Cell::default() });
+        }
+        let level = self.place_of(level);
+        self.rows += 1;
+        let Some(cell) = self.cells.last_mut() else { return };
+        cell.digest = cell.digest.wrapping_add(identity.0);
+        match cell.levels.iter_mut().find(|(place, ..)| *place == level) {
+            Some((_, rows, bytes)) => {
+                *rows += 1;
+                *bytes += raw_bytes;
+            }
+            None => cell.levels.push((level, 1, raw_bytes)),
+        }
+    }
+
+    fn place_of(&mut self, level: &str) -> u32 {
+        if let Some(place) = self.level_places.get(level) {
+            return *place;
+        }
+        let place = self.levels.len() as u32;
+        self.levels.push(level.into());
+        self.level_places.insert(level.into(), place);
+        place
+    }
+
+    /// The stream has no more rows.
+    pub(crate) fn finish_stream(&mut self, stream: u32) {
+        if self.rows > 0 && self.rows >= MIN_ROWS_PER_MINUTE * self.cells.len() as u64 {
+            put_varint(&mut self.out, u64::from(stream - self.next_stream));
+            put_bytes(&mut self.out, &put_cells(&self.cells));
+            self.streams += 1;
+            self.next_stream = stream + 1;
+        }
+        self.cells.clear();
+        self.rows = 0;
+    }
+
+    /// Nothing if no stream has enough rows.
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+        if self.streams == 0 {
+            return None;
+        }
+        let mut out = Vec::with_capacity(self.out.len() + 64);
+        put_varint(&mut out, self.levels.len() as u64);
+        for level in &self.levels {
+            put_bytes(&mut out, level.as_bytes());
+        }
+        put_varint(&mut out, self.streams);
+        out.extend_from_slice(&self.out);
+        Some(out)
+    }
+}
+
+/// The number of the minute (m − 1 min, m] since 1970.
+const fn minute_of(time: Timestamp) -> i64 {
+    let nanos = time.nanos();
+    nanos.div_euclid(NANOS_PER_MINUTE) + (nanos.rem_euclid(NANOS_PER_MINUTE) > 0) as i64
+}
+
+fn put_cells(cells: &[Cell]) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_varint(&mut out, cells.len() as u64);
+    let mut previous = None;
+    for cell in cells {
+        match previous {
+            None => put_signed(&mut out, cell.minute),
+            Some(previous) => put_varint(&mut out, (cell.minute - previous) as u64),
+        }
+        previous = Some(cell.minute);
+        out.extend_from_slice(&cell.digest.to_le_bytes());
+        put_varint(&mut out, cell.levels.len() as u64);
+        for (level, rows, bytes) in &cell.levels {
+            put_varint(&mut out, u64::from(*level));
+            put_varint(&mut out, *rows);
+            put_varint(&mut out, *bytes);
+        }
+    }
+    out
+}
+
+/// The section, read stream by stream.
+#[derive(Debug, Clone)]
+pub struct Histograms {
+    bytes: Bytes,
+}
+
+impl Histograms {
+    pub(crate) const fn new(bytes: Bytes) -> Self {
+        Self { bytes }
+    }
+
+    /// The minutes of one stream; none if the stream has no histogram.
+    pub fn stream(&self, ordinal: u32) -> Result<Option<Vec<MinuteCount>>, Corrupt> {
+        let mut cursor = Cursor::new(&self.bytes, Section::Histograms);
+        let levels = read_levels(&mut cursor)?;
+        let streams = cursor.count()?;
+        let mut next = 0_u64;
+        for _ in 0..streams {
+            let stream = next + u64::from(cursor.u32()?);
+            let minutes = cursor.bytes()?;
+            if stream == u64::from(ordinal) {
+                return read_cells(&mut Cursor::new(minutes, Section::Histograms), &levels).map(Some);
+            }
+            if stream > u64::from(ordinal) {
+                return Ok(None);
+            }
+            next = stream + 1;
+        }
+        cursor.finish()?;
+        Ok(None)
+    }
+}
+
+fn read_levels<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>, Corrupt> {
+    let count = cursor.count()?;
+    let mut levels = Vec::new();
+    for _ in 0..count {
+        levels.push(cursor.text()?);
+    }
+    Ok(levels)
+}
+
+fn read_cells(cursor: &mut Cursor<'_>, levels: &[&str]) -> Result<Vec<MinuteCount>, Corrupt> {
+    let count = cursor.count()?;
+    let mut minutes = Vec::new();
+    let mut minute = 0_i64;
+    for index in 0..count {
+        minute = if index == 0 {
+            cursor.signed()?
+        } else {
+            minute.checked_add_unsigned(cursor.varint()?).ok_or(cursor.corrupt("a minute is out of range"))?
+        };
+        let end = Timestamp::from_nanos(minute.saturating_mul(NANOS_PER_MINUTE));
+        let digest = cursor.u64_le()?;
+        let mut counts = Vec::new();
+        for _ in 0..cursor.count()? {
+            let place = cursor.at_most(levels.len())?;
+            let level = levels.get(place).ok_or(cursor.corrupt("a level is out of range"))?;
+            let (rows, raw_bytes) = (cursor.varint()?, cursor.varint()?);
+            counts.push(LevelCount { level: (*level).to_owned(), rows, raw_bytes });
+        }
+        minutes.push(MinuteCount { end, digest, levels: counts });
+    }
+    cursor.finish()?;
+    Ok(minutes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes_come_back() {
+        let mut builder = HistogramBuilder::default();
+        for stream in [3, 4, 9] {
+            let rows = if stream == 4 { 63 } else { 70 };
+            for row in 0..rows {
+                let time = Timestamp::from_nanos(i64::MAX - 10 + i64::from(row) / 7);
+                let level = if row < 2 { "" } else { "info" };
+                builder.add(time, RowIdentity(u64::MAX - 1), 10, level);
+            }
+            builder.finish_stream(stream);
+        }
+        let histograms = Histograms::new(builder.finish().unwrap().into());
+        assert_eq!(histograms.stream(0), Ok(None));
+        assert_eq!(histograms.stream(4), Ok(None), "too few rows");
+        for stream in [3, 9] {
+            let minutes = histograms.stream(stream).unwrap().unwrap();
+            assert_eq!(minutes.len(), 1);
+            assert_eq!((minutes[0].rows(), minutes[0].raw_bytes()), (70, 700));
+            assert_eq!(minutes[0].digest, (u64::MAX - 1).wrapping_mul(70));
+            assert_eq!(minutes[0].levels[1].level, "info");
+            assert_eq!(minutes[0].end, Timestamp::MAX);
+        }
+        assert!(HistogramBuilder::default().finish().is_none());
+    }
+
+    #[test]
+    fn a_minute_is_named_by_its_end() {
+        for (nanos, minute) in [(0, 0), (1, 1), (NANOS_PER_MINUTE, 1), (NANOS_PER_MINUTE + 1, 2), (-1, 0)] {
+            assert_eq!(minute_of(Timestamp::from_nanos(nanos)), minute, "{nanos}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! An arena gives back what a segment would, while it is written and after.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{OwnedRow, labels, model, provenance, read, read_chunk};
+use crate::{Decoder, RowStamp, Selector, Test, verify};
+
+const ROOMY: ArenaLimits = ArenaLimits { raw_bytes: 64 << 20, stream_bytes: 16 << 20 };
+
+fn push(arena: &Arena, labels: &Labels, rows: &[OwnedRow]) -> Result<Pushed, PushError> {
+    let mut all = Pushed::default();
+    for row in rows {
+        let pushed = row.with(|row, RowStamp { stamp, index }| {
+            let rows = std::slice::from_ref(row);
+            arena.push(&PushPart { labels, id: StreamId::of(labels), stamp, first_index: index, rows })
+        })?;
+        all.rows += pushed.rows;
+        all.duplicates += pushed.duplicates;
+    }
+    Ok(all)
+}
+
+/// Rows as a reader of several chunks merges them.
+fn rows_of(snapshot: &Snapshot) -> Vec<(Labels, OwnedRow)> {
+    let mut rows = Vec::new();
+    let mut decoder = Decoder::new();
+    for chunk in snapshot.chunks() {
+        let before = rows.len();
+        read_chunk(chunk, &mut decoder, |stream| snapshot.labels(stream), &mut rows).unwrap();
+        assert_eq!(rows.len() - before, chunk.rows());
+    }
+    let merged = model(&rows);
+    assert_eq!(merged.len(), rows.len(), "no row is there twice");
+    merged
+}
+
+fn stream(number: usize) -> Labels {
+    labels(&[("app", ["a", "b"][number % 2]), ("pod", &number.to_string())])
+}
+
+fn row(time: i64, stamp: (u128, u32), line: &str) -> OwnedRow {
+    OwnedRow { stamp, ..OwnedRow::new(time, line) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn arena_cut_and_segment_hold_the_same(
+        rows in prop::collection::vec((0_usize..3, 0_i64..6, 0_u128..5, "[ab]{0,2}", prop::bool::ANY), 1..150),
+        cut_after in 0_usize..150,
+        width in 0_usize..2,
+    ) {
+        let arena = Arena::new(ROOMY);
+        let mut all = Vec::new();
+        let mut kept = Vec::new();
+        for (index, (number, time, stamp, line, has_metadata)) in rows.into_iter().enumerate() {
+            // Wide lines make the arena seal.
+            let mut row = row(time, (stamp, index as u32), &line.repeat(1 + width * 100_000));
+            if has_metadata {
+                row.metadata.push(("k".into(), "v".into()));
+            }
+            push(&arena, &stream(number), std::slice::from_ref(&row)).unwrap();
+            all.push((stream(number), row));
+            if index == cut_after {
+                let frozen = arena.cut().unwrap();
+                kept = rows_of(&frozen.snapshot());
+                prop_assert!(kept == model(&all));
+                let object = frozen.write(|_| true, provenance(), Effort::Fresh).unwrap().bytes.into();
+                verify(&object).unwrap();
+                prop_assert_eq!(read(&object).len(), kept.len());
+                all.clear();
+            }
+        }
+        prop_assert!(rows_of(&arena.snapshot()) == model(&all));
+        prop_assert_eq!(arena.held().rows as usize, model(&all).len());
+        drop(kept);
+    }
+}
+
+#[test]
+fn doubles_are_dropped_and_the_smallest_stamp_stays() {
+    let arena = Arena::new(ROOMY);
+    let labels = stream(0);
+    let filler = "x".repeat(300_000);
+    push(&arena, &labels, &[row(1, (5, 0), "a"), row(1, (6, 0), "b")]).unwrap();
+    for index in 0..8 {
+        push(&arena, &labels, &[row(9, (7, index), &format!("{index}{filler}"))]).unwrap();
+    }
+    assert!(arena.snapshot().chunks().len() > 1, "the first rows are sealed");
+    let pushed = push(&arena, &labels, &[row(1, (9, 0), "a"), row(1, (2, 0), "b")]).unwrap();
+    assert_eq!(pushed, Pushed { rows: 0, duplicates: 2 });
+    let stamps: Vec<(u128, u32)> =
+        rows_of(&arena.snapshot()).iter().take(2).map(|(_, row)| row.stamp).collect();
+    assert_eq!(stamps, [(2, 0), (5, 0)], "b was pushed before a");
+    let held = arena.held();
+    assert_eq!(held.rows, 10);
+    assert!(held.memory_bytes < held.raw_bytes * 2);
+}
+
+#[test]
+fn a_snapshot_does_not_change() {
+    let arena = Arena::new(ROOMY);
+    push(&arena, &stream(0), &[row(1, (1, 0), "a")]).unwrap();
+    let before = arena.snapshot();
+    push(&arena, &stream(1), &[row(2, (2, 0), "b")]).unwrap();
+    let after = arena.snapshot();
+    let frozen = arena.cut().unwrap();
+    assert_eq!(rows_of(&before).len(), 1);
+    assert_eq!(rows_of(&after).len(), 2);
+    assert_eq!(rows_of(&frozen.snapshot()).len(), 2);
+    assert!(arena.cut().is_none());
+    assert!(arena.snapshot().chunks().is_empty());
+}
+
+#[test]
+fn limits_refuse_a_part_whole() {
+    let arena = Arena::new(ArenaLimits { raw_bytes: 10, stream_bytes: 200 });
+    let labels = stream(0);
+    push(&arena, &labels, &[row(1, (1, 0), "12345")]).unwrap();
+    let error = push(&arena, &labels, &[row(2, (1, 1), "123456")]).unwrap_err();
+    assert_eq!((error, error.kind()), (PushError::Full, ErrorKind::TooMany));
+    push(&arena, &stream(1), &[row(2, (1, 1), "x")]).unwrap();
+    assert_eq!(push(&arena, &stream(2), &[row(2, (1, 1), "x")]), Err(PushError::TooManyStreams));
+    assert_eq!(arena.held().rows, 2);
+    arena.cut().unwrap();
+    push(&arena, &stream(2), &[row(2, (1, 1), "x")]).unwrap();
+}
+
+#[test]
+fn an_idle_stream_costs_little() {
+    let arena = Arena::new(ROOMY);
+    for number in 0..20_000 {
+        let labels = labels(&[
+            ("app", "checkout"),
+            ("cluster", "eu-west-1"),
+            ("container", "server"),
+            ("namespace", "shop"),
+            ("pod", &format!("checkout-7d9c5b6f4d-{number:05}")),
+            ("service_name", "checkout"),
+        ]);
+        push(&arena, &labels, &[row(number, (1, number as u32), "")]).unwrap();
+    }
+    let held = arena.held();
+    assert!(held.stream_bytes / held.streams <= 400, "{} bytes", held.stream_bytes / held.streams);
+}
+
+#[test]
+fn streams_are_selected() {
+    let arena = Arena::new(ROOMY);
+    for number in 0..4 {
+        push(&arena, &stream(number), &[row(1, (1, 0), "x")]).unwrap();
+    }
+    let snapshot = arena.snapshot();
+    let select = |name, test| snapshot.select(&[Selector { name, test }]).iter().collect::<Vec<u32>>();
+    assert_eq!(select("app", Test::Is("a")), [0, 2]);
+    assert_eq!(select("app", Test::IsNot("a")), [1, 3]);
+    assert_eq!(select("none", Test::Is("")), [0, 1, 2, 3]);
+    assert_eq!(select("pod", Test::OneOf(&["1", "2"])), [1, 2]);
+    assert_eq!(select("pod", Test::Passes(&|pod| pod > "2")), [3]);
+    assert_eq!(snapshot.stream_id(3), StreamId::of(&stream(3)));
+}
+
+#[test]
+fn days_are_written_apart() {
+    let arena = Arena::new(ROOMY);
+    let day = 86_400_000_000_000;
+    for index in 0..30_i64 {
+        push(&arena, &stream(0), &[row(index * day / 10, (1, index as u32), "x")]).unwrap();
+    }
+    let frozen = arena.cut().unwrap();
+    let days = frozen.days();
+    assert_eq!(days.values().copied().collect::<Vec<_>>(), [10, 10, 10]);
+    let mut rows = 0;
+    for (day, count) in days {
+        let built = frozen.write(|time| time.day() == day, provenance(), Effort::Fresh).unwrap();
+        assert_eq!(built.totals.rows, count as u64);
+        rows += read(&built.bytes.into()).len();
+    }
+    assert_eq!(rows, 30);
+}
+
+/// Writers write, a reader reads and a cutter cuts, all at once: every row is cut exactly once, and a
+/// reader never sees one twice.
+#[test]
+fn nothing_is_lost_between_threads() {
+    let arena = Arena::new(ROOMY);
+    let done = AtomicBool::new(false);
+    let mut cut = Vec::new();
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..2_usize)
+            .map(|number| {
+                let arena = &arena;
+                scope.spawn(move || {
+                    for index in 0..3000_u32 {
+                        let line = "y".repeat(index as usize % 3000);
+                        push(arena, &stream(number), &[row(i64::from(index), (1, index), &line)]).unwrap();
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                rows_of(&arena.snapshot());
+            }
+        });
+        for _ in 0..20 {
+            cut.extend(arena.cut());
+            std::thread::yield_now();
+        }
+        for writer in writers {
+            writer.join().unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+        cut.extend(arena.cut());
+    });
+    let rows: usize = cut.iter().map(|frozen| rows_of(&frozen.snapshot()).len()).sum();
+    assert_eq!(rows, 6000);
+}

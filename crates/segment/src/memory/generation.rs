@@ -1,0 +1,182 @@
+//! What an arena holds between two cuts.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use larch_types::{PushStamp, Timestamp};
+
+use crate::format::MAX_CHUNK_ROWS;
+use crate::memory::arena::Held;
+use crate::memory::batch::{Batch, RowView};
+use crate::memory::identities::IdentityTable;
+use crate::memory::sealed::Sealed;
+use crate::memory::snapshot::Snapshot;
+use crate::page::stamps::RowStamp;
+use crate::reader::chunk::Chunk;
+use crate::row::{Row, RowIdentity};
+use crate::streams::StreamTable;
+
+/// Rows that arrive are sealed in chunks of this size, as they are in segments.
+const HEAD_BYTES: usize = 1 << 20;
+
+/// Streams of a generation. Only ever grows, so readers look into it while it is written.
+#[derive(Debug, Default)]
+pub(crate) struct SharedStreams {
+    table: RwLock<StreamTable>,
+}
+
+impl SharedStreams {
+    /// Nothing that runs under the lock can panic halfway through a change.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, StreamTable> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut StreamTable) -> T) -> T {
+        change(&mut self.table.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Generation {
+    pub(crate) streams: Arc<SharedStreams>,
+    sealed: Vec<(u32, Sealed)>,
+    /// Rows in the order of arrival, behind those that are sealed.
+    head: Batch,
+    /// How many rows are sealed.
+    head_start: u32,
+    identities: IdentityTable,
+    raw_bytes: usize,
+    times: Option<(Timestamp, Timestamp)>,
+    /// The head as a chunk, until the next row.
+    head_chunk: Option<Arc<Chunk>>,
+}
+
+impl Generation {
+    pub(crate) fn rows(&self) -> u32 {
+        self.head_start + self.head.len() as u32
+    }
+
+    pub(crate) const fn raw_bytes(&self) -> usize {
+        self.raw_bytes
+    }
+
+    /// Returns whether the row is new.
+    pub(crate) fn push(
+        &mut self,
+        stream: u32,
+        row: &Row<'_>,
+        identity: RowIdentity,
+        stamp: RowStamp,
+    ) -> bool {
+        if let Some(known) = self.find(stream, row, identity) {
+            self.keep_smaller_stamp(known, stamp);
+            return false;
+        }
+        self.identities.insert(identity, self.rows());
+        self.head.push(stream, row, identity, Some(stamp));
+        self.head_chunk = None;
+        self.raw_bytes += row.raw_bytes();
+        let (first, last) = self.times.unwrap_or((row.timestamp, row.timestamp));
+        self.times = Some((first.min(row.timestamp), last.max(row.timestamp)));
+        if self.head.held_bytes() >= HEAD_BYTES || self.head.len() >= MAX_CHUNK_ROWS {
+            self.seal();
+        }
+        true
+    }
+
+    fn find(&self, stream: u32, row: &Row<'_>, identity: RowIdentity) -> Option<u32> {
+        self.identities.find(identity, |number| {
+            let known = self.row(number);
+            known.stream == stream && known.identity == identity && known.is(row)
+        })
+    }
+
+    fn row(&self, number: u32) -> RowView<'_> {
+        match number.checked_sub(self.head_start) {
+            Some(row) => self.head.row(row as usize),
+            None => {
+                let (start, sealed) = &self.sealed[self.sealed_with(number)];
+                sealed.arrived((number - start) as usize)
+            }
+        }
+    }
+
+    /// Which sealed chunk has the row.
+    fn sealed_with(&self, number: u32) -> usize {
+        self.sealed.partition_point(|(start, _)| *start <= number) - 1
+    }
+
+    /// Of doubles the one with the smallest stamp stays.
+    fn keep_smaller_stamp(&mut self, number: u32, stamp: RowStamp) {
+        if self.row(number).stamp.is_some_and(|known| known <= stamp) {
+            return;
+        }
+        match number.checked_sub(self.head_start) {
+            Some(row) => {
+                self.head.set_stamp(row as usize, stamp);
+                self.head_chunk = None;
+            }
+            None => {
+                let place = self.sealed_with(number);
+                let (start, sealed) = &mut self.sealed[place];
+                *sealed = sealed.with_stamp((number - *start) as usize, stamp);
+            }
+        }
+    }
+
+    fn seal(&mut self) {
+        if self.head.is_empty() {
+            return;
+        }
+        self.sealed.push((self.head_start, Sealed::new(&self.head)));
+        self.head_start += self.head.len() as u32;
+        self.head.clear();
+        self.head_chunk = None;
+    }
+
+    pub(crate) fn snapshot(&mut self) -> Snapshot {
+        let mut chunks: Vec<Arc<Chunk>> =
+            self.sealed.iter().map(|(_, sealed)| Arc::clone(sealed.chunk())).collect();
+        if !self.head.is_empty() {
+            let head = self.head_chunk.get_or_insert_with(|| Arc::clone(Sealed::new(&self.head).chunk()));
+            chunks.push(Arc::clone(head));
+        }
+        Snapshot::new(Arc::clone(&self.streams), chunks)
+    }
+
+    /// All rows, sealed.
+    pub(crate) fn into_batches(mut self) -> Vec<Arc<Batch>> {
+        self.seal();
+        self.sealed.iter().map(|(_, sealed)| Arc::clone(sealed.batch())).collect()
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        let streams = self.streams.read();
+        let sealed: usize = self.sealed.iter().map(|(_, sealed)| sealed.memory_bytes()).sum();
+        let rows = sealed + self.head.memory_bytes() + self.identities.memory_bytes();
+        Held {
+            rows: u64::from(self.rows()),
+            raw_bytes: self.raw_bytes,
+            streams: streams.len(),
+            stream_bytes: streams.memory_bytes(),
+            memory_bytes: rows + streams.memory_bytes(),
+            times: self.times,
+        }
+    }
+}
+
+impl RowView<'_> {
+    /// Whether it is this row, the stream compared by who asks. The level is no part of a row.
+    fn is(&self, row: &Row<'_>) -> bool {
+        if self.timestamp != row.timestamp || self.line != row.line {
+            return false;
+        }
+        let mut metadata = Vec::new();
+        crate::memory::batch::read_extras(self.extras, &mut metadata);
+        metadata == row.metadata
+    }
+}
+
+/// Where the rows of a part of a push stand: they count up from the first.
+pub(crate) const fn stamp_of(stamp: PushStamp, first_index: u32, row: usize) -> RowStamp {
+    RowStamp { stamp, index: first_index.saturating_add(row as u32) }
+}

@@ -1,0 +1,8 @@
+//! Rows in memory: batches of columns, and the arena that collects them.
+
+pub(crate) mod arena;
+pub(crate) mod batch;
+mod generation;
+mod identities;
+pub(crate) mod sealed;
+pub(crate) mod snapshot;

@@ -1,0 +1,224 @@
+//! Lines of a chunk as one buffer that is searched as a whole.
+
+use std::sync::OnceLock;
+
+use memchr::{memchr, memchr_iter, memmem};
+
+use crate::compress::{Decoder, Encoder};
+use crate::error::{Corrupt, Section};
+use crate::page::{codec, separated, sized};
+
+/// What a writer puts behind each line. It occurs in no line of a buffer that relies on it.
+pub(crate) const SEPARATOR: u8 = 0;
+
+/// Byte strings, one behind the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Lines<'a> {
+    bytes: &'a [u8],
+    starts: Starts<'a>,
+    /// Bytes between a line and the next: 1 if there is a separator.
+    gap: u32,
+    rows: usize,
+    /// Whether separators alone tell the lines apart.
+    is_separated: bool,
+}
+
+/// Where each line begins, and behind the last the end.
+#[derive(Debug, Clone, Copy)]
+enum Starts<'a> {
+    Known(&'a [u32]),
+    /// Found when first asked for, by the separators.
+    Lazy(&'a OnceLock<Vec<u32>>),
+}
+
+/// Lines that a page was decoded to.
+#[derive(Debug)]
+pub(crate) struct DecodedLines {
+    bytes: Vec<u8>,
+    starts: OnceLock<Vec<u32>>,
+    gap: u32,
+    rows: usize,
+}
+
+impl DecodedLines {
+    /// Lines without anything between them. `starts` has one number more than there are lines, ascends,
+    /// and stays within the bytes.
+    pub(crate) fn with_starts(bytes: Vec<u8>, starts: Vec<u32>) -> Self {
+        let rows = starts.len().saturating_sub(1);
+        Self { bytes, starts: OnceLock::from(starts), gap: 0, rows }
+    }
+
+    /// Every line is followed by one separator and contains none.
+    pub(crate) const fn separated(bytes: Vec<u8>, rows: usize) -> Self {
+        Self { bytes, starts: OnceLock::new(), gap: 1, rows }
+    }
+
+    pub(crate) fn view(&self) -> Lines<'_> {
+        let starts = Starts::Lazy(&self.starts);
+        Lines { bytes: &self.bytes, starts, gap: self.gap, rows: self.rows, is_separated: self.gap == 1 }
+    }
+}
+
+impl<'a> Lines<'a> {
+    /// Lines with a separator behind each. `starts` is as long as the lines are many, and one more.
+    pub(crate) const fn joined(bytes: &'a [u8], starts: &'a [u32], is_separated: bool) -> Self {
+        let rows = starts.len().saturating_sub(1);
+        Self { bytes, starts: Starts::Known(starts), gap: 1, rows, is_separated }
+    }
+
+    pub const fn len(&self) -> usize {
+        self.rows
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Panics if there is no such row.
+    pub fn get(&self, row: usize) -> &'a [u8] {
+        let starts = self.starts();
+        &self.bytes[starts[row] as usize..(starts[row + 1] - self.gap) as usize]
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.rows).map(move |row| self.get(row))
+    }
+
+    /// All lines in one piece, for searches that check their hits with [`Lines::row_at`]. What lies
+    /// between two lines is no part of either.
+    pub const fn buffer(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The row whose line holds these bytes of the buffer; none if they are not all in one line.
+    pub fn row_at(&self, hit: std::ops::Range<usize>) -> Option<usize> {
+        let starts = self.starts();
+        let row = starts.partition_point(|start| *start as usize <= hit.start).checked_sub(1)?;
+        let end = starts.get(row + 1)? - self.gap;
+        (hit.end <= end as usize).then_some(row)
+    }
+
+    /// Rows whose line contains the needle, ascending.
+    pub fn rows_with(&self, needle: &memmem::Finder<'_>) -> Vec<u32> {
+        if needle.needle().is_empty() {
+            return (0..self.rows as u32).collect();
+        }
+        if self.is_separated && matches!(self.starts, Starts::Lazy(starts) if starts.get().is_none()) {
+            self.rows_between_separators(needle)
+        } else {
+            self.rows_between_starts(needle)
+        }
+    }
+
+    /// Counts separators only up to the hits, so that a search with few of them never finds all lines.
+    fn rows_between_separators(&self, needle: &memmem::Finder<'_>) -> Vec<u32> {
+        let mut rows = Vec::new();
+        if memchr(SEPARATOR, needle.needle()).is_some() {
+            return rows;
+        }
+        let (mut at, mut row) = (0, 0);
+        while let Some(hit) = needle.find(&self.bytes[at..]) {
+            row += memchr_iter(SEPARATOR, &self.bytes[at..at + hit]).count() as u32;
+            rows.push(row);
+            at += hit;
+            match memchr(SEPARATOR, &self.bytes[at..]) {
+                Some(end) => at += end + 1,
+                None => break,
+            }
+            row += 1;
+        }
+        rows
+    }
+
+    fn rows_between_starts(&self, needle: &memmem::Finder<'_>) -> Vec<u32> {
+        let mut rows = Vec::new();
+        let starts = self.starts();
+        let mut at = 0;
+        while let Some(hit) = needle.find(&self.bytes[at..]) {
+            let hit = at + hit;
+            match self.row_at(hit..hit + needle.needle().len()) {
+                Some(row) => {
+                    rows.push(row as u32);
+                    at = starts[row + 1] as usize;
+                }
+                None => at = hit + 1,
+            }
+        }
+        rows
+    }
+
+    fn starts(&self) -> &'a [u32] {
+        match self.starts {
+            Starts::Known(starts) => starts,
+            Starts::Lazy(starts) => starts.get_or_init(|| {
+                let mut starts = Vec::with_capacity(self.rows + 1);
+                starts.push(0);
+                starts.extend(memchr_iter(SEPARATOR, self.bytes).map(|end| end as u32 + 1));
+                starts
+            }),
+        }
+    }
+}
+
+pub(crate) fn encode(lines: Lines<'_>, encoder: &mut Encoder) -> Vec<u8> {
+    if lines.is_separated {
+        separated::encode(lines.bytes, encoder)
+    } else {
+        sized::encode(lines.iter(), encoder)
+    }
+}
+
+pub(crate) fn decode(
+    page: &[u8],
+    rows: usize,
+    section: Section,
+    decoder: &mut Decoder,
+) -> Result<DecodedLines, Corrupt> {
+    match page.first() {
+        Some(&codec::LINES_SEPARATED) => separated::decode(&page[1..], rows, section, decoder),
+        Some(&codec::LINES_SIZED) => sized::decode(&page[1..], rows, section, decoder),
+        _ => Err(Corrupt::new(section, "unknown codec")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(lines: &[Vec<u8>], needle: &[u8]) {
+        let mut bytes = Vec::new();
+        let mut starts = vec![0];
+        for line in lines {
+            bytes.extend_from_slice(line);
+            bytes.push(SEPARATOR);
+            starts.push(bytes.len() as u32);
+        }
+        let is_separated = !lines.iter().any(|line| line.contains(&SEPARATOR));
+        let before = Lines::joined(&bytes, &starts, is_separated);
+        let page = encode(before, &mut Encoder::new(1));
+        let after = decode(&page, lines.len(), Section::Lines, &mut Decoder::new()).unwrap();
+        let after = after.view();
+        let finder = memmem::Finder::new(needle);
+        let want: Vec<u32> =
+            (0..lines.len() as u32).filter(|row| finder.find(&lines[*row as usize]).is_some()).collect();
+        assert_eq!(after.rows_with(&finder), want);
+        assert!(after.iter().eq(lines.iter().map(Vec::as_slice)));
+        assert_eq!(after.rows_with(&finder), want, "once the starts are known");
+        assert_eq!(before.rows_with(&finder), want, "in memory");
+        assert!(decode(&page, lines.len() + 1, Section::Lines, &mut Decoder::new()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn lines_come_back_and_are_found(
+            lines in prop::collection::vec(prop::collection::vec(0_u8..4, 0..6), 0..40),
+            needle in prop::collection::vec(0_u8..4, 0..4),
+            lift in 0_u8..2,
+        ) {
+            let lift = |bytes: &Vec<u8>| bytes.iter().map(|byte| byte + lift).collect::<Vec<u8>>();
+            check(&lines.iter().map(lift).collect::<Vec<_>>(), &lift(&needle));
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Lines none of which contains NUL: `codec · blob((line · NUL)*)`. The separators cost next to
+//! nothing, as zstd finds them in what precedes the next line.
+
+use memchr::memchr_iter;
+
+use crate::compress::{Decoder, Encoder};
+use crate::error::{Corrupt, Section};
+use crate::page::codec;
+use crate::page::lines::{DecodedLines, SEPARATOR};
+use crate::wire::Cursor;
+
+pub(crate) fn encode(joined: &[u8], encoder: &mut Encoder) -> Vec<u8> {
+    let mut out = vec![codec::LINES_SEPARATED];
+    encoder.put_blob(&mut out, joined);
+    out
+}
+
+pub(crate) fn decode(
+    body: &[u8],
+    rows: usize,
+    section: Section,
+    decoder: &mut Decoder,
+) -> Result<DecodedLines, Corrupt> {
+    let mut cursor = Cursor::new(body, section);
+    let bytes = decoder.blob(&mut cursor)?.into_owned();
+    if memchr_iter(SEPARATOR, &bytes).count() != rows || bytes.last().is_some_and(|last| *last != SEPARATOR) {
+        return Err(cursor.corrupt("the lines are not as many as the rows"));
+    }
+    Ok(DecodedLines::separated(bytes, rows))
+}

@@ -1,0 +1,68 @@
+//! From the rows of a chunk to its pages.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::compress::Encoder;
+use crate::format::Column;
+use crate::memory::batch::{Batch, read_extras};
+use crate::page::shapes::ShapesBuilder;
+use crate::page::stamps::Stamps;
+use crate::page::{lines, optional, runs, shapes, stamps, times};
+use crate::text;
+
+/// A page without its place in the object.
+pub(super) struct Page {
+    pub(super) column: Column,
+    pub(super) bytes: Vec<u8>,
+    pub(super) checksum: u64,
+}
+
+/// `batch` is sorted by stream and time; rows of `stamped` keep their stamps.
+pub(super) fn encode(batch: &Batch, stamped: &[u32], encoder: &mut Encoder) -> Vec<Page> {
+    let mut pages = vec![
+        page(Column::Times, times::encode(batch.times())),
+        page(Column::Streams, runs::encode(&batch.runs(), encoder)),
+    ];
+    let mut kept = Vec::with_capacity(stamped.len());
+    for row in stamped {
+        kept.extend(batch.stamp(*row as usize).map(|stamp| (*row, stamp)));
+    }
+    if !kept.is_empty() {
+        pages.push(page(Column::Stamps, stamps::encode(&Stamps::new(kept), encoder)));
+    }
+    if batch.has_extras() {
+        put_extras(batch, encoder, &mut pages);
+    }
+    pages.push(page(Column::Lines, lines::encode(batch.lines(), encoder)));
+    pages
+}
+
+fn page(column: Column, bytes: Vec<u8>) -> Page {
+    let checksum = xxh3_64(&bytes);
+    Page { column, bytes, checksum }
+}
+
+/// Pages for levels and metadata, where any row has some.
+fn put_extras(batch: &Batch, encoder: &mut Encoder, pages: &mut Vec<Page>) {
+    let mut builder = ShapesBuilder::default();
+    let mut levels = Vec::with_capacity(batch.len());
+    let mut metadata = Vec::new();
+    for row in 0..batch.len() {
+        levels.push(read_extras(batch.extras(row), &mut metadata));
+        builder.push(&metadata);
+    }
+    if levels.iter().any(Option::is_some) {
+        pages.push(page(Column::Levels, optional::encode(&levels, encoder)));
+    }
+    let (all_shapes, columns, rest) = builder.finish();
+    if all_shapes.names.is_empty() {
+        return;
+    }
+    pages.push(page(Column::Shapes, shapes::encode(&all_shapes, encoder)));
+    for (number, values) in columns.iter().enumerate() {
+        pages.push(page(Column::Metadata(number as u32), text::encode(values, encoder)));
+    }
+    if all_shapes.has_rest {
+        pages.push(page(Column::MetadataRest, text::encode(&rest, encoder)));
+    }
+}
