@@ -119,14 +119,15 @@ fn scalar_text(text: &str) -> String {
     let special =
         matches!(lower.as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n")
             || matches!(lower.as_str(), ".inf" | ".nan" | "inf" | "infinity" | "nan");
+    let number = text.parse::<f64>().is_ok();
     // Spans and sizes such as 30d1h and 256KB begin with a digit but are no numbers.
     let measure = text.starts_with(|c: char| c.is_ascii_digit())
         && text.ends_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric())
-        && text.parse::<f64>().is_err()
+        && !number
         && !lower.starts_with("0x")
         && !lower.starts_with("0o");
-    if (begins_plain && stays_plain && !special) || measure {
+    if (begins_plain && stays_plain && !special && !number) || measure {
         return text.to_owned();
     }
     Json::String(text.to_owned()).to_string()
@@ -160,7 +161,7 @@ mod tests {
         let value = object(json!({
             "target": "all", "empty": "", "yes": "yes", "n": 3, "f": 0.5, "b": true,
             "server": {"addr": "127.0.0.1:3100", "url": "http://x:9093", "none": {}, "list": []},
-            "span": "30d1h", "size": "256KB", "number_text": "0x10", "exp": "1e3",
+            "span": "30d1h", "size": "256KB", "number_text": "0x10", "exp": "1e3", "point": ".0",
             "list": [1, "two: 2", {"a": 1, "b": {"c": [2]}}, [3]],
         }));
         let want = "\
@@ -179,6 +180,7 @@ span: 30d1h
 size: 256KB
 number_text: \"0x10\"
 exp: \"1e3\"
+point: \".0\"
 list:
   - 1
   - \"two: 2\"
