@@ -16,6 +16,7 @@ mod parse;
 mod required;
 mod shape;
 
+pub(crate) use compiled::searcher;
 pub use compiled::{Flavor, Regex, compile_for_template, fuzz_regex};
 pub use error::{RegexError, RegexFault};
 pub use matcher::LabelMatcher;
