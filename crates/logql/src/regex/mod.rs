@@ -17,6 +17,7 @@ mod required;
 mod shape;
 mod syntax;
 
+pub(crate) use compiled::searcher;
 pub use compiled::{Flavor, Regex, compile_for_template, fuzz_regex};
 pub use error::{RegexError, RegexFault};
 pub use matcher::LabelMatcher;

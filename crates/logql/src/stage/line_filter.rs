@@ -3,7 +3,7 @@
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
-use crate::regex::{Flavor, Regex};
+use crate::regex::{Flavor, Regex, searcher};
 use crate::stage::pattern::PatternTest;
 use crate::stage::{IpPattern, PatternPart, Row, StageError};
 
@@ -97,7 +97,7 @@ fn is_pattern(op: LineFilterOp) -> bool {
 fn contains(texts: Vec<Box<[u8]>>) -> Vec<Test> {
     let one = |text: &[u8]| Test::Contains(Box::new(memmem::Finder::new(text).into_owned()));
     if texts.len() > 1
-        && let Ok(searcher) = AhoCorasick::new(&texts)
+        && let Ok(searcher) = searcher(&texts)
     {
         return vec![Test::ContainsAny(searcher)];
     }
