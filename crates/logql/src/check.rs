@@ -9,10 +9,12 @@ use crate::ast::{
 use crate::error::ParseError;
 use crate::pattern::Pattern;
 use crate::stage::{Hints, IpPattern};
+use crate::weight::check_weight;
 use crate::{build, compile, print};
 
-/// Finds the first stage that cannot be built.
+/// Finds the first stage that cannot be built, or says that all together are too much.
 pub fn check_stages(expr: &Expr) -> Result<(), ParseError> {
+    check_weight(expr)?;
     match expr {
         Expr::Log(log) => check_log(log),
         Expr::Metric(metric) => check_metric(metric),
@@ -127,14 +129,16 @@ fn check_label_format(formats: &[LabelFormat]) -> Result<(), String> {
         if format.label == "__error__" {
             return Err("__error__ cannot be formatted".to_owned());
         }
-        if let FormatValue::Template(text) = &format.value {
-            compile::check_label_template(&format.label, text)?;
-        }
         names.push(&format.label);
     }
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(format!("multiple label name '{}' not allowed in a single format operation", pair[0]));
+    }
+    for format in formats {
+        if let FormatValue::Template(text) = &format.value {
+            compile::check_label_template(&format.label, text)?;
+        }
     }
     Ok(())
 }

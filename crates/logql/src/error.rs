@@ -79,6 +79,8 @@ pub enum Meaningless {
     Literal(InvalidFloat),
     #[error("unable to parse vectorExpr as a float: {0}")]
     Vector(InvalidFloat),
+    #[error("the regular expressions of the query are too large together")]
+    HeavyRegexes,
     #[error("invalid regexp parser: {0}")]
     RegexpParser(String),
     #[error("invalid pattern parser: {0}")]

@@ -24,6 +24,7 @@ mod print;
 mod regex;
 /// Its machines have the names of what they run in the tree, so that they keep a module of their own.
 pub mod stage;
+mod weight;
 
 pub use ast::{
     BinaryExpr, BinaryOp, CompareOp, Conversion, Expr, Extraction, FormatValue, Group, Grouping, LabelFilter,

@@ -26,6 +26,11 @@ impl Template {
         exec::execute(&self.source, &self.trees, &self.regexes, input, out)
     }
 
+    /// The regexes that it spells out.
+    pub fn regex_literals(&self) -> impl Iterator<Item = &[u8]> {
+        self.regexes.texts()
+    }
+
     pub fn uses(&self) -> Uses {
         inspect::uses(&self.trees)
     }

@@ -13,6 +13,7 @@ use crate::eval::row::Identity;
 use crate::eval::streams::Streams;
 use crate::eval::{EntryLabels, EvalError, EvalLimits, InputRow, LabelSet, LogRow};
 use crate::stage::{Category, Hints, Pipeline, Row};
+use crate::weight::check_log_weight;
 
 /// Instant queries look back this far.
 const INSTANT_REACH: Span = Span::from_hours(1);
@@ -66,6 +67,7 @@ pub struct LogEvaluation {
 impl LogEvaluation {
     /// Refuses what cannot be run, before any row is read.
     pub fn new(expr: &LogExpr, params: LogParams, limits: &EvalLimits) -> Result<Self, EvalError> {
+        check_log_weight(expr)?;
         Ok(Self {
             params,
             streams: Streams::new(&expr.matchers)?,

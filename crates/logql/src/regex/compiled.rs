@@ -1,6 +1,6 @@
 //! Patterns ready to run on bytes.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use larch_template::Readable;
 use memchr::memmem;
 use regex::bytes::{Regex as Matcher, RegexBuilder};
@@ -194,8 +194,14 @@ fn test_of(ast: &Ast, flavor: Flavor) -> Test {
     }
     match shape.literals.as_slice() {
         [literal] => Test::Contains(Box::new(memmem::Finder::new(literal).into_owned())),
-        literals => AhoCorasick::new(literals).map_or(Test::Automaton, Test::ContainsAny),
+        literals => searcher(literals).map_or(Test::Automaton, Test::ContainsAny),
     }
+}
+
+/// Looks for any of the texts. Which of them it finds makes no difference, but only searchers that prefer
+/// one may compare many bytes at once.
+pub(crate) fn searcher(texts: &[impl AsRef<[u8]>]) -> Result<AhoCorasick, BuildError> {
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(texts)
 }
 
 fn anchored_match(shape: &Shape, text: &[u8]) -> bool {

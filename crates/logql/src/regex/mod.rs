@@ -17,11 +17,12 @@ mod required;
 mod shape;
 mod syntax;
 
+pub(crate) use compiled::searcher;
 pub use compiled::{Flavor, Regex, compile_for_template, fuzz_regex};
 pub use error::{RegexError, RegexFault};
 pub use matcher::LabelMatcher;
 pub use required::{AnyOf, Needle, Required};
-pub(crate) use syntax::{check, group_names, matches_empty, required};
+pub(crate) use syntax::{check, group_names, matches_empty, required, weight};
 
 #[cfg(test)]
 mod tests;

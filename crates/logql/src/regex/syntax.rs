@@ -2,7 +2,7 @@
 //! only looked at.
 
 use crate::regex::RegexError;
-use crate::regex::ast::{Assertion, Ast};
+use crate::regex::ast::{Assertion, Ast, ClassItem};
 use crate::regex::parse::parse;
 use crate::regex::required::Required;
 
@@ -24,6 +24,34 @@ pub(crate) fn required(pattern: &str) -> Result<Required, RegexError> {
 /// Whether the empty text matches as a whole.
 pub(crate) fn matches_empty(pattern: &str) -> Result<bool, RegexError> {
     Ok(takes_empty(&parse(pattern, false)?.ast))
+}
+
+/// How large the compiled pattern is, very roughly: one for a byte of a literal. Zero if it is no pattern.
+pub(crate) fn weight(pattern: &str) -> u64 {
+    parse(pattern, false).map_or(0, |pattern| weigh(&pattern.ast))
+}
+
+/// A property of characters takes hundreds of states, the complement of a class the ranges of UTF-8.
+const PROPERTY_WEIGHT: u64 = 300;
+const CLASS_WEIGHT: u64 = 10;
+
+fn weigh(ast: &Ast) -> u64 {
+    match ast {
+        Ast::Empty | Ast::Assertion(_) => 1,
+        Ast::Literal(literal) => (literal.text.len() as u64).saturating_mul(if literal.fold { 2 } else { 1 }),
+        Ast::Dot { .. } => CLASS_WEIGHT,
+        Ast::Class(class) => {
+            let has_property = class.items.iter().any(|item| matches!(item, ClassItem::Property { .. }));
+            let items = (class.items.len() as u64).saturating_mul(2);
+            items.saturating_add(if has_property { PROPERTY_WEIGHT } else { CLASS_WEIGHT })
+        }
+        Ast::Capture(body) => weigh(body).saturating_add(2),
+        Ast::Concat(parts) | Ast::Alternate(parts) => parts.iter().map(weigh).fold(1, u64::saturating_add),
+        Ast::Repeat(repeat) => {
+            let copies = repeat.max.unwrap_or(repeat.min).max(1);
+            weigh(&repeat.body).saturating_mul(u64::from(copies)).saturating_add(1)
+        }
+    }
 }
 
 fn takes_empty(ast: &Ast) -> bool {

@@ -31,7 +31,6 @@ pub fn fuzz_stages(line: &[u8]) -> Result<(), StageError> {
     for [filter, opposite] in FILTERS.as_ref().map_err(StageError::clone)? {
         let kept = filter.keeps(line);
         assert_ne!(kept, opposite.keeps(line), "a filter and its opposite divide all lines");
-        assert!(!kept || filter.required().may_match(line), "what is required is there");
     }
     let text = String::from_utf8_lossy(line);
     drop(JsonPath::parse(&text));

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use larch_template::{ExecError, Template, Uses};
+use larch_template::{ExecError, Template};
 
 use crate::regex::compile_for_template;
 use crate::stage::labels::{DETAILS_LABEL, ERROR_LABEL};
@@ -89,25 +89,6 @@ impl LabelFormat {
             }
         }
         outputs
-    }
-
-    /// What the templates ask for, and the labels that are renamed.
-    pub fn uses(&self) -> Uses {
-        let mut all = Uses::default();
-        for item in &self.items {
-            match &item.source {
-                Source::Label(from) => all.fields.push(from.to_string()),
-                Source::Template(template) => {
-                    let mut uses = template.uses();
-                    all.fields.append(&mut uses.fields);
-                    all.all_fields |= uses.all_fields;
-                    all.line |= uses.line;
-                }
-            }
-        }
-        all.fields.sort_unstable();
-        all.fields.dedup();
-        all
     }
 }
 

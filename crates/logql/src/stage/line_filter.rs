@@ -3,7 +3,7 @@
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
-use crate::regex::{AnyOf, Flavor, Needle, Regex, Required};
+use crate::regex::{Flavor, Regex, searcher};
 use crate::stage::pattern::PatternTest;
 use crate::stage::{IpPattern, PatternPart, Row, StageError};
 
@@ -38,7 +38,7 @@ pub struct LineFilter {
 enum Test {
     Always,
     Contains(Box<memmem::Finder<'static>>),
-    ContainsAny { texts: Vec<Box<[u8]>>, searcher: AhoCorasick },
+    ContainsAny(AhoCorasick),
     Regex(Box<Regex>),
     Ip(IpPattern),
     Pattern(PatternTest),
@@ -83,17 +83,6 @@ impl LineFilter {
     pub fn keeps(&self, line: &[u8]) -> bool {
         self.tests.iter().any(|test| test.holds(line)) != self.negated
     }
-
-    /// What every line that is kept contains.
-    pub fn required(&self) -> Required {
-        if self.negated {
-            return Required::default();
-        }
-        match self.tests.as_slice() {
-            [test] => test.required(),
-            tests => Required::either(tests.iter().map(Test::required)),
-        }
-    }
 }
 
 fn is_regex(op: LineFilterOp) -> bool {
@@ -108,9 +97,9 @@ fn is_pattern(op: LineFilterOp) -> bool {
 fn contains(texts: Vec<Box<[u8]>>) -> Vec<Test> {
     let one = |text: &[u8]| Test::Contains(Box::new(memmem::Finder::new(text).into_owned()));
     if texts.len() > 1
-        && let Ok(searcher) = AhoCorasick::new(&texts)
+        && let Ok(searcher) = searcher(&texts)
     {
-        return vec![Test::ContainsAny { texts, searcher }];
+        return vec![Test::ContainsAny(searcher)];
     }
     texts.iter().map(|text| one(text)).collect()
 }
@@ -120,24 +109,10 @@ impl Test {
         match self {
             Self::Always => true,
             Self::Contains(finder) => finder.find(line).is_some(),
-            Self::ContainsAny { searcher, .. } => searcher.is_match(line),
+            Self::ContainsAny(searcher) => searcher.is_match(line),
             Self::Regex(regex) => regex.is_match(line),
             Self::Ip(pattern) => pattern.is_in(line),
             Self::Pattern(pattern) => pattern.matches(line),
-        }
-    }
-
-    fn required(&self) -> Required {
-        match self {
-            Self::Always | Self::Ip(_) => Required::default(),
-            Self::Contains(finder) => Required::any_of(&[finder.needle()]),
-            Self::ContainsAny { texts, .. } => {
-                Required::any_of(&texts.iter().map(|text| &**text).collect::<Vec<_>>())
-            }
-            Self::Regex(regex) => regex.required().clone(),
-            Self::Pattern(pattern) => {
-                Required(pattern.literals().map(|text| AnyOf(vec![Needle::exact(text)])).collect())
-            }
         }
     }
 }

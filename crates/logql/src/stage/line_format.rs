@@ -1,6 +1,6 @@
 //! `line_format`: the line becomes what a template makes of the row.
 
-use larch_template::{ExecError, Input, Template, Uses};
+use larch_template::{ExecError, Input, Template};
 
 use crate::regex::compile_for_template;
 use crate::stage::{ErrorName, Row, RowLabels, StageError};
@@ -43,11 +43,6 @@ impl LineFormat {
         if let Some(error) = failure {
             labels.set_error(ErrorName::TemplateFormat, Some(&error.to_string()));
         }
-    }
-
-    /// What the template asks for, which parsers before it must not leave out.
-    pub fn uses(&self) -> Uses {
-        self.template.uses()
     }
 }
 

@@ -110,12 +110,4 @@ impl PatternTest {
         let ends_with_gap = matches!(self.steps.last(), Some(Step::Gap(_)));
         ends_with_gap != rest.is_empty()
     }
-
-    /// The literals, of which a fitting line contains all.
-    pub(super) fn literals(&self) -> impl Iterator<Item = &[u8]> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Literal(literal) => Some(literal.needle()),
-            Step::Gap(_) => None,
-        })
-    }
 }

@@ -44,26 +44,6 @@ impl Stage {
         }
         true
     }
-
-    /// A line filter may run before it: it does not change the line and lets no row out.
-    fn lets_line_filters_pass(&self) -> bool {
-        match self {
-            Self::Json(_)
-            | Self::JsonPaths(_)
-            | Self::Logfmt(_)
-            | Self::LogfmtKeys(_)
-            | Self::Pattern(_)
-            | Self::Regexp(_)
-            | Self::LabelFormat(_)
-            | Self::Drop(_)
-            | Self::Keep(_) => true,
-            Self::LineFilter(_)
-            | Self::LabelFilter(_)
-            | Self::LineFormat(_)
-            | Self::Unpack(_)
-            | Self::Decolorize(_) => false,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -72,29 +52,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// The stages as they are written. Line filters run as early as that changes nothing: parsers cost far
-    /// more than they do.
+    /// The stages in the order in which they run.
     pub fn new(stages: Vec<Stage>) -> Self {
-        let mut ordered: Vec<Stage> = Vec::with_capacity(stages.len());
-        for stage in stages {
-            let mut at = ordered.len();
-            if let Stage::LineFilter(_) = stage {
-                while at > 0 && ordered[at - 1].lets_line_filters_pass() {
-                    at -= 1;
-                }
-            }
-            ordered.insert(at, stage);
-        }
-        Self { stages: ordered }
+        Self { stages }
     }
 
     /// Whether the row stays.
     pub fn run(&self, row: &mut Row<'_>) -> bool {
         self.stages.iter().all(|stage| stage.run(row))
-    }
-
-    /// In the order in which they run.
-    pub fn stages(&self) -> &[Stage] {
-        &self.stages
     }
 }

@@ -1,6 +1,6 @@
 //! `regexp`: the named groups of the first match become labels.
 
-use crate::regex::{Flavor, Regex, Required};
+use crate::regex::{Flavor, Regex};
 use crate::stage::name::sanitize;
 use crate::stage::{Hints, Row, StageError};
 
@@ -27,11 +27,6 @@ impl Regexp {
                 labels.extract(name, &self.hints, |out| out.extend_from_slice(span.unwrap_or(b"")));
             }
         });
-    }
-
-    /// What a line must contain to give labels.
-    pub fn required(&self) -> &Required {
-        self.regex.required()
     }
 }
 

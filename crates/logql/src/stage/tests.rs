@@ -204,7 +204,6 @@ fn line_filters() {
         for (line, name) in lines.iter().zip("ABCD".chars()) {
             if filter.keeps(line.as_bytes()) {
                 kept.push(name);
-                assert!(filter.required().may_match(line.as_bytes()), "{operands:?} on {line}");
             }
         }
         assert_eq!(kept, want, "{op:?} {operands:?}");

@@ -7,3 +7,4 @@ mod limits;
 mod rows;
 
 mod splitting;
+mod streams;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use larch_logql::{
     Direction, Expr, LabelSet, LogParams, LogRow, Merge, MetricAnswer, MetricExpr, ShardSplit, Steps, parse,
-    parse_metric, shard_split, window_split,
+    parse_metric, scans, shard_split, window_split,
 };
 use larch_types::{Labels, Span, StreamShard, Timestamp};
 use proptest::collection::vec;
@@ -269,3 +269,39 @@ fn the_queries_are_split() {
     let windows = metrics.iter().filter(|metric| window_split(metric, Span::from_secs(3)).is_some());
     assert!(windows.count() >= 8);
 }
+
+proptest! {
+    /// A scan may leave out lines that lack a needle.
+    #[test]
+    fn every_line_that_passes_has_the_needles(
+        filters in vec(select(LINE_FILTERS.to_vec()), 1..3),
+        lines in vec("[abAB= ]{0,8}|a+ b=(a|b)*", 1..8),
+    ) {
+        let labels = Labels::from_pairs([("app", "a")]).expect("labels");
+        let at = |second: usize| Timestamp::from_secs(second as i64);
+        let rows: Vec<OwnedRow> = lines.iter().enumerate()
+            .map(|(index, line)| OwnedRow::new(labels.clone(), at(index), 0, line.as_bytes()))
+            .collect();
+        let query = format!(r#"{{app="a"}} {}"#, filters.join(" "));
+        let expr = parse(&query).expect("a query");
+        let scans = scans(&expr);
+        for row in logs(&query, log_params(Direction::Forward, 100), &rows) {
+            prop_assert!(scans[0].needles.may_match(&row.line), "{query} passes {:?}", row.line);
+        }
+    }
+}
+
+const LINE_FILTERS: [&str; 12] = [
+    r#"|= "a""#,
+    r#"|= "a" or "b=""#,
+    r#"|= "" or "ab""#,
+    r#"!= "ab""#,
+    r#"|~ "a.*b""#,
+    r#"|~ "(?i)ab|b=""#,
+    r#"|~ "a+" or "(b|=)A""#,
+    r#"|~ "a|.*""#,
+    r#"!~ "b+""#,
+    r#"|> "<_>b=<_>""#,
+    r#"|> "a<_>" or "<_> b""#,
+    r#"|= ip("1.2.3.4") or "a""#,
+];

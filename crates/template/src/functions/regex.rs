@@ -68,6 +68,10 @@ impl Regexes {
         }
         Self { compile, ready }
     }
+
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        self.ready.iter().map(|(text, _)| &**text)
+    }
 }
 
 fn compile_bytes(compile: RegexCompiler, text: &[u8]) -> Result<Regex, String> {

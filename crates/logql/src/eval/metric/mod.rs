@@ -14,6 +14,7 @@ use crate::ast::MetricExpr;
 use crate::eval::budget::Memory;
 use crate::eval::vector::Vector;
 use crate::eval::{EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Series, Steps};
+use crate::weight::check_metric_weight;
 use plan::{Plan, evaluate, plan, sorts};
 use scan::RangeScan;
 
@@ -36,6 +37,7 @@ impl MetricEvaluation {
         now: Timestamp,
         limits: &EvalLimits,
     ) -> Result<Self, EvalError> {
+        check_metric_weight(expr)?;
         let mut scans = Vec::new();
         let plan = plan(expr, steps, limits, &mut scans)?;
         let memory = Memory::new(limits.max_memory);

@@ -56,6 +56,11 @@ impl Sampler {
         })
     }
 
+    /// Whether every sample is a whole number: a row counts as one, and lines have whole bytes.
+    pub(super) fn counts_wholes(&self) -> bool {
+        !matches!(self.value, ValueOf::Label { .. })
+    }
+
     /// None: the row gives no sample.
     pub(super) fn sample<'w, 'r>(
         &self,

@@ -28,10 +28,37 @@ pub(super) struct RawSample {
 #[derive(Debug)]
 pub(super) struct SampledSeries {
     pub(super) labels: Arc<LabelSet>,
-    pub(super) points: Vec<Point>,
+    points: Vec<Point>,
     /// Where the window begins and ends.
-    pub(super) from: usize,
-    pub(super) to: usize,
+    from: usize,
+    to: usize,
+    /// What the values in it come to; exact as long as they are whole numbers.
+    sum: f64,
+}
+
+impl SampledSeries {
+    /// Moves to the samples in (`start`, `end`], neither of which may go back.
+    pub(super) fn advance(&mut self, start: Timestamp, end: Timestamp) {
+        while let Some(point) = self.points.get(self.to)
+            && point.time <= end
+        {
+            self.sum += point.value;
+            self.to += 1;
+        }
+        while self.from < self.to && self.points[self.from].time <= start {
+            self.sum -= self.points[self.from].value;
+            self.from += 1;
+        }
+    }
+
+    pub(super) fn in_window(&self) -> &[Point] {
+        &self.points[self.from..self.to]
+    }
+
+    /// Only where all values are whole numbers.
+    pub(super) fn whole_sum(&self) -> f64 {
+        self.sum
+    }
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +110,7 @@ impl Samples {
             for sample in in_order(samples, ranks) {
                 points.push(Point { time: sample.time, value: sample.value });
             }
-            out.push(SampledSeries { labels: Arc::new(labels), points, from: 0, to: 0 });
+            out.push(SampledSeries { labels: Arc::new(labels), points, from: 0, to: 0, sum: 0.0 });
         }
         out.sort_by(|left, right| left.labels.cmp(&right.labels));
         out

@@ -87,13 +87,15 @@ impl RangeScan {
         let mut is_absent = true;
         for series in &mut self.series {
             series.advance(start, end);
-            let points = &series.points[series.from..series.to];
+            let points = series.in_window();
             if points.is_empty() {
                 continue;
             }
             is_absent = false;
             refuse_error(&series.labels)?;
-            if let Some(value) = evaluate(self.op, self.quantile, Window { points, end, range: self.range }) {
+            let sum = self.sampler.counts_wholes().then(|| series.whole_sum());
+            let window = Window { points, sum, end, range: self.range };
+            if let Some(value) = evaluate(self.op, self.quantile, window) {
                 out.push(Sample { labels: series.labels.clone(), value });
             }
         }
@@ -118,18 +120,6 @@ impl RangeScan {
             start + (needed - start + step - 1) / step * step
         };
         step <= end && step - needed < i128::from(self.range.nanos())
-    }
-}
-
-impl SampledSeries {
-    /// Moves to the samples in (`start`, `end`].
-    fn advance(&mut self, start: Timestamp, end: Timestamp) {
-        while self.points.get(self.to).is_some_and(|point| point.time <= end) {
-            self.to += 1;
-        }
-        while self.from < self.to && self.points[self.from].time <= start {
-            self.from += 1;
-        }
     }
 }
 

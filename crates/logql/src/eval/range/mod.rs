@@ -21,6 +21,8 @@ pub(crate) struct Point {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window<'a> {
     pub(crate) points: &'a [Point],
+    /// What their values come to, where that is known without adding them up.
+    pub(crate) sum: Option<f64>,
     pub(crate) end: Timestamp,
     pub(crate) range: Span,
 }
@@ -31,9 +33,9 @@ pub(crate) fn evaluate(op: RangeOp, quantile: f64, window: Window<'_>) -> Option
     let seconds = window.range.as_secs_f64();
     Some(match op {
         RangeOp::CountOverTime => window.points.len() as f64,
-        RangeOp::BytesOverTime | RangeOp::SumOverTime => sum(window.points),
+        RangeOp::BytesOverTime | RangeOp::SumOverTime => sum(window),
         // The value of a row that is only counted is one.
-        RangeOp::Rate | RangeOp::BytesRate => sum(window.points) / seconds,
+        RangeOp::Rate | RangeOp::BytesRate => sum(window) / seconds,
         RangeOp::RateCounter => counter::rate(window),
         RangeOp::AvgOverTime => average::mean(window.points),
         RangeOp::MinOverTime => extremes::min(window.points),
@@ -48,8 +50,8 @@ pub(crate) fn evaluate(op: RangeOp, quantile: f64, window: Window<'_>) -> Option
     })
 }
 
-fn sum(points: &[Point]) -> f64 {
-    points.iter().map(|point| point.value).sum()
+fn sum(window: Window<'_>) -> f64 {
+    window.sum.unwrap_or_else(|| window.points.iter().map(|point| point.value).sum())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ fn check(op: RangeOp, quantile: f64, values: &[f64], want: f64) {
         points.push(Point { time: end.minus(Span::from_secs(index as i64)), value: *value });
     }
     points.reverse();
-    let found = evaluate(op, quantile, Window { points: &points, end, range: Span::from_secs(10) });
+    let found =
+        evaluate(op, quantile, Window { points: &points, sum: None, end, range: Span::from_secs(10) });
     let found = found.expect("a value");
     assert!(
         found == want || (found - want).abs() < 1e-12 || (found.is_nan() && want.is_nan()),
@@ -61,7 +62,7 @@ fn counters() {
     // t = 10, 20, …, 50 hold 1 … 5; the window is (0, 50].
     let at = Timestamp::from_secs;
     let points: Vec<Point> = (1..=5).map(|n| Point { time: at(10 * n), value: n as f64 }).collect();
-    let window = Window { points: &points, end: at(50), range: Span::from_secs(50) };
+    let window = Window { points: &points, sum: None, end: at(50), range: Span::from_secs(50) };
     assert_eq!(evaluate(RangeOp::RateCounter, 0.0, window), Some(0.1));
 
     // A reset: 5, 2, 3 counts 5 more than it shows.
@@ -69,12 +70,12 @@ fn counters() {
     for (time, value) in [(10, 4.0), (20, 5.0), (30, 2.0), (40, 3.0)] {
         points.push(Point { time: at(time), value });
     }
-    let window = Window { points: &points, end: at(40), range: Span::from_secs(40) };
+    let window = Window { points: &points, sum: None, end: at(40), range: Span::from_secs(40) };
     // 4 in 30 seconds, and the 10 before the first sample.
     assert_eq!(evaluate(RangeOp::RateCounter, 0.0, window), Some(4.0 * (40.0 / 30.0) / 40.0));
 
     // No time between them.
     let points = [Point { time: at(10), value: 1.0 }, Point { time: at(10), value: 2.0 }];
-    let window = Window { points: &points, end: at(10), range: Span::from_secs(10) };
+    let window = Window { points: &points, sum: None, end: at(10), range: Span::from_secs(10) };
     assert!(evaluate(RangeOp::RateCounter, 0.0, window).is_some_and(|rate| !rate.is_finite()));
 }
