@@ -95,7 +95,7 @@ impl LogEvaluation {
         if self.kept.is_past(rank, self.bound()) {
             return Ok(());
         }
-        let Some(stream) = self.streams.place(row) else { return Ok(()) };
+        let Some(stream) = self.streams.place(row, &mut self.memory)? else { return Ok(()) };
         let identity = row.identity();
         let order = (row.order.stamp, row.order.index);
         if self.kept.meets_again(rank, identity, order) {

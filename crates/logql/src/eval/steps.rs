@@ -2,6 +2,9 @@
 
 use larch_types::{Span, Timestamp};
 
+/// Over HTTP a query may ask for 11,000. This only keeps the work of a query finite.
+const MAX_STEPS: i64 = 100_000;
+
 /// `start`, `start + step`, … up to and including `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steps {
@@ -17,9 +20,11 @@ impl Steps {
         Self { start: time, end: time, step: Span::ZERO }
     }
 
-    /// A range query. `None` if the step leads nowhere or the end is before the start.
+    /// A range query. `None` if the step leads nowhere, the end is before the start, or there are too many
+    /// steps between them.
     pub fn range(start: Timestamp, end: Timestamp, step: Span) -> Option<Self> {
-        (step.nanos() > 0 && start <= end).then_some(Self { start, end, step })
+        let is_sane = step.nanos() > 0 && start <= end;
+        (is_sane && end.since(start).nanos() / step.nanos() < MAX_STEPS).then_some(Self { start, end, step })
     }
 
     /// Widened to multiples of the step since 1970, as range queries over HTTP are.
@@ -97,6 +102,9 @@ mod tests {
         }
         assert_eq!(Steps::range(at(1), at(0), Span::from_secs(1)), None);
         assert_eq!(Steps::range(at(0), at(1), Span::ZERO), None);
+        assert_eq!(Steps::range(at(0), at(MAX_STEPS), Span::from_secs(1)), None);
+        assert_eq!(Steps::range(Timestamp::MIN, Timestamp::MAX, Span::from_nanos(1)), None);
+        assert_eq!(range(0, MAX_STEPS - 1, 1).iter().count(), MAX_STEPS as usize);
         let last = Steps::range(Timestamp::MAX, Timestamp::MAX, Span::from_secs(1)).expect("a range");
         assert_eq!(last.iter().count(), 1);
     }

@@ -2,11 +2,20 @@
 
 use std::collections::HashMap;
 
-use larch_types::{Labels, Matcher, StreamId, StreamOrder};
+use larch_types::{Label, Labels, Matcher, StreamId, StreamOrder};
 
 use crate::error::{Meaningless, ParseError};
+use crate::eval::budget::Memory;
 use crate::eval::{EvalError, InputRow};
 use crate::regex::LabelMatcher;
+
+/// What it costs to know a stream, beside its labels.
+const STREAM_BYTES: usize = 64;
+
+fn labels_bytes(labels: &Labels) -> usize {
+    let text: usize = labels.iter().map(|label| label.name.len() + label.value.len()).sum();
+    text + labels.len() * std::mem::size_of::<Label>()
+}
 
 /// Matches every stream once. Streams get places in the order in which they are met.
 #[derive(Debug)]
@@ -30,26 +39,35 @@ impl Streams {
     }
 
     /// The place of the row's stream; none if the selector does not match it.
-    pub(crate) fn place(&mut self, row: &InputRow<'_>) -> Option<u32> {
+    pub(crate) fn place(
+        &mut self,
+        row: &InputRow<'_>,
+        memory: &mut Memory,
+    ) -> Result<Option<u32>, EvalError> {
         if let Some((stream, place)) = self.last
             && stream == row.stream
         {
-            return place;
+            return Ok(place);
         }
         let place = match self.known.get(&row.stream) {
             Some(place) => *place,
-            None => {
-                let place = self.matches(row.labels).then(|| {
-                    self.selected.push((StreamOrder::of(row.labels), row.labels.clone()));
-                    // A query meets far fewer streams than four thousand million.
-                    self.selected.len() as u32 - 1
-                });
-                self.known.insert(row.stream, place);
-                place
-            }
+            None => self.meet(row, memory)?,
         };
         self.last = Some((row.stream, place));
-        place
+        Ok(place)
+    }
+
+    fn meet(&mut self, row: &InputRow<'_>, memory: &mut Memory) -> Result<Option<u32>, EvalError> {
+        memory.take(STREAM_BYTES)?;
+        let mut place = None;
+        if self.matches(row.labels) {
+            memory.take(labels_bytes(row.labels))?;
+            // Memory ends long before four thousand million streams.
+            place = Some(self.selected.len() as u32);
+            self.selected.push((StreamOrder::of(row.labels), row.labels.clone()));
+        }
+        self.known.insert(row.stream, place);
+        Ok(place)
     }
 
     /// For every place, how many streams come before it in answers.

@@ -1,3 +1,5 @@
+//! Patterns as Go reads them: errors, meaning, groups, and what every match contains.
+
 use larch_types::{MatchOp, Matcher};
 use proptest::prelude::*;
 

@@ -45,14 +45,32 @@ fn memory() {
     assert_eq!(other, Ok(Answer::Numbers(MetricAnswer::Vector(Vec::new()))));
 }
 
+/// Also streams that give no row are known by name.
+#[test]
+fn memory_of_streams() {
+    let mut rows = Vec::new();
+    for n in 0..2000_i64 {
+        let labels = Labels::from_pairs([("app", "a".to_owned()), ("n", n.to_string())]).expect("labels");
+        rows.push(OwnedRow::new(labels, Timestamp::from_nanos(n), 0, b"x"));
+    }
+    let little = EvalLimits { max_memory: ByteSize::kib(64), ..LIMITS };
+    for query in [r#"{app="b"}"#, r#"{app="a"} |= "y""#, r#"sum(rate({app="b"}[1m]))"#] {
+        assert!(run(query, 10, &LIMITS, &rows).is_ok(), "{query}");
+        let error = run(query, 10, &little, &rows).expect_err(query);
+        assert!(matches!(error, EvalError::TooMuchMemory(_)), "{error}");
+    }
+}
+
 /// More steps than memory has room for.
 #[test]
 fn points() {
-    let steps = Steps::range(Timestamp::MIN, Timestamp::MAX, Span::from_nanos(1)).expect("steps");
+    let steps =
+        Steps::range(Timestamp::EPOCH, Timestamp::from_secs(90_000), Span::from_secs(1)).expect("steps");
+    let little = EvalLimits { max_memory: ByteSize::kib(64), ..LIMITS };
     let logs = LogParams::at(Timestamp::EPOCH, 1, Timestamp::EPOCH);
     for query in ["1", "vector(1)"] {
         let expr = parse(query).expect(query);
-        let error = evaluate(&expr, logs, steps, &LIMITS, &[]).expect_err(query);
+        let error = evaluate(&expr, logs, steps, &little, &[]).expect_err(query);
         assert!(matches!(error, EvalError::TooMuchMemory(_)), "{error}");
     }
 }

@@ -1,3 +1,5 @@
+//! Templates and what Go makes of them, output and errors.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -59,12 +59,9 @@ impl MetricEvaluation {
         for scan in &mut self.scans {
             scan.seal();
         }
-        let operators = match &self.plan {
-            Plan::Number(value) => {
-                let value = *value;
-                return self.number(value);
-            }
-            Plan::Vector(operators) => operators,
+        let operators = match self.plan {
+            Plan::Number(value) => return self.number(value),
+            Plan::Vector(ref operators) => operators,
         };
         if self.steps.is_instant() {
             let mut vector = evaluate(operators, self.steps.start(), &mut self.scans)?;

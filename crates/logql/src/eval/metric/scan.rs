@@ -61,7 +61,7 @@ impl RangeScan {
         if !self.is_seen(row.timestamp()) {
             return Ok(());
         }
-        let Some(stream) = self.streams.place(row) else { return Ok(()) };
+        let Some(stream) = self.streams.place(row, memory)? else { return Ok(()) };
         let Some((value, labels)) = self.sampler.sample(row, work) else { return Ok(()) };
         let sample = RawSample {
             time: row.timestamp(),
