@@ -14,6 +14,9 @@ use crate::regex::shape::Shape;
 
 /// One compiled pattern. Ten times what the largest sensible ones need.
 const MAX_PROGRAM_BYTES: usize = 10 << 20;
+/// A template may build its patterns from each line, so that they are compiled as often: the largest one
+/// takes milliseconds.
+const MAX_TEMPLATE_PROGRAM_BYTES: usize = 512 << 10;
 
 /// The emitted text nests at most this deep for the parser's own bound.
 const EMITTED_NEST_LIMIT: u32 = 2_000;
@@ -60,7 +63,7 @@ impl Regex {
         let parsed = parse(pattern, flavor == Flavor::WholeDotAll)?;
         let test = test_of(&parsed.ast, flavor);
         let matcher = match test {
-            Test::Automaton => Some(compile(&parsed.ast, flavor, pattern)?),
+            Test::Automaton => Some(compile(&parsed.ast, flavor, pattern, MAX_PROGRAM_BYTES)?),
             _ => None,
         };
         Ok(Self::assembled(parsed, test, matcher))
@@ -77,7 +80,7 @@ impl Regex {
     /// Also able to give groups.
     pub fn with_groups(pattern: &str, flavor: Flavor) -> Result<Self, RegexError> {
         let parsed = parse(pattern, flavor == Flavor::WholeDotAll)?;
-        let matcher = compile(&parsed.ast, flavor, pattern)?;
+        let matcher = compile(&parsed.ast, flavor, pattern, MAX_PROGRAM_BYTES)?;
         Ok(Self::assembled(parsed, Test::Automaton, Some(matcher)))
     }
 
@@ -160,11 +163,12 @@ impl Regex {
 /// The compiler that templates use.
 pub fn compile_for_template(pattern: &str) -> Result<larch_template::Regex, String> {
     let parsed = parse(pattern, false).map_err(|error| error.to_string())?;
-    let matcher = compile(&parsed.ast, Flavor::Search, pattern).map_err(|error| error.to_string())?;
+    let matcher = compile(&parsed.ast, Flavor::Search, pattern, MAX_TEMPLATE_PROGRAM_BYTES)
+        .map_err(|error| error.to_string())?;
     Ok(larch_template::Regex { matcher, names: parsed.names })
 }
 
-fn compile(ast: &Ast, flavor: Flavor, pattern: &str) -> Result<Matcher, RegexError> {
+fn compile(ast: &Ast, flavor: Flavor, pattern: &str, max_bytes: usize) -> Result<Matcher, RegexError> {
     let mut text = String::with_capacity(2 * pattern.len() + 16);
     if flavor == Flavor::Search {
         emit(&mut text, ast);
@@ -175,7 +179,7 @@ fn compile(ast: &Ast, flavor: Flavor, pattern: &str) -> Result<Matcher, RegexErr
     }
     // The text is valid, so that only its size can be wrong.
     RegexBuilder::new(&text)
-        .size_limit(MAX_PROGRAM_BYTES)
+        .size_limit(max_bytes)
         .nest_limit(EMITTED_NEST_LIMIT)
         .build()
         .map_err(|_| RegexError::new(RegexFault::TooLarge, pattern))

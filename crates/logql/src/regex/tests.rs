@@ -240,3 +240,11 @@ proptest! {
         prop_assert!(regex.is_match(whole.as_bytes()));
     }
 }
+
+/// Templates compile patterns that a line brings, as often as there are lines.
+#[test]
+fn templates_take_only_what_compiles_quickly() {
+    assert!(super::compile_for_template(r"(?i)error (\w+) \d{1,100}").is_ok());
+    assert!(super::compile_for_template(r"\pL{100}").is_err());
+    assert!(Regex::new(r"\pL{100}", Flavor::Search).is_ok());
+}
