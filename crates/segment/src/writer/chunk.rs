@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::compress::Encoder;
 use crate::format::Column;
 use crate::memory::batch::{Batch, read_extras};
+use crate::page::lines::Care;
 use crate::page::shapes::ShapesBuilder;
 use crate::page::stamps::Stamps;
 use crate::page::{lines, optional, runs, shapes, stamps, times};
@@ -18,7 +19,7 @@ pub(super) struct Page {
 }
 
 /// `batch` is sorted by stream and time; rows of `stamped` keep their stamps.
-pub(super) fn encode(batch: &Batch, stamped: &[u32], encoder: &mut Encoder) -> Vec<Page> {
+pub(super) fn encode(batch: &Batch, stamped: &[u32], care: Care, encoder: &mut Encoder) -> Vec<Page> {
     let mut pages = vec![
         page(Column::Times, times::encode(batch.times())),
         page(Column::Streams, runs::encode(&batch.runs(), encoder)),
@@ -33,7 +34,7 @@ pub(super) fn encode(batch: &Batch, stamped: &[u32], encoder: &mut Encoder) -> V
     if batch.has_extras() {
         put_extras(batch, encoder, &mut pages);
     }
-    pages.push(page(Column::Lines, lines::encode(batch.lines(), encoder)));
+    pages.push(page(Column::Lines, lines::encode(batch.lines(), care, encoder)));
     pages
 }
 

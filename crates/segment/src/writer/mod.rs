@@ -19,6 +19,7 @@ use crate::format::{HEADER, MAX_CHUNK_ROWS};
 use crate::histogram::HistogramBuilder;
 use crate::index::{IndexBuilder, SeriesSpan};
 use crate::memory::batch::{Batch, RowView, read_extras};
+use crate::page::lines::Care;
 use crate::page::stamps::RowStamp;
 use crate::row::{Row, RowIdentity};
 use crate::streams::StreamRank;
@@ -40,6 +41,13 @@ impl Effort {
         match self {
             Self::Fresh => 1,
             Self::Merged => 9,
+        }
+    }
+
+    const fn care(self) -> Care {
+        match self {
+            Self::Fresh => Care::Quick,
+            Self::Merged => Care::Thorough,
         }
     }
 }
@@ -98,6 +106,7 @@ struct Current {
 /// while it writes.
 pub struct SegmentWriter {
     provenance: Provenance,
+    effort: Effort,
     encoder: Encoder,
     pages: PageWriter,
     index: IndexBuilder,
@@ -117,6 +126,7 @@ impl SegmentWriter {
         let filter = FilterBuilder::new(provenance.id);
         Self {
             provenance,
+            effort,
             encoder: Encoder::new(effort.zstd_level()),
             pages: PageWriter::new(HEADER.to_vec()),
             index: IndexBuilder::default(),
@@ -260,7 +270,7 @@ impl SegmentWriter {
             return;
         }
         self.filter.add_chunk(&self.chunk);
-        self.pages.add(&self.chunk, &self.stamped, &mut self.encoder);
+        self.pages.add(&self.chunk, &self.stamped, self.effort.care(), &mut self.encoder);
         self.chunk.clear();
         self.stamped.clear();
     }

@@ -6,6 +6,7 @@ use larch_types::Timestamp;
 use crate::compress::Encoder;
 use crate::format::{ChunkEntry, Column, PageEntry};
 use crate::memory::batch::Batch;
+use crate::page::lines::Care;
 use crate::writer::chunk::{self, Page};
 
 /// Encoded bytes of chunks whose pages lie together: what one request to a store should ask for.
@@ -31,7 +32,7 @@ impl PageWriter {
     }
 
     /// The batch has rows.
-    pub(super) fn add(&mut self, batch: &Batch, stamped: &[u32], encoder: &mut Encoder) {
+    pub(super) fn add(&mut self, batch: &Batch, stamped: &[u32], care: Care, encoder: &mut Encoder) {
         let chunk = self.entries.len();
         let (first, last) = time_range(batch.times());
         self.entries.push(ChunkEntry {
@@ -43,7 +44,7 @@ impl PageWriter {
             last_stream: batch.stream(batch.len() - 1),
             pages: Vec::new(),
         });
-        for page in chunk::encode(batch, stamped, encoder) {
+        for page in chunk::encode(batch, stamped, care, encoder) {
             self.group_bytes += page.bytes.len();
             self.group.push((chunk, page));
         }
