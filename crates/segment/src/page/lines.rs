@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use crate::compress::{Decoder, Encoder};
 use crate::error::{Corrupt, Section};
-use crate::page::templates::{self, Choice, TemplateLines};
+use crate::page::templates::{self, Choice, Split, TemplateLines};
 use crate::page::{codec, separated, sized};
 
 /// What a writer puts behind each line. It occurs in no line of a buffer that relies on it.
@@ -245,22 +245,34 @@ pub(crate) enum Care {
     Thorough,
 }
 
-pub(crate) fn encode(lines: Lines<'_>, care: Care, encoder: &mut Encoder) -> Vec<u8> {
+/// A page, and whether all lines were told on the way.
+pub(crate) struct EncodedLines {
+    pub(crate) page: Vec<u8>,
+    pub(crate) is_told: bool,
+}
+
+/// `tell` gets the lines as they are split, if they are.
+pub(crate) fn encode(
+    lines: Lines<'_>,
+    care: Care,
+    encoder: &mut Encoder,
+    tell: &mut dyn FnMut(Split<'_>),
+) -> EncodedLines {
     let lines = lines.plain();
     if !lines.is_separated {
-        return sized::encode(lines.iter(), encoder);
+        return EncodedLines { page: sized::encode(lines.iter(), encoder), is_told: false };
     }
-    match care {
-        Care::Quick => templates::encode(lines, Choice::Likely, encoder)
-            .unwrap_or_else(|| separated::encode(lines.bytes, encoder)),
-        Care::Thorough => {
-            let plain = separated::encode(lines.bytes, encoder);
-            match templates::encode(lines, Choice::Always, encoder) {
-                Some(split) if split.len() < plain.len() => split,
-                _ => plain,
-            }
+    let choice = if care == Care::Quick { Choice::Likely } else { Choice::Always };
+    let Some(split) = templates::encode(lines, choice, encoder, tell) else {
+        return EncodedLines { page: separated::encode(lines.bytes, encoder), is_told: false };
+    };
+    if care == Care::Thorough {
+        let plain = separated::encode(lines.bytes, encoder);
+        if plain.len() <= split.len() {
+            return EncodedLines { page: plain, is_told: true };
         }
     }
+    EncodedLines { page: split, is_told: true }
 }
 
 /// Lines as plain pages or as templates.
@@ -308,7 +320,7 @@ mod tests {
             (0..lines.len() as u32).filter(|row| finder.find(&lines[*row as usize]).is_some()).collect();
         assert_eq!(before.rows_with(&finder), want, "in memory");
         for care in [Care::Quick, Care::Thorough] {
-            let page = encode(before, care, &mut Encoder::new(1));
+            let page = encode(before, care, &mut Encoder::new(1), &mut |_| {}).page;
             let after = decode(&page, lines.len(), &mut Decoder::new()).unwrap();
             let after = after.view();
             assert_eq!(after.rows_with(&finder), want);

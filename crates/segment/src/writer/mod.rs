@@ -23,6 +23,7 @@ use crate::page::lines::Care;
 use crate::page::stamps::RowStamp;
 use crate::row::{Row, RowIdentity};
 use crate::streams::StreamRank;
+use chunk::ChunkEncoder;
 use pages::PageWriter;
 
 /// How much work goes into making a segment small.
@@ -269,8 +270,9 @@ impl SegmentWriter {
         if self.chunk.is_empty() {
             return;
         }
-        self.filter.add_chunk(&self.chunk);
-        self.pages.add(&self.chunk, &self.stamped, self.effort.care(), &mut self.encoder);
+        let words = self.filter.next_chunk(&self.chunk);
+        let with = ChunkEncoder { encoder: &mut self.encoder, care: self.effort.care(), words };
+        self.pages.add(&self.chunk, &self.stamped, with);
         self.chunk.clear();
         self.stamped.clear();
     }

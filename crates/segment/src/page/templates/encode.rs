@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 
-use memchr::{memchr, memchr3};
+use memchr::memchr2;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::compress::{Encoder, MAX_PAGE_BYTES};
 use crate::page::codec;
 use crate::page::lines::{Plain, SEPARATOR};
 use crate::page::templates::column::Values;
 use crate::page::templates::split::split;
-use crate::page::templates::{ColumnPlan, DIGITS_MARK, HEX_MARK, MAX_COLUMNS, MAX_TEMPLATE_BYTES, Template};
+use crate::page::templates::{
+    ColumnPlan, DIGITS_MARK, HEX_MARK, MAX_COLUMNS, MAX_TEMPLATE_BYTES, Split, Template,
+};
 use crate::wire::put_bytes;
 
 /// Whether lines are split.
@@ -35,14 +38,19 @@ impl Choice {
 /// Lines after which it is asked for the first time whether there are too many templates.
 const SAMPLE: usize = 512;
 
-/// None if the lines are not of few forms.
-pub(crate) fn encode(lines: Plain<'_>, choice: Choice, encoder: &mut Encoder) -> Option<Vec<u8>> {
+/// None if the lines are not of few forms; then some of them may have been told already.
+pub(crate) fn encode(
+    lines: Plain<'_>,
+    choice: Choice,
+    encoder: &mut Encoder,
+    tell: &mut dyn FnMut(Split<'_>),
+) -> Option<Vec<u8>> {
     if !can_split(lines.buffer()) {
         return None;
     }
     let mut splitter = Splitter::default();
     for (row, line) in lines.iter().enumerate() {
-        splitter.add(line);
+        splitter.add(line, tell)?;
         if splitter.joined.len() > MAX_TEMPLATE_BYTES || splitter.columns.len() > MAX_COLUMNS {
             return None;
         }
@@ -58,16 +66,18 @@ pub(crate) fn encode(lines: Plain<'_>, choice: Choice, encoder: &mut Encoder) ->
 
 /// Whether no line has a byte that is a mark.
 fn can_split(buffer: &[u8]) -> bool {
-    memchr3(DIGITS_MARK, HEX_MARK, HEX_MARK, buffer).is_none()
+    memchr2(DIGITS_MARK, HEX_MARK, buffer).is_none()
 }
 
 #[derive(Default)]
 struct Splitter {
     plan: ColumnPlan,
-    places: HashMap<Vec<u8>, u16>,
+    /// By the hash of the template's text.
+    places: HashMap<u64, u16>,
     templates: Vec<Template>,
-    /// Templates as the page has them.
+    /// Templates as the page has them, and where each begins.
     joined: Vec<u8>,
+    starts: Vec<usize>,
     rows: Vec<u16>,
     columns: Vec<Values>,
     text: Vec<u8>,
@@ -75,29 +85,42 @@ struct Splitter {
 }
 
 impl Splitter {
-    fn add(&mut self, line: &[u8]) {
+    /// None if two templates have one hash, which nobody ever sees unless he made them for it.
+    fn add(&mut self, line: &[u8], tell: &mut dyn FnMut(Split<'_>)) -> Option<()> {
         self.text.clear();
         split(line, &mut self.text, &mut self.slots);
-        let place = match self.places.get(&self.text) {
-            Some(place) => *place,
-            None => self.add_template(),
+        let hash = xxh3_64(&self.text);
+        let place = match self.places.get(&hash) {
+            Some(place) if self.is_text_of(*place) => *place,
+            Some(_) => return None,
+            None => {
+                tell(Split::Template(&self.text));
+                self.add_template(hash)
+            }
         };
+        tell(Split::Line { line, template: usize::from(place), slots: &self.slots });
         self.rows.push(place);
         let template = &self.templates[usize::from(place)];
         for (slot, (start, end)) in template.slots.iter().zip(&self.slots) {
             self.columns[slot.column].push(&line[*start..*end]);
         }
+        Some(())
+    }
+
+    fn is_text_of(&self, place: u16) -> bool {
+        let start = self.starts[usize::from(place)];
+        self.joined[start..].starts_with(&self.text) && self.joined[start + self.text.len()] == SEPARATOR
     }
 
     /// There are at most as many as rows in a chunk, which 16 bits count.
-    fn add_template(&mut self) -> u16 {
-        debug_assert!(memchr(SEPARATOR, &self.text).is_none());
+    fn add_template(&mut self, hash: u64) -> u16 {
         let place = self.templates.len() as u16;
         self.templates.push(self.plan.template(&self.text));
         self.columns.resize_with(self.plan.kinds.len(), Values::default);
+        self.starts.push(self.joined.len());
         self.joined.extend_from_slice(&self.text);
         self.joined.push(SEPARATOR);
-        self.places.insert(self.text.clone(), place);
+        self.places.insert(hash, place);
         place
     }
 

@@ -24,6 +24,17 @@ pub(crate) use encode::{Choice, encode};
 const DIGITS_MARK: u8 = 1;
 const HEX_MARK: u8 = 2;
 
+/// What becomes known while lines are split: templates in their order, each before its first line.
+#[derive(Clone, Copy)]
+pub(crate) enum Split<'a> {
+    Template(&'a [u8]),
+    Line { line: &'a [u8], template: usize, slots: &'a [(usize, usize)] },
+}
+
+pub(crate) const fn is_mark(byte: u8) -> bool {
+    SlotKind::of_mark(byte).is_some()
+}
+
 /// What a slot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum SlotKind {

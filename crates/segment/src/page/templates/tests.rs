@@ -22,7 +22,7 @@ fn joined(lines: &[Vec<u8>]) -> DecodedPlain {
 #[track_caller]
 fn check(lines: &[Vec<u8>], needles: &[&[u8]]) {
     let before = joined(lines);
-    let Some(page) = encode(before.view(), Choice::Always, &mut Encoder::new(1)) else {
+    let Some(page) = encode(before.view(), Choice::Always, &mut Encoder::new(1), &mut |_| {}) else {
         return;
     };
     let after = decode(&page[1..], lines.len(), &mut Decoder::new()).unwrap();
@@ -97,9 +97,9 @@ fn lines_of_many_forms_are_left_alone() {
     let lines: Vec<Vec<u8>> = (0..2000)
         .map(|_| format!("{} {} {}", word(&mut rng), word(&mut rng), word(&mut rng)).into_bytes())
         .collect();
-    assert!(encode(joined(&lines).view(), Choice::Always, &mut Encoder::new(1)).is_none());
+    assert!(encode(joined(&lines).view(), Choice::Always, &mut Encoder::new(1), &mut |_| {}).is_none());
     let with_mark = [b"a\x01b".to_vec(), b"c".to_vec()];
-    assert!(encode(joined(&with_mark).view(), Choice::Always, &mut Encoder::new(1)).is_none());
+    assert!(encode(joined(&with_mark).view(), Choice::Always, &mut Encoder::new(1), &mut |_| {}).is_none());
 }
 
 /// Slots with the same text before them share a column, whatever the rest of the line is.
