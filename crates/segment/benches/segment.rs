@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use larch_segment::{
-    Arena, ArenaLimits, Built, Columns, Decoder, Effort, Frozen, Provenance, PushPart, Row, Segment,
+    Arena, ArenaLimits, Built, Columns, Decoder, Effort, Frozen, Lines, Provenance, PushPart, Row, Segment,
     SegmentBuilder, Selector, Test, inspect,
 };
 use larch_types::{Labels, NodeId, PushStamp, SegmentId, StreamId, Timestamp};
@@ -246,6 +246,9 @@ fn search(objects: &[Bytes], pushes: &[Push], raw: usize) {
             raw,
         );
     }
+    let watch = Watch::start();
+    let read = for_each_chunk(&segments, objects, |lines| lines.buffer().len());
+    watch.report("put every line together", read);
     let present = trace_id(pushes);
     for (what, needle) in [("present", present.as_str()), ("absent", "00112233445566778899aabbccddeeff")] {
         let (touched, millis) = repeated(|| {
@@ -258,16 +261,20 @@ fn search(objects: &[Bytes], pushes: &[Push], raw: usize) {
 
 fn scan(segments: &[Segment], objects: &[Bytes], needle: &[u8]) -> usize {
     let finder = memmem::Finder::new(needle);
+    for_each_chunk(segments, objects, |lines| lines.rows_with(&finder).len())
+}
+
+fn for_each_chunk(segments: &[Segment], objects: &[Bytes], each: impl Fn(Lines<'_>) -> usize) -> usize {
     let mut decoder = Decoder::new();
-    let mut found = 0;
+    let mut sum = 0;
     for (segment, object) in segments.iter().zip(objects) {
         for chunk in 0..segment.chunks().len() as u32 {
-            let chunk =
-                segment.chunk_of(object, chunk, Columns { lines: true, ..Columns::default() }).unwrap();
-            found += chunk.lines(&mut decoder).unwrap().rows_with(&finder).len();
+            let columns = Columns { lines: true, ..Columns::default() };
+            let chunk = segment.chunk_of(object, chunk, columns).unwrap();
+            sum += each(chunk.lines(&mut decoder).unwrap());
         }
     }
-    found
+    sum
 }
 
 fn candidates(segment: &Segment, object: &Bytes, needle: &str) -> usize {

@@ -5,9 +5,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::filter::map::{self, Shape};
 use crate::filter::words::{
-    Hasher, LONG_WORD, UUID_LAST, Word, WordTable, for_each_word, is_mapped, uuid_around,
+    Hasher, LONG_WORD, UUID_LAST, Word, WordTable, for_each_word, is_mapped, uuid_around, word_around,
 };
-use crate::memory::batch::{Batch, read_extras};
+use crate::memory::batch::Batch;
+use crate::page::templates::{Split, is_mark};
 use crate::wire::put_varint;
 
 /// Parts of long words may take a hundredth of a chunk, at some two bytes each; what has more of them
@@ -38,34 +39,21 @@ impl FilterBuilder {
         Self { hasher: Hasher::new(id), recent: vec![0; RECENT], entries: Vec::new(), chunks: Vec::new() }
     }
 
-    /// The next chunk of the segment.
-    pub(crate) fn add_chunk(&mut self, batch: &Batch) {
-        let chunk = self.chunks.len() as u32;
+    /// Takes the words of the next chunk of the segment.
+    pub(crate) fn next_chunk(&mut self, batch: &Batch) -> ChunkWords<'_> {
         self.recent.fill(0);
-        let mut words = ChunkWords {
+        ChunkWords {
             hasher: self.hasher,
+            chunk: self.chunks.len() as u32,
             recent: &mut self.recent,
             entries: &mut self.entries,
-            chunk,
+            chunks: &mut self.chunks,
             table: WordTable::new(),
             samples: Vec::new(),
             samples_left: batch.held_bytes() / BYTES_PER_SAMPLE,
             flags: 0,
-        };
-        for row in 0..batch.len() {
-            words.add_line(batch.line(row));
+            hides_uuids: Vec::new(),
         }
-        if batch.has_extras() {
-            let mut metadata = Vec::new();
-            for row in 0..batch.len() {
-                read_extras(batch.extras(row), &mut metadata);
-                for (name, value) in &metadata {
-                    words.put(self.hasher.metadata(name, value));
-                }
-            }
-        }
-        let (table, flags) = words.finish();
-        self.chunks.push((table, flags));
     }
 
     /// Nothing if there are no chunks, or more than entries can name.
@@ -96,21 +84,61 @@ impl FilterBuilder {
     }
 }
 
-struct ChunkWords<'a> {
+/// The words of one chunk. All lines must come, whole or split.
+pub(crate) struct ChunkWords<'a> {
     hasher: Hasher,
+    chunk: u32,
     recent: &'a mut [u64],
     entries: &'a mut Vec<u64>,
-    chunk: u32,
+    chunks: &'a mut Vec<(WordTable, u8)>,
     table: WordTable,
     /// Kept aside until it is known that they are not too many.
     samples: Vec<u64>,
     samples_left: usize,
     flags: u8,
+    /// For each template whether it has what may be the last group of a UUID of which only other groups
+    /// are slots.
+    hides_uuids: Vec<bool>,
 }
 
 impl ChunkWords<'_> {
-    fn add_line(&mut self, line: &[u8]) {
+    pub(crate) fn add_line(&mut self, line: &[u8]) {
         for_each_word(line, |word| self.add_word(line, word));
+    }
+
+    pub(crate) fn add_metadata(&mut self, name: &str, value: &str) {
+        self.put(self.hasher.metadata(name, value));
+    }
+
+    /// The text of a template comes once: its words are words of all its lines, but for those that a
+    /// slot is part of.
+    pub(crate) fn add_split(&mut self, part: Split<'_>) {
+        match part {
+            Split::Template(text) => {
+                let mut hides_uuid = false;
+                for_each_word(text, |word| {
+                    let is_slot = |byte: Option<&u8>| byte.is_some_and(|byte| is_mark(*byte));
+                    let before = word.start.checked_sub(1).and_then(|at| text.get(at));
+                    if is_slot(before) || is_slot(text.get(word.end)) {
+                        return;
+                    }
+                    hides_uuid |= word.end - word.start >= UUID_LAST && before == Some(&b'-');
+                    self.add_word(text, word);
+                });
+                self.hides_uuids.push(hides_uuid);
+            }
+            Split::Line { line, template, .. } if self.hides_uuids[template] => self.add_line(line),
+            Split::Line { line, slots, .. } => {
+                let mut end = 0;
+                for (start, _) in slots {
+                    if *start >= end {
+                        let word = word_around(line, *start, end);
+                        end = word.end;
+                        self.add_word(line, word);
+                    }
+                }
+            }
+        }
     }
 
     fn add_word(&mut self, line: &[u8], word: Word) {
@@ -155,10 +183,10 @@ impl ChunkWords<'_> {
         }
     }
 
-    fn finish(mut self) -> (WordTable, u8) {
+    pub(crate) fn finish(mut self) {
         for sample in std::mem::take(&mut self.samples) {
             self.put(sample);
         }
-        (self.table, self.flags)
+        self.chunks.push((self.table, self.flags));
     }
 }

@@ -11,7 +11,7 @@ mod needle;
 mod reader;
 mod words;
 
-pub(crate) use builder::FilterBuilder;
+pub(crate) use builder::{ChunkWords, FilterBuilder};
 pub use reader::{Filter, Probe};
 
 #[cfg(test)]

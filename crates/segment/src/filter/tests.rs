@@ -146,6 +146,35 @@ fn what_is_searched_is_found_and_the_rest_left_out() {
     assert_eq!(corpus.check(b"="), chunks, "no word at all");
 }
 
+/// Lines that are split tell the filter their templates once and their slots row by row. Groups of a UUID
+/// may be in either.
+#[test]
+fn ids_in_split_lines_are_found() {
+    let corpus = corpus(|rng, number| {
+        let letters = |rng: &mut Rng| char::from(b'a' + rng.below(6) as u8);
+        let group: String = (0..12).map(|_| letters(rng)).collect();
+        let tail = if rng.below(2) == 0 { "abcdefabcdef".to_owned() } else { group };
+        let head = format!("{:08x}-{:04x}-{:04x}", rng.next() as u32, rng.next() as u16, rng.next() as u16);
+        let (id, run) = (rng.next(), rng.below(100));
+        format!(
+            "pod{number}x{run} {head}-{:04x}-{tail}y took {}ms id={id:016x}",
+            rng.next() as u16,
+            rng.below(9)
+        )
+        .into_bytes()
+    });
+    let mut rng = Rng::new(13);
+    for _ in 0..2000 {
+        let number = rng.below(corpus.chunks.len());
+        let line = &corpus.chunks[number][rng.below(corpus.chunks[number].len())];
+        let start = memmem::find(line, b" ").unwrap() + 1;
+        let uuid = &line[start..start + 36];
+        assert!(corpus.candidates(uuid).contains(number as u32), "{}", String::from_utf8_lossy(uuid));
+        let id = &line[line.len() - 16..];
+        assert!(corpus.candidates(id).contains(number as u32), "{}", String::from_utf8_lossy(id));
+    }
+}
+
 /// Required literals of regexes, as a planner would take them.
 #[test]
 fn literals_of_regexes_are_not_missed() {

@@ -59,6 +59,20 @@ pub(super) fn for_each_word(text: &[u8], mut each: impl FnMut(Word)) {
     }
 }
 
+/// The word that holds the byte at `at`, which is a word byte; it does not begin before `least`.
+pub(super) fn word_around(text: &[u8], at: usize, least: usize) -> Word {
+    let mut word = Word { start: at, end: at, mask: 0 };
+    while word.start > least && KINDS[usize::from(text[word.start - 1])] != 0 {
+        word.start -= 1;
+        word.mask |= KINDS[usize::from(text[word.start])];
+    }
+    while word.end < text.len() && KINDS[usize::from(text[word.end])] != 0 {
+        word.mask |= KINDS[usize::from(text[word.end])];
+        word.end += 1;
+    }
+    word
+}
+
 /// Shorter words are in most chunks, or are numbers of which every chunk has many.
 const MIN_WORD: usize = 5;
 

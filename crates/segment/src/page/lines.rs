@@ -1,4 +1,5 @@
-//! Lines of a chunk as one buffer that is searched as a whole.
+//! Lines of a chunk: in one buffer that is searched as a whole, or as templates and columns that are
+//! searched without it.
 
 use std::sync::OnceLock;
 
@@ -6,14 +7,82 @@ use memchr::{memchr, memchr_iter, memmem};
 
 use crate::compress::{Decoder, Encoder};
 use crate::error::{Corrupt, Section};
+use crate::page::templates::{self, Choice, Split, TemplateLines};
 use crate::page::{codec, separated, sized};
 
 /// What a writer puts behind each line. It occurs in no line of a buffer that relies on it.
 pub(crate) const SEPARATOR: u8 = 0;
 
-/// Byte strings, one behind the other.
+/// The lines of a chunk.
 #[derive(Debug, Clone, Copy)]
-pub struct Lines<'a> {
+pub struct Lines<'a>(Source<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Plain(Plain<'a>),
+    Templates(&'a TemplateLines),
+}
+
+impl<'a> Lines<'a> {
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Source::Plain(lines) => lines.len(),
+            Source::Templates(lines) => lines.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Panics if there is no such row.
+    pub fn get(&self, row: usize) -> &'a [u8] {
+        self.plain().get(row)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        self.plain().iter()
+    }
+
+    /// All lines in one piece, for searches that check their hits with [`Lines::row_at`]. What lies
+    /// between two lines is no part of either.
+    pub fn buffer(&self) -> &'a [u8] {
+        self.plain().buffer()
+    }
+
+    /// The row whose line holds these bytes of the buffer; none if they are not all in one line.
+    pub fn row_at(&self, hit: std::ops::Range<usize>) -> Option<usize> {
+        self.plain().row_at(hit)
+    }
+
+    /// Rows whose line contains the needle, ascending.
+    pub fn rows_with(&self, needle: &memmem::Finder<'_>) -> Vec<u32> {
+        if needle.needle().is_empty() {
+            return (0..self.len() as u32).collect();
+        }
+        match self.0 {
+            Source::Templates(lines) if !lines.is_joined() => lines.rows_with(needle.needle()),
+            _ => self.plain().rows_with(needle),
+        }
+    }
+
+    fn plain(&self) -> Plain<'a> {
+        match self.0 {
+            Source::Plain(lines) => lines,
+            Source::Templates(lines) => lines.plain(),
+        }
+    }
+
+    /// Lines with a separator behind each. `starts` is as long as the lines are many, and one more.
+    pub(crate) const fn joined(bytes: &'a [u8], starts: &'a [u32], is_separated: bool) -> Self {
+        let rows = starts.len().saturating_sub(1);
+        Self(Source::Plain(Plain { bytes, starts: Starts::Known(starts), gap: 1, rows, is_separated }))
+    }
+}
+
+/// Lines one behind the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain<'a> {
     bytes: &'a [u8],
     starts: Starts<'a>,
     /// Bytes between a line and the next: 1 if there is a separator.
@@ -31,78 +100,32 @@ enum Starts<'a> {
     Lazy(&'a OnceLock<Vec<u32>>),
 }
 
-/// Lines that a page was decoded to.
-#[derive(Debug)]
-pub(crate) struct DecodedLines {
-    bytes: Vec<u8>,
-    starts: OnceLock<Vec<u32>>,
-    gap: u32,
-    rows: usize,
-}
-
-impl DecodedLines {
-    /// Lines without anything between them. `starts` has one number more than there are lines, ascends,
-    /// and stays within the bytes.
-    pub(crate) fn with_starts(bytes: Vec<u8>, starts: Vec<u32>) -> Self {
-        let rows = starts.len().saturating_sub(1);
-        Self { bytes, starts: OnceLock::from(starts), gap: 0, rows }
-    }
-
-    /// Every line is followed by one separator and contains none.
-    pub(crate) const fn separated(bytes: Vec<u8>, rows: usize) -> Self {
-        Self { bytes, starts: OnceLock::new(), gap: 1, rows }
-    }
-
-    pub(crate) fn view(&self) -> Lines<'_> {
-        let starts = Starts::Lazy(&self.starts);
-        Lines { bytes: &self.bytes, starts, gap: self.gap, rows: self.rows, is_separated: self.gap == 1 }
-    }
-}
-
-impl<'a> Lines<'a> {
-    /// Lines with a separator behind each. `starts` is as long as the lines are many, and one more.
-    pub(crate) const fn joined(bytes: &'a [u8], starts: &'a [u32], is_separated: bool) -> Self {
-        let rows = starts.len().saturating_sub(1);
-        Self { bytes, starts: Starts::Known(starts), gap: 1, rows, is_separated }
-    }
-
-    pub const fn len(&self) -> usize {
+impl<'a> Plain<'a> {
+    pub(crate) const fn len(&self) -> usize {
         self.rows
     }
 
-    pub const fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
-    /// Panics if there is no such row.
-    pub fn get(&self, row: usize) -> &'a [u8] {
+    pub(crate) fn get(&self, row: usize) -> &'a [u8] {
         let starts = self.starts();
         &self.bytes[starts[row] as usize..(starts[row + 1] - self.gap) as usize]
     }
 
-    pub fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
         (0..self.rows).map(move |row| self.get(row))
     }
 
-    /// All lines in one piece, for searches that check their hits with [`Lines::row_at`]. What lies
-    /// between two lines is no part of either.
-    pub const fn buffer(&self) -> &'a [u8] {
+    pub(crate) const fn buffer(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The row whose line holds these bytes of the buffer; none if they are not all in one line.
-    pub fn row_at(&self, hit: std::ops::Range<usize>) -> Option<usize> {
+    fn row_at(&self, hit: std::ops::Range<usize>) -> Option<usize> {
         let starts = self.starts();
         let row = starts.partition_point(|start| *start as usize <= hit.start).checked_sub(1)?;
         let end = starts.get(row + 1)? - self.gap;
         (hit.end <= end as usize).then_some(row)
     }
 
-    /// Rows whose line contains the needle, ascending.
-    pub fn rows_with(&self, needle: &memmem::Finder<'_>) -> Vec<u32> {
-        if needle.needle().is_empty() {
-            return (0..self.rows as u32).collect();
-        }
+    pub(crate) fn rows_with(&self, needle: &memmem::Finder<'_>) -> Vec<u32> {
         if self.is_separated && matches!(self.starts, Starts::Lazy(starts) if starts.get().is_none()) {
             self.rows_between_separators(needle)
         } else {
@@ -160,20 +183,115 @@ impl<'a> Lines<'a> {
     }
 }
 
-pub(crate) fn encode(lines: Lines<'_>, encoder: &mut Encoder) -> Vec<u8> {
-    if lines.is_separated {
-        separated::encode(lines.bytes, encoder)
-    } else {
-        sized::encode(lines.iter(), encoder)
+/// Lines that a page was decoded to.
+#[derive(Debug)]
+pub(crate) enum DecodedLines {
+    Plain(DecodedPlain),
+    Templates(TemplateLines),
+}
+
+impl DecodedLines {
+    pub(crate) fn view(&self) -> Lines<'_> {
+        Lines(match self {
+            Self::Plain(lines) => Source::Plain(lines.view()),
+            Self::Templates(lines) => Source::Templates(lines),
+        })
     }
 }
 
-pub(crate) fn decode(
+#[derive(Debug)]
+pub(crate) struct DecodedPlain {
+    bytes: Vec<u8>,
+    starts: OnceLock<Vec<u32>>,
+    gap: u32,
+    rows: usize,
+}
+
+impl DecodedPlain {
+    /// Lines without anything between them. `starts` has one number more than there are lines, ascends,
+    /// and stays within the bytes.
+    pub(crate) fn with_starts(bytes: Vec<u8>, starts: Vec<u32>) -> Self {
+        let rows = starts.len().saturating_sub(1);
+        Self { bytes, starts: OnceLock::from(starts), gap: 0, rows }
+    }
+
+    /// Every line is followed by one separator and contains none, as whoever made them knows.
+    pub(crate) fn joined(bytes: Vec<u8>, starts: Vec<u32>) -> Self {
+        let rows = starts.len().saturating_sub(1);
+        Self { bytes, starts: OnceLock::from(starts), gap: 1, rows }
+    }
+
+    /// Lines with a separator behind each, as many as rows.
+    pub(crate) fn separated(bytes: Vec<u8>, rows: usize, section: Section) -> Result<Self, Corrupt> {
+        let ends = memchr_iter(SEPARATOR, &bytes).count();
+        if ends != rows || bytes.last().is_some_and(|last| *last != SEPARATOR) {
+            return Err(Corrupt::new(section, "the lines are not as many as the rows"));
+        }
+        Ok(Self { bytes, starts: OnceLock::new(), gap: 1, rows })
+    }
+
+    pub(crate) fn view(&self) -> Plain<'_> {
+        let starts = Starts::Lazy(&self.starts);
+        Plain { bytes: &self.bytes, starts, gap: self.gap, rows: self.rows, is_separated: self.gap == 1 }
+    }
+}
+
+/// How hard to try to make a page of lines short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// Take what is very likely shortest.
+    Quick,
+    /// Make all and take the shortest.
+    Thorough,
+}
+
+/// A page, and whether all lines were told on the way.
+pub(crate) struct EncodedLines {
+    pub(crate) page: Vec<u8>,
+    pub(crate) is_told: bool,
+}
+
+/// `tell` gets the lines as they are split, if they are.
+pub(crate) fn encode(
+    lines: Lines<'_>,
+    care: Care,
+    encoder: &mut Encoder,
+    tell: &mut dyn FnMut(Split<'_>),
+) -> EncodedLines {
+    let lines = lines.plain();
+    if !lines.is_separated {
+        return EncodedLines { page: sized::encode(lines.iter(), encoder), is_told: false };
+    }
+    let choice = if care == Care::Quick { Choice::Likely } else { Choice::Always };
+    let Some(split) = templates::encode(lines, choice, encoder, tell) else {
+        return EncodedLines { page: separated::encode(lines.bytes, encoder), is_told: false };
+    };
+    if care == Care::Thorough {
+        let plain = separated::encode(lines.bytes, encoder);
+        if plain.len() <= split.len() {
+            return EncodedLines { page: plain, is_told: true };
+        }
+    }
+    EncodedLines { page: split, is_told: true }
+}
+
+/// Lines as plain pages or as templates.
+pub(crate) fn decode(page: &[u8], rows: usize, decoder: &mut Decoder) -> Result<DecodedLines, Corrupt> {
+    match page.first() {
+        Some(&codec::LINES_TEMPLATES) => {
+            templates::decode(&page[1..], rows, decoder).map(DecodedLines::Templates)
+        }
+        _ => decode_plain(page, rows, Section::Lines, decoder).map(DecodedLines::Plain),
+    }
+}
+
+/// Plain pages only.
+pub(crate) fn decode_plain(
     page: &[u8],
     rows: usize,
     section: Section,
     decoder: &mut Decoder,
-) -> Result<DecodedLines, Corrupt> {
+) -> Result<DecodedPlain, Corrupt> {
     match page.first() {
         Some(&codec::LINES_SEPARATED) => separated::decode(&page[1..], rows, section, decoder),
         Some(&codec::LINES_SIZED) => sized::decode(&page[1..], rows, section, decoder),
@@ -197,17 +315,19 @@ mod tests {
         }
         let is_separated = !lines.iter().any(|line| line.contains(&SEPARATOR));
         let before = Lines::joined(&bytes, &starts, is_separated);
-        let page = encode(before, &mut Encoder::new(1));
-        let after = decode(&page, lines.len(), Section::Lines, &mut Decoder::new()).unwrap();
-        let after = after.view();
         let finder = memmem::Finder::new(needle);
         let want: Vec<u32> =
             (0..lines.len() as u32).filter(|row| finder.find(&lines[*row as usize]).is_some()).collect();
-        assert_eq!(after.rows_with(&finder), want);
-        assert!(after.iter().eq(lines.iter().map(Vec::as_slice)));
-        assert_eq!(after.rows_with(&finder), want, "once the starts are known");
         assert_eq!(before.rows_with(&finder), want, "in memory");
-        assert!(decode(&page, lines.len() + 1, Section::Lines, &mut Decoder::new()).is_err());
+        for care in [Care::Quick, Care::Thorough] {
+            let page = encode(before, care, &mut Encoder::new(1), &mut |_| {}).page;
+            let after = decode(&page, lines.len(), &mut Decoder::new()).unwrap();
+            let after = after.view();
+            assert_eq!(after.rows_with(&finder), want);
+            assert!(after.iter().eq(lines.iter().map(Vec::as_slice)));
+            assert_eq!(after.rows_with(&finder), want, "once the starts are known");
+            assert!(decode(&page, lines.len() + 1, &mut Decoder::new()).is_err());
+        }
     }
 
     proptest! {
@@ -217,7 +337,7 @@ mod tests {
             needle in prop::collection::vec(0_u8..4, 0..4),
             lift in 0_u8..2,
         ) {
-            let lift = |bytes: &Vec<u8>| bytes.iter().map(|byte| byte + lift).collect::<Vec<u8>>();
+            let lift = |bytes: &Vec<u8>| bytes.iter().map(|byte| byte + 2 * lift).collect::<Vec<u8>>();
             check(&lines.iter().map(lift).collect::<Vec<_>>(), &lift(&needle));
         }
     }

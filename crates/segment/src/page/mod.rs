@@ -7,6 +7,7 @@ pub(crate) mod separated;
 pub(crate) mod shapes;
 pub(crate) mod sized;
 pub(crate) mod stamps;
+pub(crate) mod templates;
 pub(crate) mod times;
 
 /// Codec bytes. They are stored: numbers are never used again for something else.
@@ -18,6 +19,7 @@ pub(crate) mod codec {
     pub(crate) const SHAPES: u8 = 5;
     pub(crate) const LINES_SEPARATED: u8 = 16;
     pub(crate) const LINES_SIZED: u8 = 17;
+    pub(crate) const LINES_TEMPLATES: u8 = 18;
     pub(crate) const TEXT_STRINGS: u8 = 32;
     pub(crate) const TEXT_CONSTANT: u8 = 33;
     pub(crate) const TEXT_DICTIONARY: u8 = 34;

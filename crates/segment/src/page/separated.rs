@@ -1,12 +1,10 @@
 //! Lines none of which contains NUL: `codec · blob((line · NUL)*)`. The separators cost next to
 //! nothing, as zstd finds them in what precedes the next line.
 
-use memchr::memchr_iter;
-
 use crate::compress::{Decoder, Encoder};
 use crate::error::{Corrupt, Section};
 use crate::page::codec;
-use crate::page::lines::{DecodedLines, SEPARATOR};
+use crate::page::lines::DecodedPlain;
 use crate::wire::Cursor;
 
 pub(crate) fn encode(joined: &[u8], encoder: &mut Encoder) -> Vec<u8> {
@@ -20,11 +18,8 @@ pub(crate) fn decode(
     rows: usize,
     section: Section,
     decoder: &mut Decoder,
-) -> Result<DecodedLines, Corrupt> {
+) -> Result<DecodedPlain, Corrupt> {
     let mut cursor = Cursor::new(body, section);
     let bytes = decoder.blob(&mut cursor)?.into_owned();
-    if memchr_iter(SEPARATOR, &bytes).count() != rows || bytes.last().is_some_and(|last| *last != SEPARATOR) {
-        return Err(cursor.corrupt("the lines are not as many as the rows"));
-    }
-    Ok(DecodedLines::separated(bytes, rows))
+    DecodedPlain::separated(bytes, rows, section)
 }

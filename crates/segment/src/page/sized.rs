@@ -3,7 +3,7 @@
 use crate::compress::{Decoder, Encoder};
 use crate::error::{Corrupt, Section};
 use crate::page::codec;
-use crate::page::lines::DecodedLines;
+use crate::page::lines::DecodedPlain;
 use crate::wire::{Cursor, put_bytes, put_varint};
 
 pub(crate) fn encode<'a>(lines: impl Iterator<Item = &'a [u8]>, encoder: &mut Encoder) -> Vec<u8> {
@@ -25,7 +25,7 @@ pub(crate) fn decode(
     rows: usize,
     section: Section,
     decoder: &mut Decoder,
-) -> Result<DecodedLines, Corrupt> {
+) -> Result<DecodedPlain, Corrupt> {
     let mut cursor = Cursor::new(body, section);
     let mut part = Cursor::new(cursor.bytes()?, section);
     let lengths = decoder.blob(&mut part)?;
@@ -45,5 +45,5 @@ pub(crate) fn decode(
     if start != bytes.len() {
         return Err(cursor.corrupt("the lengths do not cover the lines"));
     }
-    Ok(DecodedLines::with_starts(bytes, starts))
+    Ok(DecodedPlain::with_starts(bytes, starts))
 }

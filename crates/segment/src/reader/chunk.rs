@@ -165,10 +165,8 @@ impl Chunk {
         if let Source::Memory(batch) = &self.source {
             return Ok(batch.lines());
         }
-        let decoded = once(&self.lines, || {
-            let section = Column::Lines.section();
-            Ok(lines::decode(self.page(Column::Lines)?, self.rows(), section, decoder)?)
-        });
+        let decoded =
+            once(&self.lines, || Ok(lines::decode(self.page(Column::Lines)?, self.rows(), decoder)?));
         decoded.map(DecodedLines::view)
     }
 

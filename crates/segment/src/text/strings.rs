@@ -27,7 +27,7 @@ pub(super) fn decode(
     section: Section,
     decoder: &mut Decoder,
 ) -> Result<Texts, Corrupt> {
-    let lines = lines::decode(body, count, section, decoder)?;
+    let lines = lines::decode_plain(body, count, section, decoder)?;
     let lines = lines.view();
     let mut builder = TextsBuilder::with_capacity(count, lines.buffer().len());
     for line in lines.iter() {

@@ -3,8 +3,10 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::compress::Encoder;
+use crate::filter::ChunkWords;
 use crate::format::Column;
 use crate::memory::batch::{Batch, read_extras};
+use crate::page::lines::Care;
 use crate::page::shapes::ShapesBuilder;
 use crate::page::stamps::Stamps;
 use crate::page::{lines, optional, runs, shapes, stamps, times};
@@ -17,8 +19,16 @@ pub(super) struct Page {
     pub(super) checksum: u64,
 }
 
+/// How the pages of a segment are made, and who learns of the words in them.
+pub(super) struct ChunkEncoder<'a> {
+    pub(super) encoder: &'a mut Encoder,
+    pub(super) care: Care,
+    pub(super) words: ChunkWords<'a>,
+}
+
 /// `batch` is sorted by stream and time; rows of `stamped` keep their stamps.
-pub(super) fn encode(batch: &Batch, stamped: &[u32], encoder: &mut Encoder) -> Vec<Page> {
+pub(super) fn encode(batch: &Batch, stamped: &[u32], with: ChunkEncoder<'_>) -> Vec<Page> {
+    let ChunkEncoder { encoder, care, mut words } = with;
     let mut pages = vec![
         page(Column::Times, times::encode(batch.times())),
         page(Column::Streams, runs::encode(&batch.runs(), encoder)),
@@ -31,9 +41,14 @@ pub(super) fn encode(batch: &Batch, stamped: &[u32], encoder: &mut Encoder) -> V
         pages.push(page(Column::Stamps, stamps::encode(&Stamps::new(kept), encoder)));
     }
     if batch.has_extras() {
-        put_extras(batch, encoder, &mut pages);
+        put_extras(batch, encoder, &mut words, &mut pages);
     }
-    pages.push(page(Column::Lines, lines::encode(batch.lines(), encoder)));
+    let encoded = lines::encode(batch.lines(), care, encoder, &mut |part| words.add_split(part));
+    if !encoded.is_told {
+        batch.lines().iter().for_each(|line| words.add_line(line));
+    }
+    words.finish();
+    pages.push(page(Column::Lines, encoded.page));
     pages
 }
 
@@ -43,12 +58,13 @@ fn page(column: Column, bytes: Vec<u8>) -> Page {
 }
 
 /// Pages for levels and metadata, where any row has some.
-fn put_extras(batch: &Batch, encoder: &mut Encoder, pages: &mut Vec<Page>) {
+fn put_extras(batch: &Batch, encoder: &mut Encoder, words: &mut ChunkWords<'_>, pages: &mut Vec<Page>) {
     let mut builder = ShapesBuilder::default();
     let mut levels = Vec::with_capacity(batch.len());
     let mut metadata = Vec::new();
     for row in 0..batch.len() {
         levels.push(read_extras(batch.extras(row), &mut metadata));
+        metadata.iter().for_each(|(name, value)| words.add_metadata(name, value));
         builder.push(&metadata);
     }
     if levels.iter().any(Option::is_some) {

@@ -19,9 +19,11 @@ use crate::format::{HEADER, MAX_CHUNK_ROWS};
 use crate::histogram::HistogramBuilder;
 use crate::index::{IndexBuilder, SeriesSpan};
 use crate::memory::batch::{Batch, RowView, read_extras};
+use crate::page::lines::Care;
 use crate::page::stamps::RowStamp;
 use crate::row::{Row, RowIdentity};
 use crate::streams::StreamRank;
+use chunk::ChunkEncoder;
 use pages::PageWriter;
 
 /// How much work goes into making a segment small.
@@ -40,6 +42,13 @@ impl Effort {
         match self {
             Self::Fresh => 1,
             Self::Merged => 9,
+        }
+    }
+
+    const fn care(self) -> Care {
+        match self {
+            Self::Fresh => Care::Quick,
+            Self::Merged => Care::Thorough,
         }
     }
 }
@@ -98,6 +107,7 @@ struct Current {
 /// while it writes.
 pub struct SegmentWriter {
     provenance: Provenance,
+    effort: Effort,
     encoder: Encoder,
     pages: PageWriter,
     index: IndexBuilder,
@@ -117,6 +127,7 @@ impl SegmentWriter {
         let filter = FilterBuilder::new(provenance.id);
         Self {
             provenance,
+            effort,
             encoder: Encoder::new(effort.zstd_level()),
             pages: PageWriter::new(HEADER.to_vec()),
             index: IndexBuilder::default(),
@@ -259,8 +270,9 @@ impl SegmentWriter {
         if self.chunk.is_empty() {
             return;
         }
-        self.filter.add_chunk(&self.chunk);
-        self.pages.add(&self.chunk, &self.stamped, &mut self.encoder);
+        let words = self.filter.next_chunk(&self.chunk);
+        let with = ChunkEncoder { encoder: &mut self.encoder, care: self.effort.care(), words };
+        self.pages.add(&self.chunk, &self.stamped, with);
         self.chunk.clear();
         self.stamped.clear();
     }

@@ -3,10 +3,9 @@
 
 use larch_types::Timestamp;
 
-use crate::compress::Encoder;
 use crate::format::{ChunkEntry, Column, PageEntry};
 use crate::memory::batch::Batch;
-use crate::writer::chunk::{self, Page};
+use crate::writer::chunk::{self, ChunkEncoder, Page};
 
 /// Encoded bytes of chunks whose pages lie together: what one request to a store should ask for.
 const GROUP_BYTES: usize = 4 << 20;
@@ -31,7 +30,7 @@ impl PageWriter {
     }
 
     /// The batch has rows.
-    pub(super) fn add(&mut self, batch: &Batch, stamped: &[u32], encoder: &mut Encoder) {
+    pub(super) fn add(&mut self, batch: &Batch, stamped: &[u32], with: ChunkEncoder<'_>) {
         let chunk = self.entries.len();
         let (first, last) = time_range(batch.times());
         self.entries.push(ChunkEntry {
@@ -43,7 +42,7 @@ impl PageWriter {
             last_stream: batch.stream(batch.len() - 1),
             pages: Vec::new(),
         });
-        for page in chunk::encode(batch, stamped, encoder) {
+        for page in chunk::encode(batch, stamped, with) {
             self.group_bytes += page.bytes.len();
             self.group.push((chunk, page));
         }

@@ -1,0 +1,355 @@
+//! The values of one column of slots.
+//!
+//! Numbers: `0 · form u8 · least varint · width u8 · packed differences to it`, or `1 · form · entries
+//! varint · entry varint* · packed places of entries`, or `2 · form · runs varint · (step to the value
+//! signed · rows varint)*`. The form says how a number is written: 0 without leading zeros, 1 to 18 with
+//! so many digits, 255 by its digits behind a leading 1 that is not written.
+//! Ids: `3 · digits varint · bytes, two digits each`, the last half byte of an odd length zero.
+//! Anything else: `4 · bytes of blob((value · NUL)*)`.
+
+use crate::compress::{Decoder, Encoder};
+use crate::error::{Corrupt, Section};
+use crate::pack::{pack, packed_len, unpack, width_of};
+use crate::page::lines::{DecodedPlain, SEPARATOR};
+use crate::page::templates::SlotKind;
+use crate::wire::{Cursor, put_bytes, put_signed, put_varint, varint_len, zigzag};
+
+const PACKED: u8 = 0;
+const ENTRIES: u8 = 1;
+const RUNS: u8 = 2;
+const HEX: u8 = 3;
+const TEXT: u8 = 4;
+
+/// Forms of numbers besides the fixed numbers of digits.
+const PLAIN: u8 = 0;
+const PREFIXED: u8 = 255;
+
+/// Longer ones do not fit 63 bits with a 1 before them.
+const MAX_DIGITS: usize = 18;
+
+/// More entries take more bits a row than they save.
+const MAX_ENTRIES: usize = 16;
+
+/// Values of slots one behind the other while they are collected.
+#[derive(Default)]
+pub(super) struct Values {
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Values {
+    pub(super) fn push(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.ends.push(self.bytes.len() as u32);
+    }
+
+    /// As [`Column::longest`] will say, or more.
+    pub(super) fn longest(&self) -> usize {
+        self.iter().map(<[u8]>::len).max().unwrap_or(0) * self.ends.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let value = &self.bytes[start..*end as usize];
+            start = *end as usize;
+            value
+        })
+    }
+
+    pub(super) fn put(&self, kind: SlotKind, out: &mut Vec<u8>, encoder: &mut Encoder) {
+        let is_put = match kind {
+            SlotKind::Digits => self.put_numbers(out),
+            SlotKind::Hex => self.put_hex(out),
+        };
+        if !is_put {
+            let mut joined = Vec::with_capacity(self.bytes.len() + self.ends.len());
+            for value in self.iter() {
+                joined.extend_from_slice(value);
+                joined.push(SEPARATOR);
+            }
+            let mut blob = Vec::new();
+            encoder.put_blob(&mut blob, &joined);
+            out.push(TEXT);
+            put_bytes(out, &blob);
+        }
+    }
+
+    fn put_numbers(&self, out: &mut Vec<u8>) -> bool {
+        let Some(form) = self.form() else { return false };
+        let mut numbers = Vec::with_capacity(self.ends.len());
+        let start = u64::from(form == PREFIXED);
+        for value in self.iter() {
+            numbers.push(value.iter().fold(start, |number, digit| number * 10 + u64::from(digit - b'0')));
+        }
+        put_numbers(&numbers, form, out);
+        true
+    }
+
+    /// None if a number is too long.
+    fn form(&self) -> Option<u8> {
+        let first = self.iter().next()?.len();
+        let (mut is_plain, mut is_fixed) = (true, true);
+        for value in self.iter() {
+            if value.len() > MAX_DIGITS {
+                return None;
+            }
+            is_plain &= value[0] != b'0' || value.len() == 1;
+            is_fixed &= value.len() == first;
+        }
+        Some(if is_plain {
+            PLAIN
+        } else if is_fixed {
+            first as u8
+        } else {
+            PREFIXED
+        })
+    }
+
+    fn put_hex(&self, out: &mut Vec<u8>) -> bool {
+        let Some(digits) = self.iter().next().map(<[u8]>::len) else { return false };
+        if self.iter().any(|value| value.len() != digits) {
+            return false;
+        }
+        out.push(HEX);
+        put_varint(out, digits as u64);
+        for value in self.iter() {
+            for pair in value.chunks(2) {
+                out.push(nibble(pair[0]) << 4 | pair.get(1).map_or(0, |digit| nibble(*digit)));
+            }
+        }
+        true
+    }
+}
+
+/// The digit is one of a slot.
+const fn nibble(digit: u8) -> u8 {
+    if digit <= b'9' { digit & 15 } else { digit - b'a' + 10 }
+}
+
+/// The shortest of the three ways.
+fn put_numbers(numbers: &[u64], form: u8, out: &mut Vec<u8>) {
+    let mut entries: Vec<u64> = Vec::with_capacity(MAX_ENTRIES);
+    let (mut least, mut most) = (u64::MAX, 0);
+    let (mut runs, mut run_bytes, mut previous) = (0_u64, 0, None);
+    let mut has_few = true;
+    for number in numbers {
+        least = least.min(*number);
+        most = most.max(*number);
+        if previous == Some(*number) {
+            continue;
+        }
+        runs += 1;
+        run_bytes += 1 + varint_len(zigzag(number.wrapping_sub(previous.unwrap_or(0)) as i64));
+        previous = Some(*number);
+        if has_few && !entries.contains(number) {
+            has_few = entries.len() < MAX_ENTRIES;
+            if has_few {
+                entries.push(*number);
+            }
+        }
+    }
+    let width = width_of(most.saturating_sub(least));
+    let packed_bytes = packed_len(numbers.len(), width);
+    let entry_width = width_of(entries.len().saturating_sub(1) as u64);
+    let entry_bytes = packed_len(numbers.len(), entry_width) + entries.len() * 3;
+    if run_bytes < packed_bytes && (!has_few || run_bytes < entry_bytes) {
+        out.extend_from_slice(&[RUNS, form]);
+        put_varint(out, runs);
+        put_runs(numbers, out);
+    } else if has_few && entry_bytes < packed_bytes {
+        out.extend_from_slice(&[ENTRIES, form]);
+        put_varint(out, entries.len() as u64);
+        for entry in &entries {
+            put_varint(out, *entry);
+        }
+        let place = |number: &u64| entries.iter().position(|entry| entry == number).unwrap_or(0) as u64;
+        pack(numbers.iter().map(place), entry_width, out);
+    } else {
+        out.extend_from_slice(&[PACKED, form]);
+        put_varint(out, least);
+        out.push(width as u8);
+        pack(numbers.iter().map(|number| number - least), width, out);
+    }
+}
+
+fn put_runs(numbers: &[u64], out: &mut Vec<u8>) {
+    let mut previous = 0_u64;
+    for run in numbers.chunk_by(|a, b| a == b) {
+        put_signed(out, run[0].wrapping_sub(previous) as i64);
+        put_varint(out, run.len() as u64);
+        previous = run[0];
+    }
+}
+
+/// A column that was decoded.
+#[derive(Debug)]
+pub(super) enum Column {
+    Numbers { form: u8, values: Vec<u64> },
+    Hex { digits: usize, bytes: Vec<u8> },
+    Text(DecodedPlain),
+}
+
+impl Column {
+    pub(super) fn read(
+        cursor: &mut Cursor<'_>,
+        count: usize,
+        decoder: &mut Decoder,
+    ) -> Result<Self, Corrupt> {
+        match cursor.u8()? {
+            HEX => {
+                let digits = cursor.at_most(2 * cursor.remaining())?.max(1);
+                let len = digits.div_ceil(2).checked_mul(count).ok_or(cursor.corrupt("ids are too long"))?;
+                Ok(Self::Hex { digits, bytes: cursor.take(len)?.to_vec() })
+            }
+            TEXT => {
+                let mut part = Cursor::new(cursor.bytes()?, Section::Lines);
+                let joined = decoder.blob(&mut part)?.into_owned();
+                Ok(Self::Text(DecodedPlain::separated(joined, count, Section::Lines)?))
+            }
+            way => {
+                let form = cursor.u8()?;
+                if form as usize > MAX_DIGITS && form != PREFIXED {
+                    return Err(cursor.corrupt("unknown form of numbers"));
+                }
+                Ok(Self::Numbers { form, values: read_numbers(way, cursor, count)? })
+            }
+        }
+    }
+
+    /// All values together have no more bytes: as many as if each were as long as the longest.
+    pub(super) fn longest(&self) -> usize {
+        match self {
+            Self::Numbers { form, values } => {
+                let most = values.iter().copied().max().unwrap_or(0);
+                let digits = most.checked_ilog10().unwrap_or(0) as usize + 1;
+                let longest = match *form {
+                    PLAIN => digits,
+                    PREFIXED => digits - 1,
+                    fixed => digits.max(usize::from(fixed)),
+                };
+                longest * values.len()
+            }
+            Self::Hex { digits, .. } => digits * self.len(),
+            Self::Text(texts) => texts.view().buffer().len(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Numbers { values, .. } => values.len(),
+            Self::Hex { digits, bytes } => bytes.len().checked_div(digits.div_ceil(2)).unwrap_or(0),
+            Self::Text(texts) => texts.view().len(),
+        }
+    }
+
+    /// All values as lines.
+    pub(super) fn joined(&self) -> DecodedPlain {
+        let mut bytes = Vec::with_capacity(self.longest() + self.len());
+        let mut starts = Vec::with_capacity(self.len() + 1);
+        starts.push(0);
+        for n in 0..self.len() {
+            self.push_value(n, &mut bytes);
+            bytes.push(SEPARATOR);
+            starts.push(bytes.len() as u32);
+        }
+        DecodedPlain::joined(bytes, starts)
+    }
+
+    /// Appends the n-th value.
+    pub(super) fn push_value(&self, n: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Numbers { form, values } => push_number(values[n], *form, out),
+            Self::Hex { digits, bytes } => {
+                let len = digits.div_ceil(2);
+                let start = out.len();
+                out.resize(start + 2 * len, 0);
+                for (pair, byte) in out[start..].chunks_exact_mut(2).zip(&bytes[n * len..(n + 1) * len]) {
+                    pair.copy_from_slice(&HEX_PAIRS[usize::from(*byte)]);
+                }
+                out.truncate(start + digits);
+            }
+            Self::Text(texts) => out.extend_from_slice(texts.view().get(n)),
+        }
+    }
+}
+
+fn read_numbers(way: u8, cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<u64>, Corrupt> {
+    let mut values = Vec::with_capacity(count);
+    match way {
+        PACKED => {
+            let least = cursor.varint()?;
+            let width = read_width(u32::from(cursor.u8()?), cursor)?;
+            unpack(cursor.take(packed_len(count, width))?, width, count, |value| {
+                values.push(least.wrapping_add(value));
+            });
+        }
+        ENTRIES => {
+            let entries = cursor.count()?;
+            let mut known = Vec::with_capacity(entries.min(MAX_ENTRIES));
+            for _ in 0..entries {
+                known.push(cursor.varint()?);
+            }
+            let width = width_of(entries.saturating_sub(1) as u64);
+            let mut is_known = true;
+            unpack(cursor.take(packed_len(count, width))?, width, count, |place| {
+                let value = known.get(place as usize);
+                is_known &= value.is_some();
+                values.push(value.copied().unwrap_or(0));
+            });
+            if !is_known {
+                return Err(cursor.corrupt("an entry is out of range"));
+            }
+        }
+        RUNS => {
+            let mut value = 0_u64;
+            for _ in 0..cursor.count()? {
+                value = value.wrapping_add(cursor.signed()? as u64);
+                let len = cursor.at_most(count - values.len())?;
+                values.resize(values.len() + len, value);
+            }
+            if values.len() != count {
+                return Err(cursor.corrupt("the runs do not cover the rows"));
+            }
+        }
+        _ => return Err(cursor.corrupt("unknown kind of column")),
+    }
+    Ok(values)
+}
+
+fn read_width(width: u32, cursor: &Cursor<'_>) -> Result<u32, Corrupt> {
+    if width > 64 { Err(cursor.corrupt("a width is out of range")) } else { Ok(width) }
+}
+
+/// Two digits for every byte.
+static HEX_PAIRS: [[u8; 2]; 256] = hex_pairs();
+
+const fn hex_pairs() -> [[u8; 2]; 256] {
+    let digits = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    pairs
+}
+
+fn push_number(mut value: u64, form: u8, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    match form {
+        PLAIN => {}
+        PREFIXED => start += 1,
+        fixed => start = start.min(digits.len() - usize::from(fixed)),
+    }
+    out.extend_from_slice(&digits[start..]);
+}

@@ -1,0 +1,132 @@
+//! From a page of templates to lines, when they are asked for.
+
+use std::sync::OnceLock;
+
+use crate::compress::{Decoder, MAX_PAGE_BYTES};
+use crate::error::{Corrupt, Section};
+use crate::format::MAX_READ_ROWS;
+use crate::page::lines::{DecodedPlain, Plain, SEPARATOR};
+use crate::page::templates::column::Column;
+use crate::page::templates::{ColumnPlan, MAX_COLUMNS, MAX_TEMPLATE_BYTES, Template};
+use crate::wire::Cursor;
+
+/// Lines as templates and columns; put together only if somebody reads them.
+#[derive(Debug)]
+pub(crate) struct TemplateLines {
+    pub(super) templates: Vec<Template>,
+    /// The template of each row.
+    pub(super) rows: Vec<u16>,
+    pub(super) columns: Vec<Column>,
+    joined_len: usize,
+    joined: OnceLock<DecodedPlain>,
+}
+
+pub(crate) fn decode(body: &[u8], rows: usize, decoder: &mut Decoder) -> Result<TemplateLines, Corrupt> {
+    let mut cursor = Cursor::new(body, Section::Lines);
+    let (templates, columns) = read_templates(&mut cursor, decoder)?;
+    let row_templates = read_rows(&mut cursor, rows, templates.len(), decoder)?;
+    let mut uses = vec![0_usize; templates.len()];
+    for template in &row_templates {
+        uses[usize::from(*template)] += 1;
+    }
+    let mut counts = vec![0_usize; columns];
+    for (template, uses) in templates.iter().zip(&uses) {
+        for slot in &template.slots {
+            counts[slot.column] += uses;
+        }
+    }
+    let mut decoded = Vec::with_capacity(columns);
+    for count in &counts {
+        decoded.push(Column::read(&mut cursor, *count, decoder)?);
+    }
+    cursor.finish()?;
+    let mut joined_len = rows;
+    for (template, uses) in templates.iter().zip(&uses) {
+        joined_len = joined_len.saturating_add(template.text_len.saturating_mul(*uses));
+    }
+    joined_len = decoded.iter().fold(joined_len, |len, column| len.saturating_add(column.longest()));
+    if joined_len > MAX_PAGE_BYTES {
+        return Err(cursor.corrupt("the lines are longer than a page may be"));
+    }
+    Ok(TemplateLines {
+        templates,
+        rows: row_templates,
+        columns: decoded,
+        joined_len,
+        joined: OnceLock::new(),
+    })
+}
+
+/// Templates, and how many columns their slots have.
+fn read_templates(cursor: &mut Cursor<'_>, decoder: &mut Decoder) -> Result<(Vec<Template>, usize), Corrupt> {
+    let mut part = Cursor::new(cursor.bytes()?, Section::Lines);
+    let joined = decoder.blob(&mut part)?;
+    if joined.len() > MAX_TEMPLATE_BYTES {
+        return Err(cursor.corrupt("the templates are too long"));
+    }
+    let mut plan = ColumnPlan::default();
+    let mut templates = Vec::new();
+    for text in joined.split_inclusive(|byte| *byte == SEPARATOR) {
+        let text = text.strip_suffix(&[SEPARATOR]).ok_or(cursor.corrupt("a template does not end"))?;
+        templates.push(plan.template(text));
+        if plan.kinds.len() > MAX_COLUMNS || templates.len() > MAX_READ_ROWS {
+            return Err(cursor.corrupt("there are too many templates or columns"));
+        }
+    }
+    Ok((templates, plan.kinds.len()))
+}
+
+fn read_rows(
+    cursor: &mut Cursor<'_>,
+    rows: usize,
+    templates: usize,
+    decoder: &mut Decoder,
+) -> Result<Vec<u16>, Corrupt> {
+    let mut part = Cursor::new(cursor.bytes()?, Section::Lines);
+    let plain = decoder.blob(&mut part)?;
+    let places: Vec<u16> = if templates <= 256 {
+        plain.iter().map(|place| u16::from(*place)).collect()
+    } else {
+        plain.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)])).collect()
+    };
+    if places.len() != rows || places.iter().any(|place| usize::from(*place) >= templates) {
+        return Err(cursor.corrupt("templates of rows are missing or out of range"));
+    }
+    Ok(places)
+}
+
+impl TemplateLines {
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.joined.get().is_some()
+    }
+
+    /// The lines, put together the first time.
+    pub(crate) fn plain(&self) -> Plain<'_> {
+        self.joined.get_or_init(|| self.join()).view()
+    }
+
+    fn join(&self) -> DecodedPlain {
+        let mut bytes = Vec::with_capacity(self.joined_len);
+        let mut starts = Vec::with_capacity(self.rows.len() + 1);
+        starts.push(0);
+        let mut next = vec![0_usize; self.columns.len()];
+        for row in &self.rows {
+            let template = &self.templates[usize::from(*row)];
+            for (piece, slot) in template.pieces.iter().zip(&template.slots) {
+                bytes.extend_from_slice(piece);
+                self.columns[slot.column].push_value(next[slot.column], &mut bytes);
+                next[slot.column] += 1;
+            }
+            if let Some(last) = template.pieces.last() {
+                bytes.extend_from_slice(last);
+            }
+            bytes.push(SEPARATOR);
+            starts.push(bytes.len() as u32);
+        }
+        DecodedPlain::joined(bytes, starts)
+    }
+}
