@@ -21,6 +21,10 @@ const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 /// (2 bytes a row) costs no more than reading the histogram.
 const MIN_ROWS_PER_MINUTE: u64 = 64;
 
+/// Levels are a handful of words. A stream with more of them in one minute has something else in them,
+/// which nobody counts by, and gets no histogram.
+const MAX_LEVELS: usize = 32;
+
 /// Rows and bytes of one level; the empty text means that the rows have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LevelCount {
@@ -64,6 +68,7 @@ pub(crate) struct HistogramBuilder {
     levels: Vec<Box<str>>,
     cells: Vec<Cell>,
     rows: u64,
+    has_too_many_levels: bool,
     streams: u64,
     next_stream: u32,
     out: Vec<u8>,
@@ -71,6 +76,9 @@ pub(crate) struct HistogramBuilder {
 
 impl HistogramBuilder {
     pub(crate) fn add(&mut self, time: Timestamp, identity: RowIdentity, raw_bytes: u64, level: &str) {
+        if self.has_too_many_levels {
+            return;
+        }
         let minute = minute_of(time);
         if self.cells.last().is_none_or(|cell| cell.minute != minute) {
             self.cells.push(Cell { minute, ..Cell::default() });
@@ -86,6 +94,7 @@ impl HistogramBuilder {
             }
             None => cell.levels.push((level, 1, raw_bytes)),
         }
+        self.has_too_many_levels = cell.levels.len() > MAX_LEVELS;
     }
 
     fn place_of(&mut self, level: &str) -> u32 {
@@ -100,7 +109,8 @@ impl HistogramBuilder {
 
     /// The stream has no more rows.
     pub(crate) fn finish_stream(&mut self, stream: u32) {
-        if self.rows > 0 && self.rows >= MIN_ROWS_PER_MINUTE * self.cells.len() as u64 {
+        let has_enough_rows = self.rows > 0 && self.rows >= MIN_ROWS_PER_MINUTE * self.cells.len() as u64;
+        if has_enough_rows && !self.has_too_many_levels {
             put_varint(&mut self.out, u64::from(stream - self.next_stream));
             put_bytes(&mut self.out, &put_cells(&self.cells));
             self.streams += 1;
@@ -108,6 +118,7 @@ impl HistogramBuilder {
         }
         self.cells.clear();
         self.rows = 0;
+        self.has_too_many_levels = false;
     }
 
     /// Nothing if no stream has enough rows.
@@ -248,6 +259,19 @@ mod tests {
             assert_eq!(minutes[0].end, Timestamp::MAX);
         }
         assert!(HistogramBuilder::default().finish().is_none());
+    }
+
+    #[test]
+    fn too_many_levels_are_not_counted() {
+        for levels in [MAX_LEVELS, MAX_LEVELS + 1] {
+            let mut builder = HistogramBuilder::default();
+            for row in 0..1000 {
+                let level = (row % levels).to_string();
+                builder.add(Timestamp::EPOCH, RowIdentity(1), 1, &level);
+            }
+            builder.finish_stream(0);
+            assert_eq!(builder.finish().is_some(), levels == MAX_LEVELS);
+        }
     }
 
     #[test]

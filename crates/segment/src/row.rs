@@ -1,6 +1,6 @@
 //! One row as it is handed in, the bounds it must keep, and what makes two rows the same.
 
-use larch_types::{StreamId, Timestamp};
+use larch_types::{Labels, StreamId, Timestamp};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::error::RowError;
@@ -42,6 +42,10 @@ impl Row<'_> {
         }
         Ok(())
     }
+}
+
+pub(crate) fn label_bytes(labels: &Labels) -> usize {
+    labels.iter().map(|label| label.name.len() + label.value.len()).sum()
 }
 
 fn metadata_bytes(metadata: &[(&str, &str)]) -> usize {

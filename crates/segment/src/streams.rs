@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use larch_types::{Labels, StreamId};
 
 use crate::error::{Corrupt, RowError, Section};
-use crate::row::MAX_LABELS_BYTES;
+use crate::row::{MAX_LABELS_BYTES, label_bytes};
 use crate::wire::{Cursor, put_bytes};
 
 /// Labels that say what kind of lines a stream has, the best first. Streams with equal ones lie side
@@ -57,7 +57,7 @@ impl StreamTable {
         if let Some(place) = self.find(id) {
             return Ok(place);
         }
-        let bytes: usize = labels.iter().map(|label| label.name.len() + label.value.len()).sum();
+        let bytes = label_bytes(labels);
         if bytes > MAX_LABELS_BYTES {
             return Err(RowError::LabelsTooLarge(bytes));
         }

@@ -7,6 +7,7 @@ use larch_types::{Labels, StreamId};
 use crate::index::postings::{self, NamePostings};
 use crate::index::series::{self, Record, SeriesSpan};
 use crate::index::symbols;
+use crate::row::label_bytes;
 
 struct Stream {
     id: StreamId,
@@ -14,9 +15,14 @@ struct Stream {
     spans: Vec<SeriesSpan>,
 }
 
+/// Label bytes of all streams that an index holds: offsets in its sections have 32 bits, and no section
+/// takes sixteen times as much.
+pub(crate) const MAX_LABEL_BYTES: usize = 256 << 20;
+
 #[derive(Default)]
 pub(crate) struct IndexBuilder {
     streams: Vec<Stream>,
+    label_bytes: usize,
 }
 
 pub(crate) struct IndexSections {
@@ -31,8 +37,13 @@ impl IndexBuilder {
         self.streams.len() as u32
     }
 
+    pub(crate) const fn label_bytes(&self) -> usize {
+        self.label_bytes
+    }
+
     /// Streams come in the order of the segment.
     pub(crate) fn add_stream(&mut self, id: StreamId, labels: Labels) {
+        self.label_bytes += label_bytes(&labels);
         self.streams.push(Stream { id, labels, spans: Vec::new() });
     }
 

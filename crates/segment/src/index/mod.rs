@@ -8,7 +8,7 @@ mod selector;
 mod series;
 mod symbols;
 
-pub(crate) use builder::{IndexBuilder, IndexSections};
+pub(crate) use builder::{IndexBuilder, IndexSections, MAX_LABEL_BYTES};
 pub use reader::Index;
 pub(crate) use reader::IndexBytes;
 pub use selector::{Selector, Test};

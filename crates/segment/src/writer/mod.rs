@@ -17,11 +17,11 @@ use crate::filter::FilterBuilder;
 use crate::footer::{Provenance, Totals};
 use crate::format::{HEADER, MAX_CHUNK_ROWS};
 use crate::histogram::HistogramBuilder;
-use crate::index::{IndexBuilder, SeriesSpan};
+use crate::index::{IndexBuilder, MAX_LABEL_BYTES, SeriesSpan};
 use crate::memory::batch::{Batch, RowView, read_extras};
 use crate::page::lines::Care;
 use crate::page::stamps::RowStamp;
-use crate::row::{Row, RowIdentity};
+use crate::row::{MAX_LABELS_BYTES, Row, RowIdentity, label_bytes};
 use crate::streams::StreamRank;
 use chunk::ChunkEncoder;
 use pages::PageWriter;
@@ -150,7 +150,11 @@ impl SegmentWriter {
             return Err(WriteError::StreamOrder);
         }
         let ordinal = self.index.len();
-        if ordinal == u32::MAX {
+        let bytes = label_bytes(labels);
+        if bytes > MAX_LABELS_BYTES {
+            return Err(RowError::LabelsTooLarge(bytes).into());
+        }
+        if ordinal == u32::MAX || self.index.label_bytes() + bytes > MAX_LABEL_BYTES {
             return Err(WriteError::Full);
         }
         self.end_stream();

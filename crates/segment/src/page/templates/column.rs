@@ -12,6 +12,7 @@ use crate::error::{Corrupt, Section};
 use crate::pack::{pack, packed_len, unpack, width_of};
 use crate::page::lines::{DecodedPlain, SEPARATOR};
 use crate::page::templates::SlotKind;
+use crate::page::templates::joiner::{BLOCK, Joiner};
 use crate::wire::{Cursor, put_bytes, put_signed, put_varint, varint_len, zigzag};
 
 const PACKED: u8 = 0;
@@ -245,31 +246,32 @@ impl Column {
 
     /// All values as lines.
     pub(super) fn joined(&self) -> DecodedPlain {
-        let mut bytes = Vec::with_capacity(self.longest() + self.len());
+        let mut out = Joiner::new(self.longest() + self.len());
         let mut starts = Vec::with_capacity(self.len() + 1);
         starts.push(0);
         for n in 0..self.len() {
-            self.push_value(n, &mut bytes);
-            bytes.push(SEPARATOR);
-            starts.push(bytes.len() as u32);
+            self.put_value(n, &mut out);
+            out.put(&[SEPARATOR]);
+            starts.push(out.len() as u32);
         }
-        DecodedPlain::joined(bytes, starts)
+        DecodedPlain::joined(out.finish(), starts)
     }
 
-    /// Appends the n-th value.
-    pub(super) fn push_value(&self, n: usize, out: &mut Vec<u8>) {
+    /// The n-th value.
+    pub(super) fn put_value(&self, n: usize, out: &mut Joiner) {
         match self {
-            Self::Numbers { form, values } => push_number(values[n], *form, out),
+            Self::Numbers { form, values } => put_number(values[n], *form, out),
             Self::Hex { digits, bytes } => {
-                let len = digits.div_ceil(2);
-                let start = out.len();
-                out.resize(start + 2 * len, 0);
-                for (pair, byte) in out[start..].chunks_exact_mut(2).zip(&bytes[n * len..(n + 1) * len]) {
+                let len = digits / 2;
+                let value = &bytes[n * digits.div_ceil(2)..];
+                for (pair, byte) in out.room(2 * len).chunks_exact_mut(2).zip(value) {
                     pair.copy_from_slice(&HEX_PAIRS[usize::from(*byte)]);
                 }
-                out.truncate(start + digits);
+                if digits % 2 == 1 {
+                    out.put(&HEX_PAIRS[usize::from(value[len])][..1]);
+                }
             }
-            Self::Text(texts) => out.extend_from_slice(texts.view().get(n)),
+            Self::Text(texts) => out.put(texts.view().get(n)),
         }
     }
 }
@@ -335,21 +337,52 @@ const fn hex_pairs() -> [[u8; 2]; 256] {
     pairs
 }
 
-fn push_number(mut value: u64, form: u8, out: &mut Vec<u8>) {
+/// Two digits for every number below a hundred.
+static DECIMAL_PAIRS: [[u8; 2]; 100] = decimal_pairs();
+
+const fn decimal_pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+}
+
+fn put_number(value: u64, form: u8, out: &mut Joiner) {
+    if form <= 4 && value < 10_000 {
+        put_short_number(value as usize, form, out);
+        return;
+    }
     let mut digits = [b'0'; 20];
     let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
+    let mut left = value;
+    while left >= 100 {
+        start -= 2;
+        digits[start..start + 2].copy_from_slice(&DECIMAL_PAIRS[(left % 100) as usize]);
+        left /= 100;
     }
+    start -= 2;
+    digits[start..start + 2].copy_from_slice(&DECIMAL_PAIRS[left as usize]);
+    start += usize::from(left < 10);
     match form {
         PLAIN => {}
         PREFIXED => start += 1,
         fixed => start = start.min(digits.len() - usize::from(fixed)),
     }
-    out.extend_from_slice(&digits[start..]);
+    out.put(&digits[start..]);
+}
+
+/// Below ten thousand: the four digits are the end of a block that begins where they are wanted.
+fn put_short_number(value: usize, form: u8, out: &mut Joiner) {
+    let [a, b] = DECIMAL_PAIRS[value / 100];
+    let [c, d] = DECIMAL_PAIRS[value % 100];
+    let least = if form == PLAIN { 1 } else { usize::from(form) };
+    let len =
+        (1 + usize::from(value >= 10) + usize::from(value >= 100) + usize::from(value >= 1000)).max(least);
+    let digits = u32::from_le_bytes([a, b, c, d]) >> (8 * (4 - len));
+    let mut block = [0; BLOCK];
+    block[..4].copy_from_slice(&digits.to_le_bytes());
+    out.put_start(&block, len);
 }

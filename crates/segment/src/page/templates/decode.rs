@@ -7,6 +7,7 @@ use crate::error::{Corrupt, Section};
 use crate::format::MAX_READ_ROWS;
 use crate::page::lines::{DecodedPlain, Plain, SEPARATOR};
 use crate::page::templates::column::Column;
+use crate::page::templates::joiner::{BLOCK, Joiner};
 use crate::page::templates::{ColumnPlan, MAX_COLUMNS, MAX_TEMPLATE_BYTES, Template};
 use crate::wire::Cursor;
 
@@ -17,6 +18,7 @@ pub(crate) struct TemplateLines {
     /// The template of each row.
     pub(super) rows: Vec<u16>,
     pub(super) columns: Vec<Column>,
+    /// The lines have no more bytes.
     joined_len: usize,
     joined: OnceLock<DecodedPlain>,
 }
@@ -110,23 +112,45 @@ impl TemplateLines {
     }
 
     fn join(&self) -> DecodedPlain {
-        let mut bytes = Vec::with_capacity(self.joined_len);
+        let mut out = Joiner::new(self.joined_len);
+        let pieces: Vec<PaddedPieces> = self.templates.iter().map(PaddedPieces::of).collect();
         let mut starts = Vec::with_capacity(self.rows.len() + 1);
         starts.push(0);
         let mut next = vec![0_usize; self.columns.len()];
         for row in &self.rows {
-            let template = &self.templates[usize::from(*row)];
-            for (piece, slot) in template.pieces.iter().zip(&template.slots) {
-                bytes.extend_from_slice(piece);
-                self.columns[slot.column].push_value(next[slot.column], &mut bytes);
+            let pieces = &pieces[usize::from(*row)];
+            let slots = &self.templates[usize::from(*row)].slots;
+            for (place, slot) in pieces.places.iter().zip(slots) {
+                out.put_padded(&pieces.bytes, *place);
+                self.columns[slot.column].put_value(next[slot.column], &mut out);
                 next[slot.column] += 1;
             }
-            if let Some(last) = template.pieces.last() {
-                bytes.extend_from_slice(last);
-            }
-            bytes.push(SEPARATOR);
-            starts.push(bytes.len() as u32);
+            out.put_padded(&pieces.bytes, pieces.places[slots.len()]);
+            starts.push(out.len() as u32);
         }
-        DecodedPlain::joined(bytes, starts)
+        DecodedPlain::joined(out.finish(), starts)
+    }
+}
+
+/// The pieces of a template, each filled up to a multiple of [`BLOCK`] bytes.
+struct PaddedPieces {
+    bytes: Vec<u8>,
+    /// Start and length of each. The last has the separator behind it.
+    places: Vec<(usize, usize)>,
+}
+
+impl PaddedPieces {
+    fn of(template: &Template) -> Self {
+        let mut padded = Self { bytes: Vec::new(), places: Vec::with_capacity(template.pieces.len()) };
+        for (number, piece) in template.pieces.iter().enumerate() {
+            let start = padded.bytes.len();
+            padded.bytes.extend_from_slice(piece);
+            if number + 1 == template.pieces.len() {
+                padded.bytes.push(SEPARATOR);
+            }
+            padded.places.push((start, padded.bytes.len() - start));
+            padded.bytes.resize(padded.bytes.len().next_multiple_of(BLOCK), 0);
+        }
+        padded
     }
 }

@@ -12,6 +12,7 @@
 mod column;
 mod decode;
 mod encode;
+mod joiner;
 mod search;
 mod split;
 
