@@ -12,6 +12,7 @@ mod repository;
 mod rust_text;
 #[cfg(test)]
 mod scratch;
+mod soak;
 mod tidy;
 mod tree;
 
@@ -28,6 +29,7 @@ cargo xtask COMMAND
   dev     build larch and run it on a temporary directory and a free port
             --debug          build without optimisation
             --for SECONDS    stop after that time instead of on Ctrl-C
+  soak    run the tests that can go on for longer: a million needles in segments
   help    print this page
 ";
 
@@ -61,6 +63,10 @@ fn run(args: &[String]) -> Result<bool, Failure> {
         "ci" => {
             takes_nothing(command, rest)?;
             ci::run(&here()?)
+        }
+        "soak" => {
+            takes_nothing(command, rest)?;
+            soak::run(&here()?)
         }
         "dev" => {
             let options = dev::parse(rest)?;

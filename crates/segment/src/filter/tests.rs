@@ -101,11 +101,18 @@ impl Corpus {
     }
 }
 
+/// Ten thousand, or as many as a longer run asks for.
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment how long to go on")]
+fn needles() -> u64 {
+    let asked = std::env::var("LARCH_SOAK_NEEDLES").ok();
+    asked.map_or(10_000, |count| count.parse().unwrap())
+}
+
 #[test]
 fn no_needle_of_a_line_is_missed() {
     let corpus = corpus(|rng, _| line(rng));
     let mut rng = Rng::new(7);
-    for _ in 0..10_000 {
+    for _ in 0..needles() {
         let number = rng.below(corpus.chunks.len());
         let lines = &corpus.chunks[number];
         let line = &lines[rng.below(lines.len())];
