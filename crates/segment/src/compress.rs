@@ -22,11 +22,22 @@ const MIN_COMPRESSED_BYTES: usize = 64;
 /// Compresses one page after another with one context.
 pub(crate) struct Encoder {
     zstd: Compressor<'static>,
+    /// For estimates, once one is asked for.
+    quick: Option<Compressor<'static>>,
 }
+
+/// The level of estimates.
+const QUICK_LEVEL: i32 = 1;
 
 impl Encoder {
     pub(crate) fn new(level: i32) -> Self {
-        Self { zstd: new_compressor(level) }
+        Self { zstd: new_compressor(level), quick: None }
+    }
+
+    /// How long the data is after the least work that zstd can do.
+    pub(crate) fn quick_len(&mut self, data: &[u8]) -> usize {
+        let quick = self.quick.get_or_insert_with(|| new_compressor(QUICK_LEVEL));
+        quick.compress(data).map_or(data.len(), |compressed| compressed.len())
     }
 
     /// Appends `data` as a blob: its length, how it is kept, and the bytes up to the end of the page.

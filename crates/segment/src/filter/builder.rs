@@ -15,6 +15,10 @@ use crate::wire::put_varint;
 /// is encoded data, whose parts nobody searches.
 const BYTES_PER_SAMPLE: usize = 200;
 
+/// Parts of a longer word are not looked for: finding out which to take costs eight bytes for each of its
+/// bytes, and it is encoded data anyway.
+const MAX_SAMPLED_WORD: usize = 64 << 10;
+
 /// Hashes that were seen in the chunk lately, so that words which come again and again are collected
 /// once. Fits a core's first cache with room for the lines.
 const RECENT: usize = 1 << 11;
@@ -162,8 +166,9 @@ impl ChunkWords<'_> {
     }
 
     fn add_samples(&mut self, word: &[u8]) {
-        let samples = self.hasher.samples(word);
-        match self.samples_left.checked_sub(samples.len()) {
+        let is_too_long = word.len() > MAX_SAMPLED_WORD;
+        let samples = if is_too_long { Vec::new() } else { self.hasher.samples(word) };
+        match self.samples_left.checked_sub(samples.len()).filter(|_| !is_too_long) {
             Some(left) => {
                 self.samples_left = left;
                 self.samples.extend(samples);

@@ -182,6 +182,23 @@ fn ids_in_split_lines_are_found() {
     }
 }
 
+/// Words so long that their parts are not in the map.
+#[test]
+fn parts_of_huge_words_are_not_missed() {
+    let corpus = corpus(|rng, number| {
+        let digits = if number % 2 == 0 { 100_000 } else { 40 };
+        let word: String = (0..digits / 10).map(|_| format!("{:010x}", rng.next() >> 24)).collect();
+        format!("data={word}").into_bytes()
+    });
+    let mut rng = Rng::new(17);
+    for _ in 0..300 {
+        let lines = &corpus.chunks[rng.below(corpus.chunks.len())];
+        let line = &lines[rng.below(lines.len())];
+        let start = 5 + rng.below(line.len() - 25);
+        corpus.check(&line[start..start + 20]);
+    }
+}
+
 /// Required literals of regexes, as a planner would take them.
 #[test]
 fn literals_of_regexes_are_not_missed() {

@@ -24,6 +24,9 @@ enum Relation {
     Contains,
 }
 
+/// A needle that can lie in more ways than this is searched in the lines themselves.
+const MAX_CONDITIONS: usize = 128;
+
 /// What a template has to do with the needle.
 enum Answer {
     /// No row of it has the needle.
@@ -79,6 +82,9 @@ impl TemplateLines {
         let mut answers = Vec::with_capacity(self.templates.len());
         for template in &self.templates {
             answers.push(self.answer(template, needle, &mut conditions));
+            if conditions.list.len() > MAX_CONDITIONS {
+                return self.plain().rows_with(&memmem::Finder::new(needle));
+            }
         }
         if answers.iter().all(|answer| matches!(answer, Answer::None)) {
             return Vec::new();

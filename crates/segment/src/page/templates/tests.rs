@@ -102,6 +102,19 @@ fn lines_of_many_forms_are_left_alone() {
     assert!(encode(joined(&with_mark).view(), Choice::Always, &mut Encoder::new(1), &mut |_| {}).is_none());
 }
 
+/// A line of many numbers, and a needle that can begin at each of them.
+#[test]
+fn a_needle_with_many_ways() {
+    let numbers =
+        |from: usize| (from..from + 300).map(|n| format!("{}:", n % 7)).collect::<String>().into_bytes();
+    let lines: Vec<Vec<u8>> = (0..40).map(numbers).collect();
+    let finder = lines[3][5..45].to_vec();
+    let page = encode(joined(&lines).view(), Choice::Always, &mut Encoder::new(1), &mut |_| {}).unwrap();
+    let after = decode(&page[1..], lines.len(), &mut Decoder::new()).unwrap();
+    assert_eq!(after.rows_with(&finder).len(), lines.len());
+    assert!(after.is_joined());
+}
+
 /// Slots with the same text before them share a column, whatever the rest of the line is.
 #[test]
 fn columns_are_shared() {
