@@ -8,7 +8,7 @@ use crate::error::RowError;
 /// A page decodes to at most 64 MiB; four such lines and their neighbours fit a chunk.
 pub const MAX_LINE_BYTES: usize = 16 << 20;
 
-/// Names and values of one row's metadata together.
+/// Names and values of one row's metadata together, and a byte for each pair.
 pub const MAX_METADATA_BYTES: usize = 1 << 20;
 
 /// Names and values of a stream's labels together.
@@ -36,7 +36,7 @@ impl Row<'_> {
         if self.line.len() > MAX_LINE_BYTES {
             return Err(RowError::LineTooLong(self.line.len()));
         }
-        let metadata = metadata_bytes(self.metadata) + self.level.map_or(0, str::len);
+        let metadata = metadata_bytes(self.metadata) + self.metadata.len() + self.level.map_or(0, str::len);
         if metadata > MAX_METADATA_BYTES {
             return Err(RowError::MetadataTooLarge(metadata));
         }
@@ -128,7 +128,9 @@ mod tests {
     fn bounds() {
         let long = "x".repeat(MAX_METADATA_BYTES);
         let row = Row { timestamp: Timestamp::EPOCH, line: b"", metadata: &[("a", &long)], level: None };
-        assert_eq!(row.check(), Err(RowError::MetadataTooLarge(MAX_METADATA_BYTES + 1)));
+        assert_eq!(row.check(), Err(RowError::MetadataTooLarge(MAX_METADATA_BYTES + 2)));
         assert_eq!(row.raw_bytes(), MAX_METADATA_BYTES + 1);
+        let empty_pairs = vec![("", ""); MAX_METADATA_BYTES + 1];
+        assert!(Row { metadata: &empty_pairs, ..row }.check().is_err());
     }
 }

@@ -128,8 +128,11 @@ fn read_labels(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Result<Labels, Cor
     Labels::from_pairs(pairs).map_err(|_| cursor.corrupt("labels are not valid"))
 }
 
+/// Numbers of a span, each of which takes a byte or more.
+const SPAN_NUMBERS: usize = 5;
+
 fn read_spans(cursor: &mut Cursor<'_>, chunks: u32) -> Result<Vec<SeriesSpan>, Corrupt> {
-    let count = cursor.count()?;
+    let count = cursor.at_most(cursor.remaining() / SPAN_NUMBERS)?;
     let mut spans = Vec::with_capacity(count);
     let mut next = 0_u32;
     for _ in 0..count {

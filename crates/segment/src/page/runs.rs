@@ -45,7 +45,7 @@ pub(crate) fn decode(page: &[u8], rows: usize, decoder: &mut Decoder) -> Result<
     }
     let plain = decoder.blob(&mut cursor)?;
     let mut cursor = Cursor::new(&plain, Section::Streams);
-    let count = cursor.count()?;
+    let count = cursor.at_most(rows)?;
     let mut runs = Vec::with_capacity(count);
     let (mut next, mut start) = (0_u32, 0_usize);
     for _ in 0..count {

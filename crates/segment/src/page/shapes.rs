@@ -17,6 +17,10 @@ use crate::wire::{Cursor, put_bytes, put_varint};
 /// chunk with more names than that is not one whose columns are read singly.
 const MAX_COLUMNS: usize = 256;
 
+/// Pairs that all rows of a chunk have together, and all shapes: a chunk closes long before, as each pair
+/// takes three bytes.
+const MAX_PAIRS: usize = 4 << 20;
+
 /// Where the value of one pair of a shape lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -200,16 +204,19 @@ pub(crate) fn decode(page: &[u8], rows: usize, decoder: &mut Decoder) -> Result<
     }
     let plain = decoder.blob(&mut cursor)?;
     let mut cursor = Cursor::new(&plain, Section::Shapes);
-    let count = cursor.count()?;
-    let mut names: Vec<Box<str>> = Vec::with_capacity(count);
+    let count = cursor.at_most(MAX_PAIRS)?;
+    let mut names: Vec<Box<str>> = Vec::new();
     for _ in 0..count {
         names.push(cursor.text()?.into());
     }
-    let count = cursor.count()?;
+    // Each shape is some row's.
+    let count = cursor.at_most(rows)?;
     let mut shapes = Vec::with_capacity(count);
+    let mut pairs_left = MAX_PAIRS;
     for _ in 0..count {
-        let pairs = cursor.count()?;
-        let mut shape = Vec::with_capacity(pairs);
+        let pairs = cursor.at_most(pairs_left)?;
+        pairs_left -= pairs;
+        let mut shape = Vec::new();
         for _ in 0..pairs {
             match cursor.u32()? {
                 name if (name as usize) < names.len() => shape.push(name),
@@ -222,8 +229,10 @@ pub(crate) fn decode(page: &[u8], rows: usize, decoder: &mut Decoder) -> Result<
     let mut row_shapes = Vec::with_capacity(rows);
     unpack(cursor.take(packed_len(rows, width))?, width, rows, |shape| row_shapes.push(shape as u32));
     cursor.finish()?;
-    if row_shapes.iter().any(|shape| *shape as usize >= shapes.len()) {
-        return Err(cursor.corrupt("a shape is out of range"));
+    let mut pairs_left = MAX_PAIRS;
+    for shape in &row_shapes {
+        let shape = shapes.get(*shape as usize).ok_or(cursor.corrupt("a shape is out of range"))?;
+        pairs_left = pairs_left.checked_sub(shape.len()).ok_or(cursor.corrupt("there are too many pairs"))?;
     }
     Ok(Shapes::from_names(names, &shapes, row_shapes))
 }
@@ -251,5 +260,18 @@ mod tests {
         let page = encode(&shapes, &mut Encoder::new(1));
         assert_eq!(decode(&page, 5, &mut Decoder::new()).unwrap(), shapes);
         assert!(decode(&page, 50, &mut Decoder::new()).is_err());
+    }
+
+    /// A page of some bytes that says that each of many rows has very many pairs.
+    #[test]
+    fn too_many_pairs_are_refused() {
+        let pairs = 1000;
+        let mut plain = vec![1, 1, b'a', 1];
+        put_varint(&mut plain, pairs);
+        plain.extend((0..pairs).map(|_| 0));
+        let mut page = vec![codec::SHAPES];
+        Encoder::new(1).put_blob(&mut page, &plain);
+        assert!(decode(&page, MAX_PAIRS / pairs as usize, &mut Decoder::new()).is_ok());
+        assert!(decode(&page, MAX_PAIRS / pairs as usize + 1, &mut Decoder::new()).is_err());
     }
 }

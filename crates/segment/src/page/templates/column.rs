@@ -44,6 +44,10 @@ impl Values {
         self.ends.push(self.bytes.len() as u32);
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     /// As [`Column::longest`] will say, or more.
     pub(super) fn longest(&self) -> usize {
         self.iter().map(<[u8]>::len).max().unwrap_or(0) * self.ends.len()

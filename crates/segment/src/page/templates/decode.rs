@@ -8,7 +8,7 @@ use crate::format::MAX_READ_ROWS;
 use crate::page::lines::{DecodedPlain, Plain, SEPARATOR};
 use crate::page::templates::column::Column;
 use crate::page::templates::joiner::{BLOCK, Joiner};
-use crate::page::templates::{ColumnPlan, MAX_COLUMNS, MAX_TEMPLATE_BYTES, Template};
+use crate::page::templates::{ColumnPlan, MAX_COLUMNS, MAX_TEMPLATE_BYTES, MAX_VALUES, Template};
 use crate::wire::Cursor;
 
 /// Lines as templates and columns; put together only if somebody reads them.
@@ -36,6 +36,9 @@ pub(crate) fn decode(body: &[u8], rows: usize, decoder: &mut Decoder) -> Result<
         for slot in &template.slots {
             counts[slot.column] += uses;
         }
+    }
+    if counts.iter().sum::<usize>() > MAX_VALUES {
+        return Err(cursor.corrupt("there are too many values"));
     }
     let mut decoded = Vec::with_capacity(columns);
     for count in &counts {

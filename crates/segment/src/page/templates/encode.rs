@@ -11,7 +11,7 @@ use crate::page::lines::{Plain, SEPARATOR};
 use crate::page::templates::column::Values;
 use crate::page::templates::split::split;
 use crate::page::templates::{
-    ColumnPlan, DIGITS_MARK, HEX_MARK, MAX_COLUMNS, MAX_TEMPLATE_BYTES, Split, Template,
+    ColumnPlan, DIGITS_MARK, HEX_MARK, MAX_COLUMNS, MAX_TEMPLATE_BYTES, MAX_VALUES, Split, Template,
 };
 use crate::wire::put_bytes;
 
@@ -58,10 +58,12 @@ pub(crate) fn encode(
             return None;
         }
     }
-    if splitter.templates.len() > choice.max_templates(lines.len()) || splitter.longest() > MAX_PAGE_BYTES {
-        return None;
+    let is_allowed = splitter.longest() <= MAX_PAGE_BYTES && splitter.values() <= MAX_VALUES;
+    if is_allowed && splitter.templates.len() <= choice.max_templates(lines.len()) {
+        Some(splitter.page(encoder))
+    } else {
+        None
     }
-    Some(splitter.page(encoder))
 }
 
 /// Whether no line has a byte that is a mark.
@@ -131,6 +133,10 @@ impl Splitter {
             bytes += self.templates[usize::from(*row)].text_len;
         }
         bytes + self.columns.iter().map(Values::longest).sum::<usize>()
+    }
+
+    fn values(&self) -> usize {
+        self.columns.iter().map(Values::len).sum()
     }
 
     fn page(&self, encoder: &mut Encoder) -> Vec<u8> {

@@ -82,10 +82,11 @@ struct Slot {
 /// Bytes before a slot that say what it is.
 const CONTEXT: usize = 8;
 
-/// Bytes of all templates, and columns, that a page may have: far more than any page that pays, and few
-/// enough that nobody can make a reader take gigabytes for them.
-const MAX_TEMPLATE_BYTES: usize = 4 << 20;
+/// Bytes of all templates, columns, and values of all columns, that a page may have: far more than any
+/// page that pays, and few enough that nobody can make a reader take gigabytes for them.
+const MAX_TEMPLATE_BYTES: usize = 1 << 20;
 const MAX_COLUMNS: usize = 4096;
+const MAX_VALUES: usize = 2 << 20;
 
 /// Gives each slot of each template its column.
 #[derive(Default)]

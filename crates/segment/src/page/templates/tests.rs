@@ -115,6 +115,28 @@ fn a_needle_with_many_ways() {
     assert!(after.is_joined());
 }
 
+/// A page of some bytes that says that each of many rows has very many numbers, all the same.
+#[test]
+fn too_many_values_are_refused() {
+    let slots = 1000;
+    let mut encoder = Encoder::new(1);
+    let rows_allowed = MAX_VALUES / slots;
+    for rows in [rows_allowed, rows_allowed + 1] {
+        let mut template = b"\x01.".repeat(slots);
+        template.push(0);
+        let mut page = Vec::new();
+        for part in [template, vec![0; rows]] {
+            let mut blob = Vec::new();
+            encoder.put_blob(&mut blob, &part);
+            crate::wire::put_bytes(&mut page, &blob);
+        }
+        // Numbers without leading zeros, from 7 on, that take no bits.
+        page.extend([0, 0, 7, 0].repeat(slots));
+        let decoded = decode(&page, rows, &mut Decoder::new());
+        assert_eq!(decoded.is_ok(), rows == rows_allowed);
+    }
+}
+
 /// Slots with the same text before them share a column, whatever the rest of the line is.
 #[test]
 fn columns_are_shared() {
