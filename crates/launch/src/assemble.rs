@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use larch_api::Tenancy;
+use larch_membership::Members;
 use larch_rpc::{GrpcSettings, GrpcTransport, LocalTransport, Transport};
 use larch_runtime::{AdminPages, Env, Module, Process, Routes, Server, StartError};
 use larch_store::Backend;
 use larch_telemetry::{LevelHandle, Registry};
+use larch_types::Address;
 use larch_wal::{Dir, OsDir};
 use object_store::ObjectStore;
 
@@ -41,15 +43,20 @@ pub(crate) fn assemble(
     let open_dir: OpenDir =
         Arc::new(|path: &Path| OsDir::open(path).map(|dir| Arc::new(dir) as Arc<dyn Dir>));
     let local = LocalTransport::new();
+    let tenancy = Tenancy::new(settings.top.auth_enabled, &settings.top.no_auth_tenant)
+        .map_err(|error| StartError::caused_by("read who asks", error))?;
     let frame = Frame {
         env: env.clone(),
         metrics: metrics.clone(),
         settings: Arc::clone(&settings),
         limits: limits.clone(),
+        tenancy: tenancy.clone(),
         open_dir,
         store,
         transport: transport(&settings, &local)?,
         local,
+        members: Members::default(),
+        here: here(&settings)?,
     };
     let process = Process::new(env.clone());
     let mut modules: Vec<Arc<dyn Module>> = vec![Arc::new(overrides)];
@@ -60,8 +67,6 @@ pub(crate) fn assemble(
         http = http.merge(service.http);
         grpc = grpc.merge(service.grpc);
     }
-    let tenancy = Tenancy::new(settings.top.auth_enabled, &settings.top.no_auth_tenant)
-        .map_err(|error| StartError::caused_by("read who asks", error))?;
     let published = settings.top.tenant_limits_allow_publish.clone();
     let config = ConfigPages { effective: loaded.effective, tenancy, limits, published };
     let admin = AdminPages {
@@ -82,6 +87,23 @@ pub(crate) fn assemble(
         process.add(Arc::new(Server::grpc(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     }
     Ok(process)
+}
+
+/// Where this process's own gRPC port is; a name that leads nowhere if it has none, for then its services
+/// are reached without one.
+fn here(settings: &SharedSettings) -> Result<Address, StartError> {
+    let server = &settings.server;
+    let host = match server.grpc_listen_address.as_str() {
+        "" | "0.0.0.0" | "::" => "127.0.0.1".to_owned(),
+        address if address.contains(':') && !address.starts_with('[') => format!("[{address}]"),
+        address => address.to_owned(),
+    };
+    let text = if settings.serves_grpc && server.grpc_listen_port != 0 {
+        format!("{host}:{}", server.grpc_listen_port)
+    } else {
+        "this-process:1".to_owned()
+    };
+    text.parse().map_err(|error| StartError::caused_by("read where this process is reached", error))
 }
 
 /// A process that has no others to join calls its own services; any other calls over gRPC, its own too.

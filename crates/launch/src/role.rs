@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use futures_util::future::BoxFuture;
+use larch_api::Tenancy;
+use larch_membership::Members;
 use larch_rpc::{LocalTransport, Transport};
 use larch_runtime::{Env, Module, Scope, StartError};
 use larch_telemetry::Registry;
+use larch_types::Address;
 use larch_wal::Dir;
 use object_store::ObjectStore;
 
@@ -36,12 +39,17 @@ pub struct Frame {
     pub metrics: Registry,
     pub settings: Arc<SharedSettings>,
     pub limits: TenantLimits,
+    pub tenancy: Tenancy,
     pub open_dir: OpenDir,
     pub store: Arc<dyn ObjectStore>,
     /// The way to the services of other processes, and of this one.
     pub transport: Arc<dyn Transport>,
     /// Where roles add their services, if the transport stays in this process.
     pub local: LocalTransport,
+    /// Who there is to talk to. Roles enter their own services here once they serve.
+    pub members: Members,
+    /// Where the services of this process are reached.
+    pub here: Address,
 }
 
 /// Opens a directory of the local disk, or of a simulated one.

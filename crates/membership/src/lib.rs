@@ -2,6 +2,8 @@
 //!
 //! It decides nothing about placement.
 
+mod members;
 mod settings;
 
+pub use members::{Member, Members, Part, View};
 pub use settings::MemberlistSettings;
