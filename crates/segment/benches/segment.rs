@@ -154,7 +154,7 @@ fn varint(bytes: &[u8], at: &mut usize) -> u64 {
 // === What is measured
 
 fn fill(pushes: &[Push], raw: usize) -> Vec<Frozen> {
-    let arena = Arena::new(ArenaLimits { raw_bytes: 2 * CUT_BYTES, stream_bytes: CUT_BYTES });
+    let arena = Arena::new(ArenaLimits { row_bytes: 4 * CUT_BYTES, stream_bytes: CUT_BYTES });
     let mut cuts = Vec::new();
     let watch = Watch::start();
     let mut memory = 0;

@@ -21,7 +21,7 @@ use crate::index::{IndexBuilder, MAX_LABEL_BYTES, SeriesSpan};
 use crate::memory::batch::{Batch, RowView, read_extras};
 use crate::page::lines::Care;
 use crate::page::stamps::RowStamp;
-use crate::row::{MAX_LABELS_BYTES, Row, RowIdentity, label_bytes};
+use crate::row::{Row, RowIdentity, check_labels, label_bytes};
 use crate::streams::StreamRank;
 use chunk::ChunkEncoder;
 use pages::PageWriter;
@@ -150,10 +150,8 @@ impl SegmentWriter {
             return Err(WriteError::StreamOrder);
         }
         let ordinal = self.index.len();
+        check_labels(labels)?;
         let bytes = label_bytes(labels);
-        if bytes > MAX_LABELS_BYTES {
-            return Err(RowError::LabelsTooLarge(bytes).into());
-        }
         if ordinal == u32::MAX || self.index.label_bytes() + bytes > MAX_LABEL_BYTES {
             return Err(WriteError::Full);
         }
