@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::memory::room::ROW_OVERHEAD;
-use crate::testing::{OwnedRow, labels, model, provenance, read, read_chunk};
+use crate::testing::{OwnedRow, build, labels, model, provenance, read, read_chunk};
 use crate::{Decoder, RowStamp, Selector, Test, verify};
 
 const ROOMY: ArenaLimits = ArenaLimits { row_bytes: 64 << 20, stream_bytes: 16 << 20 };
@@ -81,6 +81,34 @@ proptest! {
         prop_assert!(rows_of(&arena.snapshot()) == model(&all));
         prop_assert_eq!(arena.held().rows as usize, model(&all).len());
         drop(kept);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Rows that come late and with the times of others, cut wherever: what a reader merges from all the
+    /// segments, and what a merge writes, has the order and the stamps that one arena would have.
+    #[test]
+    fn ties_keep_their_order_over_cuts(
+        rows in prop::collection::vec((0_usize..2, 0_i64..4, 0_u128..50, "[a-d]"), 1..60),
+        cut_every in 1_usize..20,
+    ) {
+        let arena = Arena::new(ROOMY);
+        let mut all = Vec::new();
+        let mut stored = Vec::new();
+        for (index, (number, time, stamp, line)) in rows.into_iter().enumerate() {
+            let row = row(time, (stamp, index as u32), &line);
+            push(&arena, &stream(number), std::slice::from_ref(&row)).unwrap();
+            all.push((stream(number), row));
+            if index % cut_every == 0 {
+                let frozen = arena.cut().unwrap();
+                stored.extend(read(&frozen.write(|_| true, provenance(), Effort::Fresh).unwrap().bytes.into()));
+            }
+        }
+        stored.extend(rows_of(&arena.snapshot()));
+        prop_assert!(model(&stored) == model(&all));
+        prop_assert!(read(&build(&stored, Effort::Merged)) == model(&all));
     }
 }
 
