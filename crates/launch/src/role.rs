@@ -8,7 +8,7 @@ use axum::Router;
 use futures_util::future::BoxFuture;
 use larch_api::Tenancy;
 use larch_membership::Members;
-use larch_rpc::{LocalTransport, Transport};
+use larch_rpc::{GrpcServices, LocalTransport, MessageLimits, Transport};
 use larch_runtime::{Env, Module, Scope, StartError};
 use larch_telemetry::Registry;
 use larch_types::Address;
@@ -50,6 +50,17 @@ pub struct Frame {
     pub members: Members,
     /// Where the services of this process are reached.
     pub here: Address,
+}
+
+impl Frame {
+    /// The services of a role for the gRPC port, still without any.
+    pub fn grpc_services(&self) -> GrpcServices {
+        let server = &self.settings.server;
+        GrpcServices::new(MessageLimits {
+            max_receive_bytes: server.grpc_server_max_recv_msg_size.as_usize(),
+            max_send_bytes: server.grpc_server_max_send_msg_size.as_usize(),
+        })
+    }
 }
 
 /// Opens a directory of the local disk, or of a simulated one.

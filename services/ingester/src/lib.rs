@@ -1,7 +1,24 @@
 //! The ingester: makes pushes durable, serves recent rows, cuts and uploads segments.
 
+mod append;
+mod metrics;
+mod module;
+mod needles;
+mod node;
+mod read;
+mod record;
+mod refusal;
+mod replay;
 mod role;
+mod selection;
+mod service;
 mod settings;
+mod streams;
+mod tail;
+mod tenant;
+mod tenants;
+#[cfg(test)]
+mod testing;
 
 pub use role::{Config, role};
 pub use settings::{

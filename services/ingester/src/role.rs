@@ -1,8 +1,14 @@
 //! The role as binaries see it.
 
+use std::sync::Arc;
+
+use axum::Router;
 use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
+use crate::metrics::Metrics;
+use crate::module::IngesterModule;
+use crate::service::Door;
 use crate::settings::{IngesterSettings, PatternIngesterSettings};
 
 /// The blocks of the configuration that are this role's own.
@@ -13,7 +19,7 @@ pub struct Config {
 }
 
 /// The name by which `-target` and `/services` know it.
-const NAME: &str = "ingester";
+pub(crate) const NAME: &str = "ingester";
 
 /// The role, not configured yet.
 pub fn role() -> Box<dyn Role> {
@@ -37,7 +43,19 @@ impl Role for Ingester {
         };
     }
 
-    fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
-        Ok(Service::listed(NAME))
+    fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let door = Arc::new(Door::default());
+        let module = IngesterModule {
+            frame: frame.clone(),
+            settings: self.config.ingester.clone(),
+            metrics: Metrics::new(&frame.metrics),
+            door: Arc::clone(&door),
+        };
+        let grpc = frame.grpc_services().ingester(Arc::clone(&door) as Arc<_>).tail(door);
+        Ok(Service {
+            modules: vec![Arc::new(module)],
+            http: Router::new(),
+            grpc: grpc.into_routes().into_axum_router(),
+        })
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WalSettings {
-    /// Writes rows to disk before a push is answered. Without it a crash loses what is not uploaded.
+    /// Off means the same as `sync: never`: rows are written to the log all the same, because that is how
+    /// they come in.
     pub enabled: bool,
     /// Directory of the log, and of segments that wait for their upload.
     pub dir: String,

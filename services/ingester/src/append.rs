@@ -1,0 +1,157 @@
+//! Taking a push: what may come in is logged, then applied in the order of the log, then answered.
+
+use std::sync::Arc;
+
+use larch_proto::{AppendRequest, AppendResponse, AppendStream, StreamOutcome, WalPosition};
+use larch_rpc::CallError;
+use larch_types::{ErrorKind, StreamId, TenantId};
+use larch_wal::{AppendError, Committed};
+use tokio::sync::oneshot;
+use tracing::error;
+
+use crate::node::{Node, unavailable};
+use crate::record;
+use crate::refusal::{line_bytes, too_fast, too_many_streams};
+use crate::streams::Refusal;
+use crate::tenant::{Duplicates, Tenant, for_each_part};
+
+/// What a row takes in memory besides its bytes, roughly: its columns and its place among identities.
+const ROW_BYTES: usize = 100;
+
+/// A push that is on its way through the log.
+pub(crate) struct Waiting {
+    tenant: Arc<Tenant>,
+    /// Without what was refused.
+    request: Arc<AppendRequest>,
+    answer: oneshot::Sender<Result<Applied, CallError>>,
+}
+
+/// What became of the streams that were taken.
+struct Applied {
+    duplicates: Vec<Duplicates>,
+    position: WalPosition,
+}
+
+/// # Cancel safety
+/// A caller that lets go loses the answer only: what was handed to the log is applied.
+pub(crate) async fn append(
+    node: &Node,
+    tenant: &TenantId,
+    request: AppendRequest,
+) -> Result<AppendResponse, CallError> {
+    node.check_writable()?;
+    for stream in &request.streams {
+        check_stream(&request, stream)?;
+    }
+    node.check_room(request.streams.iter().map(memory_bytes).sum())?;
+    let tenant = node.find_or_make_tenant(tenant);
+    let (request, mut outcomes) = admit(node, &tenant, request);
+    if request.streams.is_empty() {
+        return Ok(response(node, outcomes, node.applied()));
+    }
+    let record = record::encode(&tenant.id, request.clone());
+    let (answer, answered) = oneshot::channel();
+    let waiting = Waiting { tenant, request: Arc::new(request), answer };
+    node.log.append(record, waiting).map_err(|(error, _)| refused(&error))?;
+    let gone = |_| unavailable("Ingester is shutting down");
+    let applied = answered.await.map_err(gone)??;
+    let mut duplicates = applied.duplicates.into_iter();
+    for outcome in outcomes.iter_mut().filter(|outcome| outcome.refusal.is_none()) {
+        if let Some(Duplicates { rows, bytes }) = duplicates.next() {
+            outcome.duplicate_rows = rows;
+            outcome.duplicate_bytes = bytes;
+        }
+    }
+    Ok(response(node, outcomes, applied.position))
+}
+
+fn response(node: &Node, outcomes: Vec<StreamOutcome>, wal_position: WalPosition) -> AppendResponse {
+    AppendResponse {
+        node: node.id,
+        outcomes,
+        synced: node.synced,
+        wal_position,
+        ring_digest: node.ring_digest(),
+    }
+}
+
+/// What could not be applied must not be logged.
+fn check_stream(request: &AppendRequest, stream: &AppendStream) -> Result<(), CallError> {
+    let mut unfit = None;
+    let readable = for_each_part(request, stream, |part| {
+        if let Err(error) = part.check() {
+            unfit.get_or_insert(error);
+        }
+    });
+    readable.map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
+    match unfit {
+        Some(error) => Err(CallError::new(error.kind(), error.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn memory_bytes(stream: &AppendStream) -> usize {
+    let mut bytes = stream.labels.len();
+    for entry in &stream.entries {
+        bytes += entry.line.len() + ROW_BYTES;
+        for pair in &entry.metadata {
+            bytes += pair.name.as_bytes().len() + pair.value.as_bytes().len();
+        }
+    }
+    bytes
+}
+
+/// Leaves the streams that may grow now; the others have their refusals among the outcomes, which are in
+/// the order of the request.
+fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendRequest, Vec<StreamOutcome>) {
+    let limits = node.stream_limits(&tenant.id);
+    let now = node.env.clock.monotonic();
+    let mut outcomes = Vec::with_capacity(request.streams.len());
+    let mut admitted = Vec::with_capacity(request.streams.len());
+    for stream in request.streams {
+        let id = StreamId::of_canonical(&stream.labels);
+        let refusal = match tenant.streams.admit(id, line_bytes(&stream.entries), limits, now) {
+            Ok(()) => None,
+            Err(Refusal::TooManyStreams) => Some(too_many_streams(&tenant.id, &stream)),
+            Err(Refusal::TooFast) => Some(too_fast(&tenant.id, &stream, limits.rate, node.bounds.named_rows)),
+        };
+        if refusal.is_none() {
+            admitted.push(stream);
+        }
+        outcomes.push(StreamOutcome { refusal, ..StreamOutcome::default() });
+    }
+    request.streams = admitted;
+    (request, outcomes)
+}
+
+/// Applies what the log has taken, in its order, and answers whoever waits. Ends with the log.
+pub(crate) async fn apply_committed(node: Arc<Node>, mut committed: Committed<Waiting>) {
+    while let Some(batch) = committed.next().await {
+        for (waiting, outcome) in batch {
+            let answer = match outcome {
+                Ok(position) => apply(&node, &waiting, WalPosition(position.0)),
+                Err(error) => Err(refused(&error)),
+            };
+            // Whoever pushed may have gone; the rows stay.
+            drop(waiting.answer.send(answer));
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn apply(node: &Node, waiting: &Waiting, position: WalPosition) -> Result<Applied, CallError> {
+    let now = node.env.clock.monotonic();
+    let applied = waiting.tenant.apply(&waiting.request, position, now);
+    node.set_applied(position);
+    let (duplicates, grown) = applied.map_err(|error| {
+        error!(tenant = %waiting.tenant.id, error = %error, "a logged push cannot be applied");
+        CallError::new(ErrorKind::Internal, error.to_string())
+    })?;
+    node.add_held(grown);
+    node.metrics.count_applied(&waiting.tenant.id, &duplicates);
+    Ok(Applied { duplicates, position })
+}
+
+fn refused(error: &AppendError) -> CallError {
+    CallError::new(error.kind(), error.to_string())
+}

@@ -1,0 +1,140 @@
+//! The ingester's life: it reads its log back, takes rows, and leaves.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use larch_launch::Frame;
+use larch_membership::{Member, Part};
+use larch_runtime::{Job, Module, Next, Rhythm, Scope, Stage, StartError, spawn_job};
+use larch_types::{NodeId, Timestamp};
+use larch_wal::{Log, LogMetrics, LogSettings, SyncMode};
+
+use crate::append::{Waiting, apply_committed};
+use crate::metrics::{Metrics, show_holdings};
+use crate::node::{Bounds, Node, Parts};
+use crate::replay::{Replay, Replayed};
+use crate::service::Door;
+use crate::settings::{IngesterSettings, WalSync};
+
+/// How often streams that nobody pushes to any more are forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
+
+pub(crate) struct IngesterModule {
+    pub(crate) frame: Frame,
+    pub(crate) settings: IngesterSettings,
+    pub(crate) metrics: Metrics,
+    pub(crate) door: Arc<Door>,
+}
+
+impl Module for IngesterModule {
+    fn name(&self) -> &'static str {
+        crate::role::NAME
+    }
+
+    fn start<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
+        Box::pin(self.open(scope))
+    }
+
+    fn stop(&self, stage: Stage) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Ok(node) = self.door.node() else { return };
+            match stage {
+                Stage::Refuse => node.leave(),
+                Stage::Drain | Stage::Cut => {}
+                Stage::Leave => {
+                    self.frame.members.leave(Part::Ingester, node.id);
+                    self.frame.local.remove(&self.frame.here);
+                }
+                Stage::Close => node.log.close().await,
+            }
+        })
+    }
+}
+
+impl IngesterModule {
+    async fn open(&self, scope: &Scope) -> Result<(), StartError> {
+        let frame = &self.frame;
+        let dir = (frame.open_dir)(Path::new(&self.settings.wal.dir))
+            .map_err(|error| StartError::caused_by("open ingester.wal.dir", error))?;
+        let blocks = dir.blocks();
+        let replay = Replay {
+            env: frame.env.clone(),
+            limits: frame.limits.clone(),
+            metrics: self.metrics.clone(),
+            log_metrics: LogMetrics::new(&frame.metrics, &frame.env),
+            ceiling: self.settings.wal.replay_memory_ceiling.as_usize(),
+        };
+        let settings = self.log_settings();
+        let (recovery, replayed) = if blocks {
+            let reading = tokio::task::spawn_blocking(move || replay.run(dir, settings));
+            reading.await.map_err(|error| StartError::caused_by("read the log back", error))??
+        } else {
+            replay.run(dir, settings)?
+        };
+        let id = recovery.node();
+        let (log, committed) = recovery.start(scope);
+        let node = self.node(id, log, replayed);
+        scope.spawn("ingester-apply", apply_committed(Arc::clone(&node), committed));
+        spawn_job(scope, &frame.env, Rhythm::every(FORGET_EVERY), Forget { node: Arc::downgrade(&node) });
+        show_holdings(&frame.metrics, &node);
+        self.door.open(node);
+        frame.local.add_ingester(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
+        frame.local.add_tail(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
+        frame.members.enter(Member { part: Part::Ingester, node: id, address: frame.here.clone() });
+        Ok(())
+    }
+
+    fn node(&self, id: NodeId, log: Log<Waiting>, replayed: Replayed) -> Arc<Node> {
+        let frame = &self.frame;
+        Arc::new(Node::new(Parts {
+            id,
+            env: frame.env.clone(),
+            limits: frame.limits.clone(),
+            members: frame.members.clone(),
+            here: frame.here.clone(),
+            replication: frame.settings.common.replication_factor as usize,
+            bounds: Bounds {
+                memory_bytes: self.settings.wal.replay_memory_ceiling.as_usize(),
+                named_rows: self.settings.max_returned_stream_errors,
+                named_dropped: self.settings.max_dropped_streams as usize,
+            },
+            synced: self.log_settings().sync == SyncMode::Always,
+            metrics: self.metrics.clone(),
+            log,
+            replayed,
+        }))
+    }
+
+    fn log_settings(&self) -> LogSettings {
+        let wal = &self.settings.wal;
+        let sync = match wal.sync {
+            // The log is how rows come in; without it they still survive a crash of the process.
+            _ if !wal.enabled => SyncMode::Never,
+            WalSync::Always => SyncMode::Always,
+            WalSync::Interval => SyncMode::Interval(wal.sync_interval.to_std()),
+            WalSync::Never => SyncMode::Never,
+        };
+        LogSettings { sync, full_threshold: wal.disk_full_threshold, ..LogSettings::default() }
+    }
+}
+
+/// Forgets streams that are idle.
+struct Forget {
+    node: std::sync::Weak<Node>,
+}
+
+impl Job for Forget {
+    const NAME: &'static str = "ingester-forget";
+
+    async fn run_once(&mut self, _: Timestamp) -> Next {
+        let Some(node) = self.node.upgrade() else { return Next::Stop };
+        let now = node.env.clock.monotonic();
+        for tenant in node.tenants.all() {
+            tenant.streams.forget_idle(now);
+            tenant.feed.forget_if_left(now);
+        }
+        Next::Wait
+    }
+}

@@ -1,0 +1,166 @@
+//! One ingester: what it knows of itself, what it holds, and what it may take.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use larch_launch::TenantLimits;
+use larch_membership::{Members, Part};
+use larch_proto::{ReadHead, RingDigest, WalPosition};
+use larch_rpc::CallError;
+use larch_runtime::Env;
+use larch_types::{Address, ErrorKind, NodeId, TenantId, Timestamp};
+use larch_wal::Log;
+
+use crate::append::Waiting;
+use crate::metrics::Metrics;
+use crate::replay::Replayed;
+use crate::streams::StreamLimits;
+use crate::tenant::Tenant;
+use crate::tenants::Tenants;
+
+/// What a tenant takes on a node before it has a row: its tables and its name.
+const TENANT_BYTES: usize = 4096;
+
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) env: Env,
+    pub(crate) limits: TenantLimits,
+    pub(crate) members: Members,
+    pub(crate) here: Address,
+    pub(crate) replication: usize,
+    pub(crate) bounds: Bounds,
+    pub(crate) started: Timestamp,
+    pub(crate) synced: bool,
+    pub(crate) metrics: Metrics,
+    pub(crate) log: Log<Waiting>,
+    pub(crate) tenants: Tenants,
+    leaving: AtomicBool,
+    applied: AtomicU64,
+    held_bytes: AtomicUsize,
+}
+
+/// What the configuration allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// All rows in memory, with their tables.
+    pub(crate) memory_bytes: usize,
+    /// Refused rows that an answer names; 0 names all.
+    pub(crate) named_rows: u32,
+    /// Dropped rows that a live tail names.
+    pub(crate) named_dropped: usize,
+}
+
+/// What a node is made of.
+pub(crate) struct Parts {
+    pub(crate) id: NodeId,
+    pub(crate) env: Env,
+    pub(crate) limits: TenantLimits,
+    pub(crate) members: Members,
+    pub(crate) here: Address,
+    pub(crate) replication: usize,
+    pub(crate) bounds: Bounds,
+    pub(crate) synced: bool,
+    pub(crate) metrics: Metrics,
+    pub(crate) log: Log<Waiting>,
+    /// With what came back from the log.
+    pub(crate) replayed: Replayed,
+}
+
+impl Node {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { id, env, limits, members, here, replication, bounds, synced, metrics, log, replayed } =
+            parts;
+        let started = env.clock.now();
+        Self {
+            id,
+            env,
+            limits,
+            members,
+            here,
+            replication,
+            bounds,
+            started,
+            synced,
+            metrics,
+            log,
+            tenants: replayed.tenants,
+            leaving: AtomicBool::new(false),
+            applied: AtomicU64::new(replayed.last),
+            held_bytes: AtomicUsize::new(replayed.held_bytes),
+        }
+    }
+
+    /// From now on no rows are taken; readers are still answered.
+    pub(crate) fn leave(&self) {
+        self.leaving.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn check_writable(&self) -> Result<(), CallError> {
+        if self.is_leaving() { Err(unavailable("Ingester is shutting down")) } else { Ok(()) }
+    }
+
+    /// Room for rows, with what they take besides their bytes. Rows on their way into memory are not
+    /// counted; the log's queue bounds those.
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), CallError> {
+        let held = self.held_bytes();
+        let most = self.bounds.memory_bytes;
+        if held.saturating_add(bytes) <= most {
+            return Ok(());
+        }
+        let text = format!("the ingester holds {held} bytes of rows in memory, of {most} that it may hold");
+        Err(CallError::new(ErrorKind::TooMany, text))
+    }
+
+    pub(crate) fn find_or_make_tenant(&self, id: &TenantId) -> Arc<Tenant> {
+        if let Some(tenant) = self.tenants.find(id) {
+            return tenant;
+        }
+        self.held_bytes.fetch_add(TENANT_BYTES, Ordering::Relaxed);
+        self.tenants.find_or_make(id)
+    }
+
+    pub(crate) fn stream_limits(&self, tenant: &TenantId) -> StreamLimits {
+        let ingesters = self.members.view().of(Part::Ingester).count();
+        StreamLimits::of(&self.limits.limits(tenant), self.replication, ingesters)
+    }
+
+    /// The last record whose rows readers see.
+    pub(crate) fn applied(&self) -> WalPosition {
+        WalPosition(self.applied.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn set_applied(&self, position: WalPosition) {
+        self.applied.store(position.0, Ordering::Release);
+    }
+
+    pub(crate) fn add_held(&self, bytes: usize) {
+        self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn ring_digest(&self) -> RingDigest {
+        RingDigest(self.members.view().ring_digest())
+    }
+
+    /// The head of an answer about rows that are seen after the call.
+    pub(crate) fn read_head(&self) -> ReadHead {
+        ReadHead {
+            node: self.id,
+            ring_digest: self.ring_digest(),
+            wal_position: self.applied(),
+            handed_over: Vec::new(),
+            tombstones_applied: Vec::new(),
+        }
+    }
+}
+
+pub(crate) fn unavailable(text: &str) -> CallError {
+    CallError::new(ErrorKind::Unavailable, text)
+}

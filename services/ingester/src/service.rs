@@ -1,0 +1,265 @@
+//! The ingester as others call it.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{Either, select};
+use futures_util::stream::{StreamExt, unfold};
+use larch_proto::{
+    AppendRequest, AppendResponse, Estimate, EstimateRequest, FlushRequest, FlushResponse, HistogramBatch,
+    HistogramRequest, LabelsRequest, Load, Member, MemberState, PatternBatch, PatternsRequest, ReadHead,
+    ReadRequest, Role, RowBatch, StateResponse, SubscribeRequest, TailEvent, TailStart, TextBatch,
+    WalPosition,
+};
+use larch_rpc::{CallContext, CallError, CallStream, Headed, Ingester, Tail, TenantContext};
+use larch_segment::Snapshot;
+use larch_types::ErrorKind;
+use tokio::sync::watch;
+
+use crate::append::append;
+use crate::needles::Needles;
+use crate::node::{Node, unavailable};
+use crate::read::{estimate, histogram, labels, rows};
+use crate::selection::Chosen;
+use crate::tail::{Filter, Reading};
+use crate::tenant::Tenant;
+
+/// How often a live tail without rows hears that the node is alive.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Rows of one event: enough to be few, little enough to be buffered on the way.
+const EVENT_BYTES: usize = 1 << 20;
+
+/// Known to callers before the node is: it is made when the log is open.
+#[derive(Default)]
+pub(crate) struct Door {
+    node: OnceLock<Arc<Node>>,
+}
+
+impl Door {
+    pub(crate) fn open(&self, node: Arc<Node>) {
+        // A module is started once.
+        drop(self.node.set(node));
+    }
+
+    /// Before the log is read back, an answer about rows would be silent about some.
+    pub(crate) fn node(&self) -> Result<&Arc<Node>, CallError> {
+        self.node.get().ok_or_else(|| unavailable("the ingester is reading its log back"))
+    }
+}
+
+/// What the tenant holds, with the head that goes before it. The head is older, so that a position that
+/// it names is in the rows.
+fn look(node: &Node, context: &TenantContext) -> (ReadHead, Option<Snapshot>) {
+    let head = node.read_head();
+    (head, node.tenants.find(&context.tenant).map(|tenant| tenant.snapshot()))
+}
+
+fn nothing<T: Send + 'static>() -> CallStream<T> {
+    futures_util::stream::empty().boxed()
+}
+
+#[async_trait]
+impl Ingester for Door {
+    async fn append(
+        &self,
+        context: TenantContext,
+        request: AppendRequest,
+    ) -> Result<AppendResponse, CallError> {
+        append(self.node()?, &context.tenant, request).await
+    }
+
+    async fn read(
+        &self,
+        context: TenantContext,
+        request: ReadRequest,
+    ) -> Result<Headed<ReadHead, RowBatch>, CallError> {
+        let node = self.node()?;
+        let query = rows::RowsQuery {
+            chosen: Chosen::new(request.selection)?,
+            needles: Needles::new(&request.needles)?,
+            direction: request.direction,
+            limit: request.limit,
+        };
+        let (head, snapshot) = look(node, &context);
+        let body = snapshot.map_or_else(nothing, |snapshot| rows::read(snapshot, query));
+        Ok(Headed { head, body })
+    }
+
+    async fn labels(
+        &self,
+        context: TenantContext,
+        request: LabelsRequest,
+    ) -> Result<Headed<ReadHead, TextBatch>, CallError> {
+        let node = self.node()?;
+        let chosen = Chosen::new(request.selection)?;
+        let (head, snapshot) = look(node, &context);
+        let body = match snapshot {
+            Some(snapshot) => labels::read(&snapshot, &chosen, &request.query).await?,
+            None => nothing(),
+        };
+        Ok(Headed { head, body })
+    }
+
+    async fn histogram(
+        &self,
+        context: TenantContext,
+        request: HistogramRequest,
+    ) -> Result<Headed<ReadHead, HistogramBatch>, CallError> {
+        let node = self.node()?;
+        let chosen = Chosen::new(request.selection)?;
+        let (head, snapshot) = look(node, &context);
+        let body = match snapshot {
+            Some(snapshot) => histogram::read(&snapshot, &chosen, request.minutes_per_cell, node.id).await?,
+            None => nothing(),
+        };
+        Ok(Headed { head, body })
+    }
+
+    /// The pattern ingester is off unless it is configured, and then Loki too answers that there is
+    /// nothing.
+    async fn patterns(
+        &self,
+        _: TenantContext,
+        _: PatternsRequest,
+    ) -> Result<Headed<ReadHead, PatternBatch>, CallError> {
+        Err(CallError::new(ErrorKind::NotFound, "no patterns are mined here"))
+    }
+
+    async fn estimate(
+        &self,
+        context: TenantContext,
+        request: EstimateRequest,
+    ) -> Result<Estimate, CallError> {
+        let node = self.node()?;
+        let chosen = Chosen::new(request.selection)?;
+        match look(node, &context).1 {
+            Some(snapshot) => estimate::read(&snapshot, &chosen).await,
+            None => Ok(Estimate::default()),
+        }
+    }
+
+    async fn flush(&self, _: CallContext, _: FlushRequest) -> Result<FlushResponse, CallError> {
+        Err(CallError::new(
+            ErrorKind::Unprocessable,
+            "rows are kept in memory and in the log; nothing is cut yet",
+        ))
+    }
+
+    async fn state(&self, _: CallContext) -> Result<StateResponse, CallError> {
+        Ok(state(self.node()?))
+    }
+}
+
+fn state(node: &Node) -> StateResponse {
+    let (mut streams, mut rows, mut raw_bytes, mut tenants) = (0, 0, 0, 0);
+    for tenant in node.tenants.all() {
+        let held = tenant.holdings();
+        tenants += 1;
+        streams += held.streams as u64;
+        rows += held.rows;
+        raw_bytes += held.raw_bytes as u64;
+    }
+    let member = Member {
+        node: node.id,
+        roles: vec![Role::Ingester],
+        grpc_address: Some(node.here.clone()),
+        http_address: None,
+        zone: String::new(),
+        state: if node.is_leaving() { MemberState::Leaving } else { MemberState::Active },
+        tokens: Vec::new(),
+        load: Load { streams, held_bytes: raw_bytes, taken_bytes_per_second: 0 },
+        ring_digest: node.ring_digest(),
+        started: node.started,
+        registered: node.started,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    StateResponse {
+        member,
+        wal_position: node.applied(),
+        wal_bytes: node.log.used_bytes(),
+        replaying: false,
+        tenants,
+        streams,
+        rows,
+        raw_bytes,
+        uploads_waiting: 0,
+    }
+}
+
+#[async_trait]
+impl Tail for Door {
+    async fn subscribe(
+        &self,
+        context: TenantContext,
+        request: SubscribeRequest,
+    ) -> Result<Headed<TailStart, TailEvent>, CallError> {
+        let node = self.node()?;
+        let filter = Arc::new(Filter {
+            chosen: Chosen::new(request.selection)?,
+            needles: Needles::new(&request.needles)?,
+            most_examples: node.bounds.named_dropped,
+        });
+        let tenant = node.find_or_make_tenant(&context.tenant);
+        let from = request.from.filter(|from| from.node == node.id).map(|from| from.position);
+        let changes = tenant.feed.changes();
+        let (listener, position) = tenant.feed.listen(Arc::clone(&filter), from, node.applied());
+        let subscription = Subscription { node: Arc::clone(node), tenant, listener, filter, changes };
+        let head = TailStart { node: node.id, position, ring_digest: node.ring_digest() };
+        Ok(Headed { head, body: subscription.events() })
+    }
+}
+
+/// One listener. Dropping it ends it.
+struct Subscription {
+    node: Arc<Node>,
+    tenant: Arc<Tenant>,
+    listener: u64,
+    filter: Arc<Filter>,
+    changes: watch::Receiver<WalPosition>,
+}
+
+impl Subscription {
+    fn events(self) -> CallStream<TailEvent> {
+        unfold(self, |mut subscription| async {
+            let event = subscription.next().await;
+            Some((Ok(event), subscription))
+        })
+        .boxed()
+    }
+
+    async fn next(&mut self) -> TailEvent {
+        loop {
+            // Whatever comes from here on is seen as a change.
+            self.changes.mark_unchanged();
+            match self.tenant.feed.read(self.listener, EVENT_BYTES) {
+                Reading::Dropped(event) => return event,
+                Reading::Pushes { pushes, position } => {
+                    let batch = self.filter.rows(&pushes);
+                    if !batch.rows.is_empty() {
+                        return TailEvent::Rows { batch, position };
+                    }
+                }
+                Reading::Nothing { position } => {
+                    if !self.changed_before_heartbeat().await {
+                        return TailEvent::Rows { batch: RowBatch::default(), position };
+                    }
+                }
+            }
+        }
+    }
+
+    async fn changed_before_heartbeat(&mut self) -> bool {
+        let timer = std::pin::pin!(self.node.env.sleep(HEARTBEAT));
+        let change = std::pin::pin!(self.changes.changed());
+        // The sender lives as long as the tenant, which is held here.
+        matches!(select(timer, change).await, Either::Right(_))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.tenant.feed.leave(self.listener, self.node.env.clock.monotonic());
+    }
+}
