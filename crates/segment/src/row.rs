@@ -32,7 +32,8 @@ impl Row<'_> {
         self.line.len() + metadata_bytes(self.metadata)
     }
 
-    pub(crate) fn check(&self) -> Result<(), RowError> {
+    /// Whether a segment can hold it.
+    pub fn check(&self) -> Result<(), RowError> {
         if self.line.len() > MAX_LINE_BYTES {
             return Err(RowError::LineTooLong(self.line.len()));
         }
@@ -42,6 +43,11 @@ impl Row<'_> {
         }
         Ok(())
     }
+}
+
+pub(crate) fn check_labels(labels: &Labels) -> Result<(), RowError> {
+    let bytes = label_bytes(labels);
+    if bytes > MAX_LABELS_BYTES { Err(RowError::LabelsTooLarge(bytes)) } else { Ok(()) }
 }
 
 pub(crate) fn label_bytes(labels: &Labels) -> usize {

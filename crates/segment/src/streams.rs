@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use larch_types::{Labels, StreamId};
 
 use crate::error::{Corrupt, RowError, Section};
-use crate::row::{MAX_LABELS_BYTES, label_bytes};
+use crate::row::check_labels;
 use crate::wire::{Cursor, put_bytes};
 
 /// Labels that say what kind of lines a stream has, the best first. Streams with equal ones lie side
@@ -37,7 +37,7 @@ pub(crate) struct StreamTable {
 
 /// What the table and its hash map take for a stream, beside the bytes of its labels: two entries of 32
 /// bytes, of which the map keeps up to as many empty as full, and the allocator's own share.
-const STREAM_OVERHEAD: usize = 128;
+pub(crate) const STREAM_OVERHEAD: usize = 128;
 
 impl StreamTable {
     pub(crate) fn len(&self) -> usize {
@@ -57,16 +57,18 @@ impl StreamTable {
         if let Some(place) = self.find(id) {
             return Ok(place);
         }
-        let bytes = label_bytes(labels);
-        if bytes > MAX_LABELS_BYTES {
-            return Err(RowError::LabelsTooLarge(bytes));
-        }
+        check_labels(labels)?;
+        Ok(self.add(id, labels))
+    }
+
+    /// A stream that is not there yet, and whose labels were checked.
+    pub(crate) fn add(&mut self, id: StreamId, labels: &Labels) -> u32 {
         let place = self.streams.len() as u32;
         let packed = pack_labels(labels);
         self.label_bytes += packed.len();
         self.streams.push((id, packed));
         self.places.insert(id, place);
-        Ok(place)
+        place
     }
 
     /// Panics if there is no such stream.
@@ -123,6 +125,7 @@ fn unpack_labels(bytes: &[u8]) -> Result<Labels, Corrupt> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::row::MAX_LABELS_BYTES;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         Labels::from_pairs(pairs.iter().copied()).unwrap()

@@ -5,7 +5,8 @@
 //! | [`DirFile::append`] | nothing before [`DirFile::sync`] of that file |
 //! | [`Dir::create`], [`Dir::rename`], [`Dir::remove`] | nothing before [`Dir::sync`] |
 //!
-//! All calls block. They belong on threads of their own, never on those that serve requests.
+//! All calls block, if the directory says so of itself. They belong on threads of their own then, never
+//! on those that serve requests.
 
 use std::fmt;
 use std::io;
@@ -28,6 +29,13 @@ pub struct Space {
 
 /// A directory that one process owns.
 pub trait Dir: Send + Sync + fmt::Debug {
+    /// Whether calls can take long. A directory in memory answers at once, and its calls may be made from
+    /// where nothing may block; this is how a simulation keeps everything in one thread.
+    fn blocks(&self) -> bool;
+
+    /// Takes the directory for this process, until the lock is dropped or the process ends.
+    fn lock(&self) -> Result<Box<dyn DirLock>, LockError>;
+
     /// The files in it, by name. Whatever has no valid name is none of ours and left out.
     fn list(&self) -> io::Result<Vec<FileName>>;
 
@@ -48,13 +56,25 @@ pub trait Dir: Send + Sync + fmt::Debug {
     fn space(&self) -> io::Result<Space>;
 }
 
+/// Holds a directory as long as it lives.
+pub trait DirLock: Send + Sync + fmt::Debug {}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error("in use by {holder}")]
+    Held { holder: String },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
 /// One open file.
 pub trait DirFile: Send + fmt::Debug {
     /// Writes all bytes behind those that are there. After an error an unknown part may have been
     /// written.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Makes the bytes durable. After an error nothing is known about any byte since the last success.
+    /// Makes the bytes durable. After an error nothing is known about any byte since the last success, and
+    /// no later success says anything about them.
     fn sync(&mut self) -> io::Result<()>;
 
     /// Reads up to the buffer's length from an offset. Fewer bytes mean the end of the file.

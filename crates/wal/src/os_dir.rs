@@ -5,7 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::dir::{Dir, DirFile, FileName, Space};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::dir::{Dir, DirFile, DirLock, FileName, LockError, Space};
+
+/// Its lock is what counts; what is in it only tells whom to look for.
+const LOCK_FILE: &str = "lock";
 
 /// Files in one folder of a local disk.
 #[derive(Debug)]
@@ -52,6 +58,24 @@ fn create_durably(path: &Path) -> io::Result<()> {
 }
 
 impl Dir for OsDir {
+    fn blocks(&self) -> bool {
+        true
+    }
+
+    fn lock(&self) -> Result<Box<dyn DirLock>, LockError> {
+        let path = self.path.join(LOCK_FILE);
+        // Not truncated: as long as another holds it, the text is the other's.
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(LockError::Held { holder: holder(&file) }),
+            Err(error) => return Err(LockError::Io(error.into())),
+        }
+        // A full disk has room for the lock, if not for the words about it.
+        drop(note_holder(&file));
+        Ok(Box::new(OsLock { _file: file }))
+    }
+
     fn list(&self) -> io::Result<Vec<FileName>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(&self.path)? {
@@ -91,6 +115,30 @@ impl Dir for OsDir {
     fn space(&self) -> io::Result<Space> {
         let stat = rustix::fs::fstatvfs(&self.handle)?;
         Ok(Space { total: stat.f_blocks * stat.f_frsize, available: stat.f_bavail * stat.f_frsize })
+    }
+}
+
+/// The system releases it with the last handle of the file, however the process ends.
+#[derive(Debug)]
+struct OsLock {
+    _file: File,
+}
+
+impl DirLock for OsLock {}
+
+fn note_holder(file: &File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.write_all_at(format!("process {}\n", std::process::id()).as_bytes(), 0)
+}
+
+/// In a container the number may be one of another container's processes.
+fn holder(file: &File) -> String {
+    // More than `note_holder` ever writes.
+    let mut text = [0; 64];
+    let read = file.read_at(&mut text, 0).unwrap_or(0);
+    match std::str::from_utf8(&text[..read]).map(str::trim) {
+        Ok(text) if text.starts_with("process ") => format!("another user; its lock file names {text:?}"),
+        _ => "another user, whom its lock file does not name".to_owned(),
     }
 }
 

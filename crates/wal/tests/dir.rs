@@ -37,6 +37,13 @@ fn suite(dir: &dyn Dir) {
     dir.remove(&name("a")).unwrap();
     assert_eq!(dir.remove(&name("a")).unwrap_err().kind(), io::ErrorKind::NotFound);
     assert_eq!(dir.list().unwrap(), []);
+
+    let lock = dir.lock().unwrap();
+    let held = dir.lock().unwrap_err().to_string();
+    assert!(held.starts_with("in use by another "), "{held}");
+    drop(lock);
+    drop(dir.lock().unwrap());
+
     let space = dir.space().unwrap();
     assert!(space.available > 0 && space.available <= space.total);
 }
@@ -46,6 +53,7 @@ fn real_directory() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("made/on/the/way");
     suite(&OsDir::open(&path).unwrap());
+    std::fs::remove_file(path.join("lock")).unwrap();
     std::fs::create_dir(path.join("folder")).unwrap();
     std::fs::write(path.join(".hidden"), "").unwrap();
     assert_eq!(OsDir::open(&path).unwrap().list().unwrap(), [], "only our files are listed");

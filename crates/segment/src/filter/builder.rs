@@ -1,6 +1,7 @@
 //! Collects what the filter keeps of each chunk that is written.
 
 use larch_types::SegmentId;
+use memchr::memchr2_iter;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::filter::map::{self, Shape};
@@ -23,7 +24,10 @@ const MAX_SAMPLED_WORD: usize = 64 << 10;
 /// once. Fits a core's first cache with room for the lines.
 const RECENT: usize = 1 << 11;
 
+/// Flags of a chunk: parts of long words are missing; a line has a letter that is k or s without regard to
+/// case, but is not of ASCII.
 pub(super) const UNSAMPLED: u8 = 1;
+pub(super) const HAS_KIN: u8 = 2;
 
 /// The two sections.
 pub(crate) struct FilterSections {
@@ -55,7 +59,7 @@ impl FilterBuilder {
             table: WordTable::new(),
             samples: Vec::new(),
             samples_left: batch.held_bytes() / BYTES_PER_SAMPLE,
-            flags: 0,
+            flags: if has_kin(batch.lines().buffer()) { HAS_KIN } else { 0 },
             hides_uuids: Vec::new(),
         }
     }
@@ -87,6 +91,16 @@ impl FilterBuilder {
         Some(FilterSections { directory, pages })
     }
 }
+
+/// Whether there is a long s or a Kelvin sign: the only two letters outside ASCII that a regex without
+/// regard to case takes for letters of ASCII.
+fn has_kin(text: &[u8]) -> bool {
+    memchr2_iter(LONG_S[0], KELVIN[0], text)
+        .any(|at| text[at..].starts_with(LONG_S) || text[at..].starts_with(KELVIN))
+}
+
+const LONG_S: &[u8] = "\u{17f}".as_bytes();
+const KELVIN: &[u8] = "\u{212a}".as_bytes();
 
 /// The words of one chunk. All lines must come, whole or split.
 pub(crate) struct ChunkWords<'a> {
@@ -160,7 +174,7 @@ impl ChunkWords<'_> {
         {
             self.put(self.hasher.uuid(uuid));
         }
-        if len > LONG_WORD && self.flags == 0 {
+        if len > LONG_WORD && self.flags & UNSAMPLED == 0 {
             self.add_samples(text);
         }
     }
@@ -174,7 +188,7 @@ impl ChunkWords<'_> {
                 self.samples.extend(samples);
             }
             None => {
-                self.flags = UNSAMPLED;
+                self.flags |= UNSAMPLED;
                 self.samples.clear();
             }
         }

@@ -11,6 +11,8 @@ pub(super) struct Piece {
     mask: u8,
     /// The needle goes on at both sides with what is no word byte: the piece is a whole word of the line.
     is_bounded: bool,
+    /// Has a letter that is the same as one outside ASCII if case does not count.
+    has_kin: bool,
     hash: u64,
     /// Of pieces that are long enough; empty for others.
     samples: Vec<u64>,
@@ -46,6 +48,7 @@ pub(super) fn cut(needle: &[u8], hasher: &Hasher) -> Cut {
             len: text.len(),
             mask: word.mask,
             is_bounded: word.start > 0 && word.end < needle.len(),
+            has_kin: text.iter().any(|byte| matches!(byte, b'k' | b'K' | b's' | b'S')),
             hash: hasher.word(text),
             samples: if text.len() >= MIN_SAMPLED { hasher.samples(text) } else { Vec::new() },
         });
@@ -74,6 +77,10 @@ impl Piece {
             return Verdict::WholeOrSampled;
         }
         Verdict::Possible
+    }
+
+    pub(super) const fn has_kin(&self) -> bool {
+        self.has_kin
     }
 
     pub(super) const fn hash(&self) -> u64 {

@@ -8,7 +8,7 @@ use larch_types::SegmentId;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Corrupt, Section};
-use crate::filter::builder::UNSAMPLED;
+use crate::filter::builder::{HAS_KIN, UNSAMPLED};
 use crate::filter::map::{self, Shape};
 use crate::filter::needle::{Verdict, cut};
 use crate::filter::words::{Hasher, MASKS, WordTable};
@@ -22,9 +22,16 @@ const MAX_LOOKUPS: usize = 3;
 #[derive(Debug, Clone)]
 pub struct Filter {
     hasher: Hasher,
-    tables: Vec<(WordTable, bool)>,
+    chunks: Vec<ChunkFilter>,
     shape: Shape,
     pages: Vec<PageEntry>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct ChunkFilter {
+    table: WordTable,
+    is_sampled: bool,
+    has_kin: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -56,10 +63,12 @@ impl Filter {
     pub(crate) fn new(directory: &[u8], id: SegmentId, start: u64, len: u64) -> Result<Self, Corrupt> {
         let mut cursor = Cursor::new(directory, Section::Filter);
         let count = cursor.at_most(map::MAX_CHUNKS)?;
-        let mut tables = Vec::new();
+        let mut chunks = Vec::new();
         for _ in 0..count {
             let table = WordTable { longest: cursor.array()?, longest_short: cursor.array::<MASKS>()? };
-            tables.push((table, cursor.u8()? & UNSAMPLED == 0));
+            let flags = cursor.u8()?;
+            let (is_sampled, has_kin) = (flags & UNSAMPLED == 0, flags & HAS_KIN != 0);
+            chunks.push(ChunkFilter { table, is_sampled, has_kin });
         }
         // An entry has eight bits at least.
         let entries = cursor.at_most(usize::try_from(len).unwrap_or(usize::MAX))?;
@@ -76,18 +85,28 @@ impl Filter {
         if at != start + len {
             return Err(cursor.corrupt("the pages do not cover their section"));
         }
-        Ok(Self { hasher: Hasher::new(id), tables, shape, pages })
+        Ok(Self { hasher: Hasher::new(id), chunks, shape, pages })
     }
 
     /// Chunks of the segment, as the filter counts them.
     pub(crate) fn chunks(&self) -> usize {
-        self.tables.len()
+        self.chunks.len()
     }
 
     /// Chunks that can have a line which contains these bytes.
     pub fn substring(&self, needle: &[u8]) -> Probe {
+        self.lines_with(needle, true)
+    }
+
+    /// The same without regard to case, for needles of ASCII; none for others. Words are kept without their
+    /// case anyway.
+    pub fn substring_without_case(&self, needle: &[u8]) -> Option<Probe> {
+        needle.is_ascii().then(|| self.lines_with(needle, false))
+    }
+
+    fn lines_with(&self, needle: &[u8], has_case: bool) -> Probe {
         let cut = cut(needle, &self.hasher);
-        let chunks = self.tables.len() as u32;
+        let chunks = self.chunks.len() as u32;
         let mut possible = OrdinalSet::all(chunks);
         let mut lookups = Vec::new();
         for hash in cut.uuids {
@@ -95,8 +114,11 @@ impl Filter {
         }
         for piece in &cut.pieces {
             let mut lookup = Lookup::of_whole(piece.hash(), OrdinalSet::none(chunks));
-            for (chunk, (table, is_sampled)) in self.tables.iter().enumerate() {
-                match piece.verdict(table, *is_sampled) {
+            for (chunk, filter) in self.chunks.iter().enumerate() {
+                if !has_case && piece.has_kin() && filter.has_kin {
+                    continue;
+                }
+                match piece.verdict(&filter.table, filter.is_sampled) {
                     Verdict::Impossible => possible.remove(chunk as u32),
                     Verdict::Whole => lookup.whole.insert(chunk as u32),
                     Verdict::WholeOrSampled => lookup.sampled.insert(chunk as u32),
@@ -114,16 +136,9 @@ impl Filter {
         self.probe(possible, lookups.into_iter().map(|(_, lookup)| lookup).collect())
     }
 
-    /// The same without regard to case, for needles of ASCII. None if Unicode has letters outside
-    /// ASCII that are the same as one of the needle's, as it has for k and s: then nothing is known.
-    pub fn substring_without_case(&self, needle: &[u8]) -> Option<Probe> {
-        let has_kin = |byte: &u8| !byte.is_ascii() || matches!(byte, b'k' | b'K' | b's' | b'S');
-        if needle.iter().any(has_kin) { None } else { Some(self.substring(needle)) }
-    }
-
     /// Chunks that can have a row with this metadata.
     pub fn metadata(&self, name: &str, value: &str) -> Probe {
-        let all = OrdinalSet::all(self.tables.len() as u32);
+        let all = OrdinalSet::all(self.chunks.len() as u32);
         self.probe(all.clone(), vec![Lookup::of_whole(self.hasher.metadata(name, value), all)])
     }
 

@@ -153,6 +153,36 @@ fn what_is_searched_is_found_and_the_rest_left_out() {
     assert_eq!(corpus.check(b"="), chunks, "no word at all");
 }
 
+/// Letters that a regex without regard to case takes for an s or a k.
+#[test]
+fn kin_of_ascii_letters_are_not_missed() {
+    let corpus = corpus(|rng, number| {
+        let word =
+            ["TASK", "task", "ta\u{17f}k", "tas\u{212a}"][if number % 4 == 0 { rng.below(4) } else { 0 }];
+        format!("run {word}_{:08x} kiosk", rng.next() as u32).into_bytes()
+    });
+    let filter = corpus.segment.filter().unwrap();
+    let fold = |line: &[u8]| {
+        let line = String::from_utf8_lossy(line).to_ascii_lowercase();
+        line.replace('\u{17f}', "s").replace('\u{212a}', "k")
+    };
+    let mut rng = Rng::new(19);
+    for _ in 0..200 {
+        let number = rng.below(corpus.chunks.len());
+        let line = fold(&corpus.chunks[number][rng.below(corpus.chunks[number].len())]);
+        for needle in [&line[4..17], &line[7..17], &line[..12], &line[18..]] {
+            let probe = filter.substring_without_case(needle.to_ascii_uppercase().as_bytes()).unwrap();
+            assert!(corpus.resolve(&probe).contains(number as u32), "{needle}");
+        }
+    }
+    let odd = (0..corpus.chunks.len() as u32)
+        .filter(|number| corpus.chunks[*number as usize].iter().any(|line| !line.is_ascii()))
+        .count();
+    let absent = corpus.resolve(&filter.substring_without_case(b"task_0123abcdef99").unwrap());
+    assert!(absent.len() <= odd && odd < corpus.chunks.len() / 2, "{} of {odd}", absent.len());
+    assert!(filter.substring_without_case("stra\u{df}e".as_bytes()).is_none());
+}
+
 /// Lines that are split tell the filter their templates once and their slots row by row. Groups of a UUID
 /// may be in either.
 #[test]

@@ -4,25 +4,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use larch_types::{Day, ErrorKind, Labels, PushStamp, StreamId, Timestamp};
+use larch_types::{Day, Labels, PushStamp, StreamId, Timestamp};
 
 use crate::error::RowError;
 use crate::footer::Provenance;
 use crate::memory::batch::Batch;
-use crate::memory::generation::{Generation, SharedStreams, stamp_of};
+use crate::memory::generation::{Generation, SharedStreams};
+use crate::memory::room::{ArenaLimits, PushError, Room};
 use crate::memory::sealed::chunk_of;
 use crate::memory::snapshot::Snapshot;
-use crate::row::{Row, RowIdentity};
+use crate::row::{Row, RowIdentity, check_labels};
 use crate::writer::{Built, Effort, WriteError, assemble};
-
-/// What an arena may take between two cuts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ArenaLimits {
-    /// Lines and metadata as pushed.
-    pub raw_bytes: usize,
-    /// Labels and tables of streams, however few rows they have.
-    pub stream_bytes: usize,
-}
 
 /// One stream's part of a push. It is taken whole or refused whole.
 #[derive(Debug, Clone, Copy)]
@@ -36,12 +28,24 @@ pub struct PushPart<'a> {
     pub rows: &'a [Row<'a>],
 }
 
+impl PushPart<'_> {
+    /// Whether a segment can hold it. Labels and rows that came through a distributor always fit.
+    pub fn check(&self) -> Result<(), RowError> {
+        check_labels(self.labels)?;
+        self.rows.iter().try_for_each(Row::check)
+    }
+}
+
 /// What became of a part of a push.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pushed {
     pub rows: usize,
     /// Rows that were there already.
     pub duplicates: usize,
+    /// Bytes of their lines.
+    pub duplicate_bytes: usize,
+    /// Rows that no segment can hold: none where the part was checked.
+    pub unfit: usize,
 }
 
 /// What an arena holds.
@@ -56,25 +60,6 @@ pub struct Held {
     pub memory_bytes: usize,
     /// First and last, both inclusive.
     pub times: Option<(Timestamp, Timestamp)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PushError {
-    #[error(transparent)]
-    Row(#[from] RowError),
-    #[error("the tenant's recent rows take all the memory they may have")]
-    Full,
-    #[error("the tenant's streams take all the memory they may have")]
-    TooManyStreams,
-}
-
-impl PushError {
-    pub const fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Row(error) => error.kind(),
-            Self::Full | Self::TooManyStreams => ErrorKind::TooMany,
-        }
-    }
 }
 
 /// Shared by writers and readers.
@@ -93,45 +78,42 @@ impl Arena {
         self.generation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What it can take before the next cut. What is being logged counts once it is applied, so whoever
+    /// asks bounds what is logged at once.
+    pub fn room(&self) -> Room {
+        self.lock().room(self.limits)
+    }
+
+    /// Whether the part fits a segment and the room, of which it then takes its share. To be asked before
+    /// a part is logged: what is logged is applied.
+    pub fn admit(&self, part: &PushPart<'_>, room: &mut Room) -> Result<(), PushError> {
+        part.check()?;
+        let is_new = !self.knows(part.id);
+        room.take(part, is_new)
+    }
+
+    /// Whether the stream has rows since the last cut.
+    pub fn knows(&self, stream: StreamId) -> bool {
+        let streams = Arc::clone(&self.lock().streams);
+        streams.read().find(stream).is_some()
+    }
+
+    /// Takes the part and never refuses: the rows are in the log already. What is there already is left
+    /// out, as is what no segment can hold.
+    pub fn apply(&self, part: &PushPart<'_>) -> Pushed {
+        if check_labels(part.labels).is_err() {
+            return Pushed { unfit: part.rows.len(), ..Pushed::default() };
+        }
+        let identity_of =
+            |row: &Row<'_>| RowIdentity::of(part.id, row.timestamp, row.line, row.metadata.iter().copied());
+        let identities: Vec<RowIdentity> = part.rows.iter().map(identity_of).collect();
+        self.lock().apply(part, &identities)
+    }
+
+    /// [`Arena::admit`] and [`Arena::apply`] in one.
     pub fn push(&self, part: &PushPart<'_>) -> Result<Pushed, PushError> {
-        let mut identities = Vec::with_capacity(part.rows.len());
-        let mut raw_bytes = 0;
-        for row in part.rows {
-            row.check()?;
-            raw_bytes += row.raw_bytes();
-            identities.push(RowIdentity::of(part.id, row.timestamp, row.line, row.metadata.iter().copied()));
-        }
-        let mut generation = self.lock();
-        self.check_room(&generation, raw_bytes, part.rows.len())?;
-        let stream = self.stream_of(&generation, part)?;
-        let mut pushed = Pushed::default();
-        for (index, (row, identity)) in part.rows.iter().zip(identities).enumerate() {
-            let stamp = stamp_of(part.stamp, part.first_index, index);
-            if generation.push(stream, row, identity, stamp) {
-                pushed.rows += 1;
-            } else {
-                pushed.duplicates += 1;
-            }
-        }
-        Ok(pushed)
-    }
-
-    fn check_room(&self, generation: &Generation, raw_bytes: usize, rows: usize) -> Result<(), PushError> {
-        let is_full = generation.raw_bytes().saturating_add(raw_bytes) > self.limits.raw_bytes;
-        let has_numbers = (generation.rows() as usize).saturating_add(rows) < u32::MAX as usize;
-        if is_full || !has_numbers { Err(PushError::Full) } else { Ok(()) }
-    }
-
-    fn stream_of(&self, generation: &Generation, part: &PushPart<'_>) -> Result<u32, PushError> {
-        if let Some(stream) = generation.streams.read().find(part.id) {
-            return Ok(stream);
-        }
-        generation.streams.change(|streams| {
-            if streams.memory_bytes() >= self.limits.stream_bytes {
-                return Err(PushError::TooManyStreams);
-            }
-            Ok(streams.insert(part.id, part.labels)?)
-        })
+        self.admit(part, &mut self.room())?;
+        Ok(self.apply(part))
     }
 
     /// The rows that are there now.

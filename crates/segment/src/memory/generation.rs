@@ -5,9 +5,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use larch_types::{PushStamp, Timestamp};
 
 use crate::format::MAX_CHUNK_ROWS;
-use crate::memory::arena::Held;
+use crate::memory::arena::{Held, PushPart, Pushed};
 use crate::memory::batch::{Batch, RowView};
 use crate::memory::identities::IdentityTable;
+use crate::memory::room::{ArenaLimits, ROW_OVERHEAD, Room};
 use crate::memory::sealed::Sealed;
 use crate::memory::snapshot::Snapshot;
 use crate::page::stamps::RowStamp;
@@ -17,6 +18,10 @@ use crate::streams::StreamTable;
 
 /// Rows that arrive are sealed in chunks of this size, as they are in segments.
 const HEAD_BYTES: usize = 1 << 20;
+
+/// Rows have numbers of 32 bits, of which the table of identities needs one for itself. Their columns take
+/// more memory than any limit lets them have long before that.
+const MAX_ROWS: u32 = u32::MAX - 1;
 
 /// Streams of a generation. Only ever grows, so readers look into it while it is written.
 #[derive(Debug, Default)]
@@ -55,18 +60,39 @@ impl Generation {
         self.head_start + self.head.len() as u32
     }
 
-    pub(crate) const fn raw_bytes(&self) -> usize {
-        self.raw_bytes
+    pub(crate) fn room(&self, limits: ArenaLimits) -> Room {
+        let held = self.raw_bytes + self.rows() as usize * ROW_OVERHEAD;
+        Room {
+            row_bytes: limits.row_bytes.saturating_sub(held),
+            stream_bytes: limits.stream_bytes.saturating_sub(self.streams.read().memory_bytes()),
+        }
+    }
+
+    /// `identities` are those of the part's rows; its labels were checked.
+    pub(crate) fn apply(&mut self, part: &PushPart<'_>, identities: &[RowIdentity]) -> Pushed {
+        let mut pushed = Pushed::default();
+        let stream = self.stream_of(part);
+        for (index, (row, identity)) in part.rows.iter().zip(identities).enumerate() {
+            let stamp = stamp_of(part.stamp, part.first_index, index);
+            if row.check().is_err() || self.rows() == MAX_ROWS {
+                pushed.unfit += 1;
+            } else if self.push(stream, row, *identity, stamp) {
+                pushed.rows += 1;
+            } else {
+                pushed.duplicates += 1;
+                pushed.duplicate_bytes += row.line.len();
+            }
+        }
+        pushed
+    }
+
+    fn stream_of(&self, part: &PushPart<'_>) -> u32 {
+        let known = self.streams.read().find(part.id);
+        known.unwrap_or_else(|| self.streams.change(|streams| streams.add(part.id, part.labels)))
     }
 
     /// Returns whether the row is new.
-    pub(crate) fn push(
-        &mut self,
-        stream: u32,
-        row: &Row<'_>,
-        identity: RowIdentity,
-        stamp: RowStamp,
-    ) -> bool {
+    fn push(&mut self, stream: u32, row: &Row<'_>, identity: RowIdentity, stamp: RowStamp) -> bool {
         if let Some(known) = self.find(stream, row, identity) {
             self.keep_smaller_stamp(known, stamp);
             return false;
@@ -118,7 +144,7 @@ impl Generation {
             None => {
                 let place = self.sealed_with(number);
                 let (start, sealed) = &mut self.sealed[place];
-                *sealed = sealed.with_stamp((number - *start) as usize, stamp);
+                sealed.set_stamp((number - *start) as usize, stamp);
             }
         }
     }
@@ -135,7 +161,7 @@ impl Generation {
 
     pub(crate) fn snapshot(&mut self) -> Snapshot {
         let mut chunks: Vec<Arc<Chunk>> =
-            self.sealed.iter().map(|(_, sealed)| Arc::clone(sealed.chunk())).collect();
+            self.sealed.iter_mut().map(|(_, sealed)| Arc::clone(sealed.settled().chunk())).collect();
         if !self.head.is_empty() {
             let head = self.head_chunk.get_or_insert_with(|| Arc::clone(Sealed::new(&self.head).chunk()));
             chunks.push(Arc::clone(head));
@@ -146,7 +172,7 @@ impl Generation {
     /// All rows, sealed.
     pub(crate) fn into_batches(mut self) -> Vec<Arc<Batch>> {
         self.seal();
-        self.sealed.iter().map(|(_, sealed)| Arc::clone(sealed.batch())).collect()
+        self.sealed.iter_mut().map(|(_, sealed)| Arc::clone(sealed.settled().batch())).collect()
     }
 
     pub(crate) fn held(&self) -> Held {
@@ -177,6 +203,6 @@ impl RowView<'_> {
 }
 
 /// Where the rows of a part of a push stand: they count up from the first.
-pub(crate) const fn stamp_of(stamp: PushStamp, first_index: u32, row: usize) -> RowStamp {
+const fn stamp_of(stamp: PushStamp, first_index: u32, row: usize) -> RowStamp {
     RowStamp { stamp, index: first_index.saturating_add(row as u32) }
 }

@@ -31,7 +31,7 @@ impl IdentityTable {
             if found == tag && is_same(row) {
                 return Some(row);
             }
-            slot = (slot + 1) % self.slots.len();
+            slot = self.home(slot as u32 + 1);
         }
     }
 
@@ -57,7 +57,7 @@ impl IdentityTable {
     fn put(&mut self, tag: u32, row: u32) {
         let mut slot = self.home(tag);
         while self.slots[slot].1 != 0 {
-            slot = (slot + 1) % self.slots.len();
+            slot = self.home(slot as u32 + 1);
         }
         self.slots[slot] = (tag, row);
     }

@@ -1,5 +1,6 @@
 //! Rows of an arena that no longer change: a chunk.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larch_types::Timestamp;
@@ -14,6 +15,8 @@ pub(crate) struct Sealed {
     chunk: Arc<Chunk>,
     /// The place of each row in the order of arrival; a chunk's rows fit 16 bits.
     places: Box<[u16]>,
+    /// Rows by place that have another stamp than the batch says.
+    restamped: BTreeMap<u16, RowStamp>,
 }
 
 impl Sealed {
@@ -25,7 +28,7 @@ impl Sealed {
         }
         let batch = Arc::new(arrived.permuted(&order));
         let chunk = Arc::new(chunk_of(&batch));
-        Self { batch, chunk, places }
+        Self { batch, chunk, places, restamped: BTreeMap::new() }
     }
 
     pub(crate) const fn batch(&self) -> &Arc<Batch> {
@@ -38,20 +41,32 @@ impl Sealed {
 
     /// The n-th row that arrived.
     pub(crate) fn arrived(&self, row: usize) -> RowView<'_> {
-        self.batch.row(usize::from(self.places[row]))
+        let place = self.places[row];
+        let mut view = self.batch.row(usize::from(place));
+        view.stamp = self.restamped.get(&place).copied().or(view.stamp);
+        view
     }
 
-    /// The same rows, of which the n-th that arrived has another stamp. Rare enough to do it all again:
-    /// an older push of a row comes after a newer one.
-    pub(crate) fn with_stamp(&self, row: usize, stamp: RowStamp) -> Self {
-        let mut batch = Batch::clone(&self.batch);
-        batch.set_stamp(usize::from(self.places[row]), stamp);
-        let again = Self::new(&batch);
-        let mut places = self.places.clone();
-        for place in &mut places {
-            *place = again.places[usize::from(*place)];
+    /// The n-th row that arrived has another stamp: an older push of it came after a newer one.
+    pub(crate) fn set_stamp(&mut self, row: usize, stamp: RowStamp) {
+        self.restamped.insert(self.places[row], stamp);
+    }
+
+    /// Brings rows that have other stamps into their order: all of them at once, as they come in numbers.
+    pub(crate) fn settled(&mut self) -> &Self {
+        if !self.restamped.is_empty() {
+            let mut batch = Batch::clone(&self.batch);
+            for (place, stamp) in &self.restamped {
+                batch.set_stamp(usize::from(*place), *stamp);
+            }
+            let mut again = Self::new(&batch);
+            for place in &mut self.places {
+                *place = again.places[usize::from(*place)];
+            }
+            again.places = std::mem::take(&mut self.places);
+            *self = again;
         }
-        Self { batch: again.batch, chunk: again.chunk, places }
+        self
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

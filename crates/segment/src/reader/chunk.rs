@@ -132,13 +132,11 @@ impl Chunk {
         runs.map(Vec::as_slice)
     }
 
-    /// Push stamps of the rows that have them: in memory all, in a segment those that a tie may need.
+    /// Push stamps of the rows, for those that share their time with another row of their stream, be it of
+    /// this chunk or of any other.
     pub fn stamps(&self, decoder: &mut Decoder) -> Result<&Stamps, ReadError> {
         once(&self.stamps, || match &self.source {
-            Source::Memory(batch) => {
-                let stamp_of = |row: usize| batch.stamp(row).map(|stamp| (row as u32, stamp));
-                Ok(Stamps::new((0..batch.len()).filter_map(stamp_of).collect()))
-            }
+            Source::Memory(batch) => Ok(Stamps::new((0..batch.len()).map(|row| batch.stamp(row)))),
             Source::Pages { .. } => match self.optional_page(Column::Stamps)? {
                 Some(page) => Ok(stamps::decode(page, self.rows(), decoder)?),
                 None => Ok(Stamps::default()),

@@ -9,6 +9,7 @@ use crate::error::{Corrupt, OpenError, ReadError, Section};
 use crate::format::{HEADER, section};
 use crate::histogram::{HistogramBuilder, Histograms};
 use crate::index::SeriesSpan;
+use crate::page::stamps::RowStamp;
 use crate::reader::chunk::Chunk;
 use crate::reader::{Columns, Segment};
 use crate::row::RowIdentity;
@@ -70,6 +71,7 @@ struct Checker<'a> {
     decoder: Decoder,
     /// The stream whose rows came last, and its last time.
     stream: Option<(u32, i64)>,
+    stamp: Option<RowStamp>,
     spans: Vec<SeriesSpan>,
     histograms: HistogramBuilder,
     rows: u64,
@@ -83,6 +85,7 @@ impl<'a> Checker<'a> {
             segment,
             decoder: Decoder::new(),
             stream: None,
+            stamp: None,
             spans: Vec::new(),
             histograms: HistogramBuilder::default(),
             rows: 0,
@@ -120,7 +123,6 @@ impl<'a> Checker<'a> {
         if range != (Some(info.first_time.nanos()), Some(info.last_time.nanos())) {
             return Err(directory("a chunk has other times than it says").into());
         }
-        chunk.stamps(&mut self.decoder)?;
         Ok(())
     }
 
@@ -129,7 +131,15 @@ impl<'a> Checker<'a> {
         if self.stream.is_some_and(|(_, last)| last > time) {
             return Err(Corrupt::new(Section::Times, "rows of a stream do not ascend").into());
         }
+        let stamp = chunk.stamps(&mut self.decoder)?.get(row);
+        let is_tied = self.stream == Some((stream, time));
+        if is_tied && self.stamp.zip(stamp).is_some_and(|(last, next)| last > next) {
+            return Err(
+                Corrupt::new(Section::Stamps, "rows of one time are not in the order of pushes").into()
+            );
+        }
         self.stream = Some((stream, time));
+        self.stamp = stamp;
         let line = chunk.lines(&mut self.decoder)?.get(row);
         let metadata = chunk.row_metadata(row, &mut self.decoder)?;
         let level = chunk.levels(&mut self.decoder)?.get(row);

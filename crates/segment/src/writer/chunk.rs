@@ -26,19 +26,16 @@ pub(super) struct ChunkEncoder<'a> {
     pub(super) words: ChunkWords<'a>,
 }
 
-/// `batch` is sorted by stream and time; rows of `stamped` keep their stamps.
-pub(super) fn encode(batch: &Batch, stamped: &[u32], with: ChunkEncoder<'_>) -> Vec<Page> {
+/// `batch` is sorted by stream and time.
+pub(super) fn encode(batch: &Batch, with: ChunkEncoder<'_>) -> Vec<Page> {
     let ChunkEncoder { encoder, care, mut words } = with;
     let mut pages = vec![
         page(Column::Times, times::encode(batch.times())),
         page(Column::Streams, runs::encode(&batch.runs(), encoder)),
     ];
-    let mut kept = Vec::with_capacity(stamped.len());
-    for row in stamped {
-        kept.extend(batch.stamp(*row as usize).map(|stamp| (*row, stamp)));
-    }
-    if !kept.is_empty() {
-        pages.push(page(Column::Stamps, stamps::encode(&Stamps::new(kept), encoder)));
+    let stamps = Stamps::new((0..batch.len()).map(|row| batch.stamp(row)));
+    if !stamps.is_empty() {
+        pages.push(page(Column::Stamps, stamps::encode(&stamps, encoder)));
     }
     if batch.has_extras() {
         put_extras(batch, encoder, &mut words, &mut pages);

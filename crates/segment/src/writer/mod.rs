@@ -21,7 +21,7 @@ use crate::index::{IndexBuilder, MAX_LABEL_BYTES, SeriesSpan};
 use crate::memory::batch::{Batch, RowView, read_extras};
 use crate::page::lines::Care;
 use crate::page::stamps::RowStamp;
-use crate::row::{MAX_LABELS_BYTES, Row, RowIdentity, label_bytes};
+use crate::row::{Row, RowIdentity, check_labels, label_bytes};
 use crate::streams::StreamRank;
 use chunk::ChunkEncoder;
 use pages::PageWriter;
@@ -114,8 +114,6 @@ pub struct SegmentWriter {
     histograms: HistogramBuilder,
     filter: FilterBuilder,
     chunk: Batch,
-    /// Rows of the chunk that keep their stamps, ascending.
-    stamped: Vec<u32>,
     current: Option<Current>,
     rows: u64,
     raw_bytes: u64,
@@ -134,7 +132,6 @@ impl SegmentWriter {
             histograms: HistogramBuilder::default(),
             filter,
             chunk: Batch::default(),
-            stamped: Vec::new(),
             current: None,
             rows: 0,
             raw_bytes: 0,
@@ -150,10 +147,8 @@ impl SegmentWriter {
             return Err(WriteError::StreamOrder);
         }
         let ordinal = self.index.len();
+        check_labels(labels)?;
         let bytes = label_bytes(labels);
-        if bytes > MAX_LABELS_BYTES {
-            return Err(RowError::LabelsTooLarge(bytes).into());
-        }
         if ordinal == u32::MAX || self.index.label_bytes() + bytes > MAX_LABEL_BYTES {
             return Err(WriteError::Full);
         }
@@ -166,7 +161,9 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// The next row of the stream, in the order of time and, where times are equal, of stamps.
+    /// The next row of the stream, in the order of time and, where times are equal, of stamps. Every row
+    /// keeps its stamp: rows of other segments, of a cut before or of another replica, may have its time, and
+    /// of rows that are the same the smallest stamp stays.
     pub fn push(&mut self, row: &Row<'_>, stamp: Option<RowStamp>) -> Result<(), WriteError> {
         row.check()?;
         let current = self.current.as_ref().ok_or(WriteError::NoStream)?;
@@ -205,15 +202,8 @@ impl SegmentWriter {
         if self.rows == u64::from(u32::MAX) {
             return Err(WriteError::Full);
         }
-        let is_tied = last == Some(time);
-        if is_tied {
-            self.keep_last_stamp();
-        }
         if self.chunk.len() >= MAX_CHUNK_ROWS || self.chunk.held_bytes() >= CHUNK_BYTES {
             self.end_chunk();
-        }
-        if is_tied || last.is_none() {
-            self.stamped.push(self.chunk.len() as u32);
         }
         self.count(time, raw_bytes);
         self.histograms.add(time, identity, raw_bytes, level);
@@ -240,21 +230,7 @@ impl SegmentWriter {
         span.last_time = time;
     }
 
-    /// The row that was pushed last turns out to be one whose stamp may be asked for.
-    fn keep_last_stamp(&mut self) {
-        if let Some(last) = (self.chunk.len() as u32).checked_sub(1)
-            && self.stamped.last() != Some(&last)
-        {
-            self.stamped.push(last);
-        }
-    }
-
-    /// The first and the last row of a stream keep their stamps too: in another segment may be rows of
-    /// the same time, as a cut does not ask where a time ends.
     fn end_stream(&mut self) {
-        if self.current.as_ref().is_some_and(|current| current.span.is_some()) {
-            self.keep_last_stamp();
-        }
         self.end_span();
         if let Some(current) = self.current.take() {
             self.histograms.finish_stream(current.ordinal);
@@ -276,9 +252,8 @@ impl SegmentWriter {
         }
         let words = self.filter.next_chunk(&self.chunk);
         let with = ChunkEncoder { encoder: &mut self.encoder, care: self.effort.care(), words };
-        self.pages.add(&self.chunk, &self.stamped, with);
+        self.pages.add(&self.chunk, with);
         self.chunk.clear();
-        self.stamped.clear();
     }
 
     /// Bytes that are final. Whoever takes them keeps them in order; what [`SegmentWriter::finish`]

@@ -30,7 +30,7 @@ impl PageWriter {
     }
 
     /// The batch has rows.
-    pub(super) fn add(&mut self, batch: &Batch, stamped: &[u32], with: ChunkEncoder<'_>) {
+    pub(super) fn add(&mut self, batch: &Batch, with: ChunkEncoder<'_>) {
         let chunk = self.entries.len();
         let (first, last) = time_range(batch.times());
         self.entries.push(ChunkEntry {
@@ -42,7 +42,7 @@ impl PageWriter {
             last_stream: batch.stream(batch.len() - 1),
             pages: Vec::new(),
         });
-        for page in chunk::encode(batch, stamped, with) {
+        for page in chunk::encode(batch, with) {
             self.group_bytes += page.bytes.len();
             self.group.push((chunk, page));
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larch_runtime::Random;
-use larch_wal::{Dir, DirFile, FileName, Space};
+use larch_wal::{Dir, DirFile, DirLock, FileName, LockError, Space};
 
 /// In memory, with faults on demand. Clones are the same directory.
 #[derive(Debug, Clone)]
@@ -29,6 +29,7 @@ struct State {
     capacity: u64,
     read_only: bool,
     failing_syncs: u32,
+    locked: bool,
     /// Files opened before a power cut are dead.
     epoch: u64,
 }
@@ -37,6 +38,8 @@ struct State {
 struct Content {
     bytes: Vec<u8>,
     synced: usize,
+    /// A sync has failed: the system has forgotten that these bytes were to be written.
+    forgotten: bool,
 }
 
 /// Larger than any test writes.
@@ -52,42 +55,46 @@ impl SimDir {
             capacity: DEFAULT_CAPACITY,
             read_only: false,
             failing_syncs: 0,
+            locked: false,
             epoch: 0,
         };
         Self(Arc::new(Disk { random: Random::from_seed(seed), state: Mutex::new(state) }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops every name that was not synced, and of every file any part of what was not synced: none of
-    /// it, all of it, or a torn piece. Handles from before fail from now on.
+    /// it, all of it, or a torn piece. Handles from before fail from now on, and nobody holds the lock.
     pub fn power_cut(&self) {
-        let mut state = self.lock();
+        let mut state = self.state();
         state.epoch += 1;
+        state.locked = false;
         state.names = state.durable_names.clone();
         for file in &mut state.files {
             let unsynced = file.bytes.len() - file.synced;
             let kept = self.0.random.below(unsynced as u64 + 1);
             file.bytes.truncate(file.synced + usize::try_from(kept).unwrap_or(0));
             file.synced = file.bytes.len();
+            file.forgotten = false;
         }
         state.used = state.names.values().map(|file| state.size_of(*file)).sum();
     }
 
     /// All files together may hold so many bytes.
     pub fn set_capacity(&self, bytes: u64) {
-        self.lock().capacity = bytes;
+        self.state().capacity = bytes;
     }
 
     pub fn set_read_only(&self, read_only: bool) {
-        self.lock().read_only = read_only;
+        self.state().read_only = read_only;
     }
 
-    /// The next so many syncs, of files or of the directory, fail.
+    /// The next so many syncs, of files or of the directory, fail. As on a real disk, what was written to
+    /// such a file and not synced before may be lost, even if a later sync succeeds.
     pub fn fail_syncs(&self, count: u32) {
-        self.lock().failing_syncs = count;
+        self.state().failing_syncs = count;
     }
 }
 
@@ -111,12 +118,26 @@ impl State {
 }
 
 impl Dir for SimDir {
+    fn blocks(&self) -> bool {
+        false
+    }
+
+    fn lock(&self) -> Result<Box<dyn DirLock>, LockError> {
+        let mut state = self.state();
+        state.writable()?;
+        if state.locked {
+            return Err(LockError::Held { holder: "another simulated process".to_owned() });
+        }
+        state.locked = true;
+        Ok(Box::new(SimLock { dir: self.clone(), epoch: state.epoch }))
+    }
+
     fn list(&self) -> io::Result<Vec<FileName>> {
-        Ok(self.lock().names.keys().cloned().collect())
+        Ok(self.state().names.keys().cloned().collect())
     }
 
     fn create(&self, name: &FileName) -> io::Result<Box<dyn DirFile>> {
-        let mut state = self.lock();
+        let mut state = self.state();
         state.writable()?;
         if state.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -128,13 +149,13 @@ impl Dir for SimDir {
     }
 
     fn open(&self, name: &FileName) -> io::Result<Box<dyn DirFile>> {
-        let state = self.lock();
+        let state = self.state();
         let file = *state.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(Box::new(SimFile { dir: self.clone(), file, epoch: state.epoch }))
     }
 
     fn rename(&self, from: &FileName, to: &FileName) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.state();
         state.writable()?;
         let file = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         if let Some(replaced) = state.names.insert(to.clone(), file) {
@@ -144,7 +165,7 @@ impl Dir for SimDir {
     }
 
     fn remove(&self, name: &FileName) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.state();
         state.writable()?;
         let file = state.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
         state.used -= state.size_of(file);
@@ -152,15 +173,33 @@ impl Dir for SimDir {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.state();
         state.syncable()?;
         state.durable_names = state.names.clone();
         Ok(())
     }
 
     fn space(&self) -> io::Result<Space> {
-        let state = self.lock();
+        let state = self.state();
         Ok(Space { total: state.capacity, available: state.capacity.saturating_sub(state.used) })
+    }
+}
+
+#[derive(Debug)]
+struct SimLock {
+    dir: SimDir,
+    epoch: u64,
+}
+
+impl DirLock for SimLock {}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        let mut state = self.dir.state();
+        // After a power cut the lock is another's.
+        if state.epoch == self.epoch {
+            state.locked = false;
+        }
     }
 }
 
@@ -173,7 +212,7 @@ struct SimFile {
 
 impl SimFile {
     fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
-        let state = self.dir.lock();
+        let state = self.dir.state();
         if state.epoch == self.epoch { Ok(state) } else { Err(io::Error::other("simulated: power was cut")) }
     }
 }
@@ -192,10 +231,14 @@ impl DirFile for SimFile {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut state = self.alive()?;
-        state.syncable()?;
+        let syncable = state.syncable();
         let file = &mut state.files[self.file];
-        file.synced = file.bytes.len();
-        Ok(())
+        match syncable {
+            Ok(()) if file.forgotten => {}
+            Ok(()) => file.synced = file.bytes.len(),
+            Err(_) => file.forgotten = true,
+        }
+        syncable
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
@@ -252,6 +295,22 @@ mod tests {
         dir.remove(&name("a")).unwrap();
         dir.power_cut();
         assert_eq!(dir.list().unwrap(), [name("a")]);
+    }
+
+    #[test]
+    fn a_sync_after_a_failed_one_promises_nothing() {
+        let lost = (0..64).any(|seed| {
+            let dir = SimDir::new(seed);
+            let mut file = dir.create(&name("a")).unwrap();
+            dir.sync().unwrap();
+            file.append(b"hello").unwrap();
+            dir.fail_syncs(1);
+            assert!(file.sync().is_err());
+            file.sync().unwrap();
+            dir.power_cut();
+            dir.open(&name("a")).unwrap().size().unwrap() < 5
+        });
+        assert!(lost);
     }
 
     #[test]

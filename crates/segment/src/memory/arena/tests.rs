@@ -2,13 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use larch_types::ErrorKind;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{OwnedRow, labels, model, provenance, read, read_chunk};
+use crate::memory::room::ROW_OVERHEAD;
+use crate::testing::{OwnedRow, build, labels, model, provenance, read, read_chunk};
 use crate::{Decoder, RowStamp, Selector, Test, verify};
 
-const ROOMY: ArenaLimits = ArenaLimits { raw_bytes: 64 << 20, stream_bytes: 16 << 20 };
+const ROOMY: ArenaLimits = ArenaLimits { row_bytes: 64 << 20, stream_bytes: 16 << 20 };
 
 fn push(arena: &Arena, labels: &Labels, rows: &[OwnedRow]) -> Result<Pushed, PushError> {
     let mut all = Pushed::default();
@@ -19,6 +21,7 @@ fn push(arena: &Arena, labels: &Labels, rows: &[OwnedRow]) -> Result<Pushed, Pus
         })?;
         all.rows += pushed.rows;
         all.duplicates += pushed.duplicates;
+        all.duplicate_bytes += pushed.duplicate_bytes;
     }
     Ok(all)
 }
@@ -81,6 +84,34 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Rows that come late and with the times of others, cut wherever: what a reader merges from all the
+    /// segments, and what a merge writes, has the order and the stamps that one arena would have.
+    #[test]
+    fn ties_keep_their_order_over_cuts(
+        rows in prop::collection::vec((0_usize..2, 0_i64..4, 0_u128..50, "[a-d]"), 1..60),
+        cut_every in 1_usize..20,
+    ) {
+        let arena = Arena::new(ROOMY);
+        let mut all = Vec::new();
+        let mut stored = Vec::new();
+        for (index, (number, time, stamp, line)) in rows.into_iter().enumerate() {
+            let row = row(time, (stamp, index as u32), &line);
+            push(&arena, &stream(number), std::slice::from_ref(&row)).unwrap();
+            all.push((stream(number), row));
+            if index % cut_every == 0 {
+                let frozen = arena.cut().unwrap();
+                stored.extend(read(&frozen.write(|_| true, provenance(), Effort::Fresh).unwrap().bytes.into()));
+            }
+        }
+        stored.extend(rows_of(&arena.snapshot()));
+        prop_assert!(model(&stored) == model(&all));
+        prop_assert!(read(&build(&stored, Effort::Merged)) == model(&all));
+    }
+}
+
 #[test]
 fn doubles_are_dropped_and_the_smallest_stamp_stays() {
     let arena = Arena::new(ROOMY);
@@ -92,7 +123,7 @@ fn doubles_are_dropped_and_the_smallest_stamp_stays() {
     }
     assert!(arena.snapshot().chunks().len() > 1, "the first rows are sealed");
     let pushed = push(&arena, &labels, &[row(1, (9, 0), "a"), row(1, (2, 0), "b")]).unwrap();
-    assert_eq!(pushed, Pushed { rows: 0, duplicates: 2 });
+    assert_eq!(pushed, Pushed { duplicates: 2, duplicate_bytes: 2, ..Pushed::default() });
     let stamps: Vec<(u128, u32)> =
         rows_of(&arena.snapshot()).iter().take(2).map(|(_, row)| row.stamp).collect();
     assert_eq!(stamps, [(2, 0), (5, 0)], "b was pushed before a");
@@ -116,12 +147,76 @@ fn a_snapshot_does_not_change() {
     assert!(arena.snapshot().chunks().is_empty());
 }
 
+/// An older push whose rows are all there already, most of them sealed, while somebody reads.
+#[test]
+fn many_older_stamps_come_late() {
+    let arena = Arena::new(ROOMY);
+    let rows = |stamp: u128| -> Vec<OwnedRow> {
+        (0..3000_u32).map(|index| row(7, (stamp, 5000 - index), &format!("{index:01000}"))).collect()
+    };
+    push(&arena, &stream(0), &rows(9)).unwrap();
+    for part in rows(2).chunks(100) {
+        assert_eq!(push(&arena, &stream(0), part).unwrap().duplicates, 100);
+        assert_eq!(push(&arena, &stream(0), part).unwrap().duplicates, 100);
+    }
+    let all: Vec<_> = rows(2).into_iter().map(|row| (stream(0), row)).collect();
+    assert!(rows_of(&arena.snapshot()) == model(&all));
+    assert!(rows_of(&arena.cut().unwrap().snapshot()) == model(&all));
+}
+
+fn part<'a>(labels: &'a Labels, id: StreamId, rows: &'a [Row<'a>]) -> PushPart<'a> {
+    PushPart { labels, id, stamp: PushStamp(1), first_index: 0, rows }
+}
+
+/// What was admitted fits; what was not admitted is taken too, but for what no segment can hold.
+#[test]
+fn what_is_logged_is_applied() {
+    let arena = Arena::new(ArenaLimits { row_bytes: 2 * ROW_OVERHEAD + 12, stream_bytes: 400 });
+    let labels = stream(0);
+    let long = vec![0; crate::MAX_LINE_BYTES + 1];
+    let row = |line| Row { timestamp: Timestamp::EPOCH, line, metadata: &[], level: None };
+    let id = StreamId::of(&labels);
+    let mut room = arena.room();
+    let (small, large) = ([row(b"12345678")], [row(&long)]);
+    assert_eq!(arena.admit(&part(&labels, id, &small), &mut room), Ok(()));
+    assert_eq!(
+        arena.admit(&part(&labels, id, &small), &mut room),
+        Err(PushError::Full),
+        "the room is shared"
+    );
+    assert_eq!(arena.admit(&part(&labels, id, &[row(b"1234")]), &mut room), Ok(()));
+    assert_eq!(room.row_bytes, 0);
+    let error = arena.admit(&part(&labels, id, &large), &mut room).unwrap_err();
+    assert_eq!((error, error.kind()), (RowError::LineTooLong(long.len()).into(), ErrorKind::TooLarge));
+    let rows = [small[0], large[0], row(b"x"), row(b"12345678")];
+    let pushed = arena.apply(&part(&labels, id, &rows));
+    assert_eq!(pushed, Pushed { rows: 2, duplicates: 1, duplicate_bytes: 8, unfit: 1 });
+    arena.apply(&part(&labels, id, &[row(b"more"), row(b"than"), row(b"fits")]));
+    assert_eq!(arena.held().rows, 5);
+    assert_eq!(arena.room().row_bytes, 0);
+    assert!(arena.knows(id));
+    arena.cut().unwrap();
+    assert!(!arena.knows(id));
+    assert_eq!(arena.room(), Arena::new(arena.limits).room());
+
+    let wide = Labels::from_pairs([("a", "x".repeat(crate::MAX_LABELS_BYTES))]).unwrap();
+    let part = PushPart {
+        labels: &wide,
+        id: StreamId::of(&wide),
+        stamp: PushStamp(1),
+        first_index: 0,
+        rows: &small,
+    };
+    assert!(matches!(arena.admit(&part, &mut arena.room()), Err(PushError::Row(_))));
+    assert_eq!(arena.apply(&part), Pushed { unfit: 1, ..Pushed::default() });
+}
+
 #[test]
 fn limits_refuse_a_part_whole() {
-    let arena = Arena::new(ArenaLimits { raw_bytes: 10, stream_bytes: 200 });
+    let arena = Arena::new(ArenaLimits { row_bytes: 10 + 3 * ROW_OVERHEAD, stream_bytes: 300 });
     let labels = stream(0);
     push(&arena, &labels, &[row(1, (1, 0), "12345")]).unwrap();
-    let error = push(&arena, &labels, &[row(2, (1, 1), "123456")]).unwrap_err();
+    let error = push(&arena, &labels, &[row(2, (1, 1), &"x".repeat(140))]).unwrap_err();
     assert_eq!((error, error.kind()), (PushError::Full, ErrorKind::TooMany));
     push(&arena, &stream(1), &[row(2, (1, 1), "x")]).unwrap();
     assert_eq!(push(&arena, &stream(2), &[row(2, (1, 1), "x")]), Err(PushError::TooManyStreams));
