@@ -1,2 +1,17 @@
-//! End-to-end tests on the built binaries. They talk to processes over HTTP and gRPC and link no
-//! service; run them with `cargo test --workspace`, which builds the binaries first.
+//! What the end-to-end tests on the built binaries share: recorded cases with the lists of those that do
+//! not agree yet, and pushes in every encoding.
+//!
+//! The tests talk to processes over HTTP and link no service; run them with `cargo test --workspace`,
+//! which builds the binaries first.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+mod cases;
+mod clock;
+mod encode;
+mod push;
+
+pub use cases::{check_against_list, ids_in_table, ids_listed, read_cases, text};
+pub use clock::{now, time_marks_resolved};
+pub use encode::{deflate, expand, from_hex, gzip, protobuf_field, push_request, snappy_literals, varint};
+pub use push::{PUSH, push_json};

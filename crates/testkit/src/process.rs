@@ -2,17 +2,16 @@
 //!
 //! It is waited for by what it says, never by time; a deadline only ends a test that would hang.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Longer than anything here takes on a slow machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+use crate::http::{Answer, Client, DEADLINE};
+
 /// Lines that may wait to be looked at; a process that says more is held up until they are.
 const PENDING_LINES: usize = 100_000;
 
@@ -24,14 +23,6 @@ pub struct Running {
     /// What it has said so far, as far as it was looked at.
     pub log: Vec<String>,
     address: SocketAddr,
-}
-
-/// An answer over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
 }
 
 impl Running {
@@ -77,27 +68,16 @@ impl Running {
         self.ask("GET", path, &[], "")
     }
 
+    /// A connection of its own, which is kept from request to request.
+    pub fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
     /// One request on a connection of its own.
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {}\r\n",
-            self.address,
-            body.len()
-        );
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        request.push_str("\r\n");
-        request.push_str(body);
-        let mut stream = TcpStream::connect(self.address).expect("connect");
-        stream.set_read_timeout(Some(DEADLINE)).expect("set a timeout");
-        stream.write_all(request.as_bytes()).expect("send the request");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("read the answer");
-        let text = String::from_utf8(bytes).expect("an answer in UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("an answer with a head");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        Answer { status, head: head.to_owned(), body: body.to_owned() }
+        let mut all = vec![("connection", "close")];
+        all.extend_from_slice(headers);
+        self.client().send(method, path, &all, body.as_bytes()).expect("an answer")
     }
 
     /// Asks until the answer is as wanted: for what happens by itself in bounded time.
@@ -118,6 +98,21 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("send a signal");
+    }
+
+    /// The most memory that it has held so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("read the state of the process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line for its peak");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib * 1024
+    }
+
+    /// Ends it at once, as a power cut would but for the disk, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.wait();
     }
 
     /// Tells it to stop, waits for its end, and gives its exit status with all that it said. An error in
@@ -149,15 +144,6 @@ impl Drop for Running {
         // It may have ended by itself.
         drop(self.child.kill());
         drop(self.child.wait());
-    }
-}
-
-impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
     }
 }
 

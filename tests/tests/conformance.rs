@@ -1,0 +1,105 @@
+//! The recorded queries, asked of the built binary over HTTP: after the pushes, and again after a crash.
+//!
+//! `conformance/known.md` holds where Larch differs on purpose, `conformance/not_yet.txt` what it does not
+//! do yet. Both lists may only become shorter.
+
+#![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+
+use larch_testkit::http::{Client, with_query};
+use larch_testkit::process::{Running, built, configured};
+use larch_testkit::recorded::difference;
+use larch_tests::{check_against_list, ids_in_table, ids_listed, push_json, read_cases, text};
+use serde_json::{Value, json};
+
+const CASES: &str = include_str!("../conformance/cases.jsonl");
+const DATASET: &str = include_str!("../conformance/dataset.jsonl");
+const KNOWN: &str = include_str!("../conformance/known.md");
+const NOT_YET: &str = include_str!("../conformance/not_yet.txt");
+
+/// Under which the answers were recorded.
+const SETTINGS: &str = "
+auth_enabled: true
+common: {path_prefix: ./conformance-data, replication_factor: 1}
+querier: {multi_tenant_queries_enabled: true}
+limits_config:
+  reject_old_samples: false
+  max_query_length: 0
+  volume_enabled: true
+  deletion_mode: filter-and-delete
+";
+
+#[test]
+fn recorded_answers_come_back_before_and_after_a_crash() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let start = || {
+        let larch = Running::start(configured(built("larch"), folder.path(), SETTINGS));
+        larch.get_until("/ready", |answer| answer.status == 200);
+        larch
+    };
+    let cases = read_cases(CASES);
+    assert!(cases.len() > 500, "{} cases", cases.len());
+    let mut listed = ids_in_table(KNOWN);
+    listed.extend(ids_listed(NOT_YET));
+
+    let larch = start();
+    push_dataset(&mut larch.client());
+    let before = ask_all(&mut larch.client(), &cases);
+    larch.kill();
+    let larch = start();
+    let after = ask_all(&mut larch.client(), &cases);
+    larch.stop();
+    check_against_list(&before, &listed);
+    check_against_list(&after, &listed);
+}
+
+fn push_dataset(client: &mut Client) {
+    for batch in read_cases(DATASET) {
+        let mut values = Vec::new();
+        for value in batch["values"].as_array().expect("values") {
+            let has_metadata = value[2].as_object().is_some_and(|metadata| !metadata.is_empty());
+            values.push(if has_metadata { value.clone() } else { json!([value[0], value[1]]) });
+        }
+        let stream = json!({"stream": batch["stream"], "values": values});
+        let answer = push_json(client, Some(text(&batch, "tenant")), &[stream]).expect("an answer");
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
+}
+
+fn ask_all(client: &mut Client, cases: &[Value]) -> Vec<(String, Option<String>)> {
+    let mut outcomes = Vec::new();
+    for case in cases {
+        let (status, body) = ask(client, case);
+        let query = &case["params"]["query"];
+        let difference = difference(case, status, &body).map(|text| format!("{query}\n    {text}"));
+        outcomes.push((text(case, "id").to_owned(), difference));
+    }
+    outcomes
+}
+
+fn ask(client: &mut Client, case: &Value) -> (u16, Value) {
+    let mut headers = Vec::new();
+    let mut parameters = Vec::new();
+    for (name, value) in case["params"].as_object().expect("parameters") {
+        let values = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        for value in values {
+            let value = value.as_str().expect("a text").to_owned();
+            match name.strip_prefix("_header:") {
+                Some(header) => headers.push((header, value)),
+                None => parameters.push((name.as_str(), value)),
+            }
+        }
+    }
+    let tenant = text(case, "tenant");
+    if !tenant.is_empty() {
+        headers.push(("x-scope-orgid", tenant.to_owned()));
+    }
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let parameters = parameters.iter().map(|(name, value)| (*name, value.as_str()));
+    match client.get(&with_query(text(case, "path"), parameters), &headers) {
+        Ok(answer) => {
+            let body = serde_json::from_str(&answer.body).unwrap_or(Value::String(answer.body));
+            (answer.status, body)
+        }
+        Err(error) => (0, Value::String(format!("no answer: {error}"))),
+    }
+}
