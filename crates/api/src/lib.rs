@@ -1,8 +1,20 @@
 //! Loki's HTTP shapes: parameters, bodies, errors. The only crate that knows Loki's JSON.
 //!
-//! No behaviour behind the shapes and no listener. So far it holds what every endpoint asks first: whose
-//! request it is.
+//! Pure functions from requests to what they ask for, and from answers to bytes. No behaviour behind the
+//! shapes, no listener, no clock.
 
+mod answer;
+mod request;
 mod tenancy;
 
+pub use answer::{
+    DetectedField, DetectedLabel, LogRows, Statistics, Volume, byte_text, detected_fields, detected_labels,
+    detected_values, drilldown_limits, format_answer, index_statistics, json_string, json_text, legacy_list,
+    legacy_logs, logs, metric, name_list, patterns, sample_value, series, shards, volumes,
+};
+pub use request::{
+    Aggregation, Bounds, DetectedFieldsRequest, EncodingFlags, Form, InstantRequest, InvalidDuration,
+    InvalidForm, InvalidNumber, ParamError, PatternsRequest, QueryTags, RangeRequest, SelectorRequest,
+    SeriesRequest, ShardsRequest, VolumeRequest,
+};
 pub use tenancy::{InvalidTenancy, ORG_ID, Tenancy, TenantError};
