@@ -263,3 +263,6 @@ impl Drop for Subscription {
         self.tenant.feed.leave(self.listener, self.node.env.clock.monotonic());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+//! A whole node on a simulated disk.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use larch_launch::TenantLimits;
+use larch_limits::{LimitsSettings, OperationalSettings};
+use larch_membership::Members;
+use larch_proto::Direction;
+use larch_rpc::Deadline;
+use larch_runtime::Scope;
+use larch_telemetry::{Namespace, Registry};
+use larch_testkit::sim::{World, run};
+use larch_types::{ByteSize, RequestId, TenantId, TraceContext};
+use larch_wal::{LogMetrics, LogSettings, SyncMode};
+
+use super::*;
+use crate::append::apply_committed;
+use crate::metrics::Metrics;
+use crate::node::{Bounds, Parts};
+use crate::replay::Replay;
+use crate::testing::{push, selection};
+
+const APP: &str = "{app=\"a\"}";
+
+/// One life of a node.
+struct Life {
+    door: Door,
+    scope: Scope,
+}
+
+fn limits(change: impl FnOnce(&mut LimitsSettings)) -> TenantLimits {
+    let mut limits = LimitsSettings::default();
+    change(&mut limits);
+    TenantLimits::new(limits, OperationalSettings::default())
+}
+
+fn start(world: &World, sync: SyncMode, limits: &TenantLimits, memory_bytes: usize) -> Life {
+    let registry = Registry::new("loki".parse::<Namespace>().unwrap());
+    let metrics = Metrics::new(&registry);
+    let replay = Replay {
+        env: world.env.clone(),
+        limits: limits.clone(),
+        metrics: metrics.clone(),
+        log_metrics: LogMetrics::new(&registry, &world.env),
+        ceiling: memory_bytes,
+    };
+    let settings = LogSettings { sync, ..LogSettings::default() };
+    let (recovery, replayed) = replay.run(Arc::new(world.wal_dir.clone()), settings).unwrap();
+    let scope = Scope::default();
+    let id = recovery.node();
+    let (log, committed) = recovery.start(&scope);
+    let node = Arc::new(Node::new(Parts {
+        id,
+        env: world.env.clone(),
+        limits: limits.clone(),
+        members: Members::default(),
+        here: "node-0:9095".parse().unwrap(),
+        replication: 1,
+        bounds: Bounds { memory_bytes, named_rows: 10, named_dropped: 10 },
+        synced: sync == SyncMode::Always,
+        metrics,
+        log,
+        replayed,
+    }));
+    scope.spawn("apply", apply_committed(Arc::clone(&node), committed));
+    let door = Door::default();
+    door.open(node);
+    Life { door, scope }
+}
+
+fn context() -> TenantContext {
+    let call = CallContext {
+        request: RequestId::from_random(1),
+        trace: TraceContext::new(1, 1, 0).unwrap(),
+        deadline: Deadline::after(Duration::from_secs(3600)),
+    };
+    TenantContext { tenant: "acme".parse::<TenantId>().unwrap(), call }
+}
+
+async fn rows(door: &Door) -> Result<BTreeMap<String, u32>, CallError> {
+    let request = ReadRequest {
+        selection: selection(&[], 0, i64::MAX),
+        needles: Vec::new(),
+        direction: Direction::Forward,
+        limit: 0,
+        tombstones_known: Vec::new(),
+    };
+    let mut answer = door.read(context(), request).await?.body;
+    let mut lines = BTreeMap::new();
+    while let Some(batch) = answer.next().await {
+        for row in batch?.rows {
+            *lines.entry(String::from_utf8(row.line.to_vec()).unwrap()).or_insert(0) += 1;
+        }
+    }
+    Ok(lines)
+}
+
+async fn append_line(door: &Door, stamp: u128, time: i64, line: &str) -> Result<AppendResponse, CallError> {
+    let request = push(stamp, &[(APP, time, line)]);
+    door.append(context(), Arc::unwrap_or_clone(request)).await
+}
+
+/// Pushes from four clients until the power goes; what was acknowledged is added to the list.
+async fn push_until_cut(world: &World, life: &Life, round: u64, acknowledged: &mut Vec<String>) {
+    let clients = (0..4_u64).map(|client| async move {
+        let mut taken = Vec::new();
+        for number in 0..world.env.random.below(20) {
+            let line = format!("{round}-{client}-{number}");
+            let stamp = u128::from(round << 32 | client << 16 | number);
+            if append_line(&life.door, stamp, number as i64, &line).await.is_ok() {
+                taken.push(line);
+            }
+            world.env.sleep(Duration::from_millis(world.env.random.below(3))).await;
+        }
+        taken
+    });
+    for taken in join_all(clients).await {
+        acknowledged.extend(taken);
+    }
+}
+
+/// Lives that end with the power, one after the other on one disk. Returns acknowledged lines that are
+/// lost.
+async fn lives(world: World, sync: SyncMode, count: u64) -> usize {
+    let limits = limits(|_| {});
+    let mut acknowledged = Vec::new();
+    for round in 0..count {
+        let life = start(&world, sync, &limits, usize::MAX);
+        let found = rows(&life.door).await.unwrap();
+        assert!(found.values().all(|count| *count == 1), "every line is there once");
+        let lost = acknowledged.iter().filter(|line| !found.contains_key(*line)).count();
+        if lost > 0 {
+            return lost;
+        }
+        push_until_cut(&world, &life, round, &mut acknowledged).await;
+        world.wal_dir.power_cut();
+        drop(life.scope.close(Duration::from_secs(1)).await);
+    }
+    0
+}
+
+#[test]
+fn a_power_cut_takes_nothing_that_was_acknowledged() {
+    for seed in 0..100 {
+        assert_eq!(run(seed, |world| lives(world, SyncMode::Always, 10)).0, 0, "seed {seed}");
+    }
+    let lost: usize = (0..20).map(|seed| run(seed, |world| lives(world, SyncMode::Never, 10)).0).sum();
+    assert!(lost > 0, "without syncs the same cuts lose lines, so the test can tell");
+}
+
+#[test]
+fn a_full_disk_refuses_pushes_and_answers_readers() {
+    let (result, _) = run(1, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        append_line(&life.door, 1, 1, "before").await?;
+        world.wal_dir.set_capacity(2000);
+        let refused = append_line(&life.door, 2, 2, &"x".repeat(5000)).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::TooMany, "{refused}");
+        assert_eq!(rows(&life.door).await?.len(), 1, "what was refused is not seen");
+        world.wal_dir.set_capacity(1 << 30);
+        world.env.sleep(Duration::from_secs(3)).await;
+        append_line(&life.door, 3, 3, "after").await?;
+        world.wal_dir.power_cut();
+        drop(life.scope.close(Duration::from_secs(1)).await);
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        let found = rows(&life.door).await?;
+        assert!(found.contains_key("before") && found.contains_key("after"));
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn a_disk_that_became_read_only_refuses_pushes_and_answers_readers() {
+    let (result, _) = run(2, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        append_line(&life.door, 1, 1, "before").await?;
+        world.wal_dir.set_read_only(true);
+        let refused = append_line(&life.door, 2, 2, "refused").await.unwrap_err();
+        assert!(refused.text().contains("write-ahead log"), "{refused}");
+        assert_eq!(rows(&life.door).await?.len(), 1);
+        world.wal_dir.set_read_only(false);
+        world.env.sleep(Duration::from_secs(3)).await;
+        append_line(&life.door, 3, 3, "after").await?;
+        assert_eq!(rows(&life.door).await?.len(), 2);
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn limits_refuse_streams_whole() {
+    let (result, _) = run(3, |world| async move {
+        let limits = limits(|limits| {
+            limits.max_global_streams_per_user = 1;
+            limits.per_stream_rate_limit = ByteSize::bytes(10);
+            limits.per_stream_rate_limit_burst = ByteSize::bytes(10);
+        });
+        let life = start(&world, SyncMode::Always, &limits, usize::MAX);
+        let request = push(1, &[(APP, 1, "12345"), ("{app=\"b\"}", 1, "other"), (APP, 2, "12345")]);
+        let answer = life.door.append(context(), Arc::unwrap_or_clone(request)).await?;
+        assert_eq!(answer.outcomes[0].refusal, None);
+        let refusal = answer.outcomes[1].refusal.as_ref().unwrap();
+        assert!(refusal.text.starts_with("maximum active stream limit exceeded"), "{}", refusal.text);
+        let answer = append_line(&life.door, 2, 3, "1").await?;
+        let refusal = answer.outcomes[0].refusal.as_ref().unwrap();
+        assert!(refusal.text.contains("Per stream rate limit exceeded (limit: 10B/sec)"), "{}", refusal.text);
+        assert_eq!(rows(&life.door).await?.values().sum::<u32>(), 2);
+        let again = push(3, &[(APP, 1, "12345")]);
+        world.env.sleep(Duration::from_secs(1)).await;
+        let answer = life.door.append(context(), Arc::unwrap_or_clone(again)).await?;
+        assert_eq!((answer.outcomes[0].duplicate_rows, answer.outcomes[0].duplicate_bytes), (1, 5));
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn memory_has_a_bound() {
+    let (result, _) = run(4, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), 200_000);
+        let mut refused = None;
+        for number in 0..1000 {
+            if let Err(error) = append_line(&life.door, number, number as i64, &"y".repeat(1000)).await {
+                refused = Some((number, error));
+                break;
+            }
+        }
+        let (number, error) = refused.expect("the bound is met");
+        assert_eq!(error.kind(), ErrorKind::TooMany);
+        assert!(number > 10, "{number} rows fit");
+        assert_eq!(rows(&life.door).await?.values().sum::<u32>(), number as u32);
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn what_cannot_be_stored_is_not_logged() {
+    let (result, _) = run(5, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        for labels in ["{b=\"1\",a=\"2\"}", "app", "{app=\"\"}"] {
+            let request = push(1, &[(labels, 1, "x")]);
+            let refused = life.door.append(context(), Arc::unwrap_or_clone(request)).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Invalid, "{labels}");
+        }
+        let line = "z".repeat(larch_segment::MAX_LINE_BYTES + 1);
+        let refused = append_line(&life.door, 1, 1, &line).await.unwrap_err();
+        assert!(!refused.kind().row().retryable, "{refused}");
+        assert_eq!(life.door.node()?.log.used_bytes(), life.door.node()?.log.files()[0].bytes);
+        assert_eq!(rows(&life.door).await?.len(), 0);
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn a_tail_begins_where_a_read_ends() {
+    let (result, _) = run(6, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        append_line(&life.door, 1, 1, "read").await?;
+        let request =
+            SubscribeRequest { selection: selection(&[], 0, i64::MAX), needles: Vec::new(), from: None };
+        let mut tail = life.door.subscribe(context(), request).await?;
+        append_line(&life.door, 2, 2, "live").await?;
+        let Some(Ok(TailEvent::Rows { batch, position })) = tail.body.next().await else { panic!() };
+        assert_eq!((batch.rows.len(), &batch.rows[0].line[..]), (1, &b"live"[..]));
+        assert!(position > tail.head.position);
+        let Some(Ok(TailEvent::Rows { batch, .. })) = tail.body.next().await else { panic!() };
+        assert_eq!(batch.rows.len(), 0, "a heartbeat");
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
