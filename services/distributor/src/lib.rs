@@ -1,7 +1,33 @@
-//! The distributor: takes pushes, validates and limits them, replicates them to ingesters, answers after a quorum.
+//! The distributor: takes pushes, validates and limits them, replicates them to ingesters, answers after a
+//! quorum.
+//!
+//! A push is decoded by its form, and from then on all forms are alike: labels are read, streams and rows
+//! are held against the tenant's limits, what is left is admitted by rate and sent. It keeps no rows, and
+//! promises none that a quorum of ingesters has not.
 
+mod body;
+mod check;
+mod decode;
+mod decompress;
+mod distributor;
+mod error;
+mod head;
+mod http;
+mod inflight;
+mod labels;
+mod media_type;
+mod metrics;
+mod pushed;
+mod rate;
 mod role;
+mod rules;
+mod send;
 mod settings;
+mod stamp;
+mod work;
+
+#[cfg(test)]
+mod tests;
 
 pub use role::{Config, role};
 pub use settings::{

@@ -1,8 +1,12 @@
 //! The role as binaries see it.
 
+use std::sync::Arc;
+
 use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
+use crate::distributor::Distributor as Pushes;
+use crate::http::routes;
 use crate::settings::DistributorSettings;
 
 /// The blocks of the configuration that are this role's own.
@@ -33,7 +37,8 @@ impl Role for Distributor {
         self.config = Config { distributor: blocks.section("distributor") };
     }
 
-    fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
-        Ok(Service::listed(NAME))
+    fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let distributor = Pushes::new(frame, self.config.distributor.clone());
+        Ok(Service { http: routes(Arc::new(distributor)), ..Service::listed(NAME) })
     }
 }

@@ -1,0 +1,10 @@
+//! Pushes as clients send them, against a router with an ingester that keeps what it gets.
+
+mod answers;
+mod house;
+mod limits;
+mod recorded;
+mod replicas;
+mod wire;
+
+pub(crate) use wire::{mutations, snappy_block};
