@@ -73,7 +73,7 @@ proptest! {
 
     #[test]
     fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-        fuzz_protobuf(&bytes);
+        against_prost(&bytes);
     }
 }
 
@@ -158,7 +158,8 @@ fn elements_are_bounded() {
 }
 
 /// What both readers take, they take alike.
-fn fuzz_protobuf(bytes: &[u8]) {
+fn against_prost(bytes: &[u8]) {
+    crate::fuzz_protobuf(bytes);
     let ours = read_protobuf(&Bytes::copy_from_slice(bytes));
     if let (Ok(ours), Ok(push)) = (ours, WirePush::decode(bytes)) {
         assert_eq!(Ok(ours), model(push));
@@ -175,5 +176,5 @@ fn damaged_messages_never_panic() {
     };
     let stream = WireStream { labels: b"{app=\"a\"}".to_vec(), entries: vec![entry.clone(), entry], hash: 7 };
     let push = WirePush { streams: vec![stream.clone(), stream], format: "loki".to_owned() };
-    mutations(&[push.encode_to_vec(), Vec::new()], fuzz_protobuf);
+    mutations(&[push.encode_to_vec(), Vec::new()], against_prost);
 }
