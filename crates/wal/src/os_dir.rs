@@ -114,7 +114,11 @@ impl Dir for OsDir {
 
     fn space(&self) -> io::Result<Space> {
         let stat = rustix::fs::fstatvfs(&self.handle)?;
-        Ok(Space { total: stat.f_blocks * stat.f_frsize, available: stat.f_bavail * stat.f_frsize })
+        // What is reserved for the superuser is nobody's room, used or not: `df` counts in the same way.
+        let used = stat.f_blocks.saturating_sub(stat.f_bfree);
+        let total = used.saturating_add(stat.f_bavail);
+        let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+        Ok(Space { total: bytes(total), available: bytes(stat.f_bavail) })
     }
 }
 
