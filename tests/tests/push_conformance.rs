@@ -76,7 +76,8 @@ fn difference(client: &mut Client, case: &Value, own_tenant: &str, now: Timestam
 
 fn headers<'a>(case: &'a Value, own_tenant: &str) -> Vec<(&'a str, String)> {
     let given = case["headers"].as_object().expect("headers");
-    let mut headers = Vec::new();
+    // A push that is refused by its head is not read, and its connection not kept.
+    let mut headers = vec![("Connection", "close".to_owned())];
     for (name, value) in given {
         // Null stands for a header that is not sent.
         if let Some(value) = value.as_str() {

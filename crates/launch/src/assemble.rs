@@ -65,7 +65,8 @@ pub(crate) fn assemble(
         let service = role.build(&frame)?;
         modules.extend(service.modules);
         http = http.merge(service.http);
-        grpc = grpc.merge(service.grpc);
+        // Each role's router answers for the calls that it does not know; here the port does so for all.
+        grpc = grpc.merge(service.grpc.reset_fallback());
     }
     let published = settings.top.tenant_limits_allow_publish.clone();
     let config = ConfigPages { effective: loaded.effective, tenancy, limits, published };

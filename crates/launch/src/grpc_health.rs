@@ -10,7 +10,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
 pub(crate) fn routes(process: Process) -> Router {
-    Routes::new(HealthServer::new(Readiness(process))).prepare().into_axum_router()
+    Routes::new(HealthServer::new(Readiness(process))).prepare().into_axum_router().reset_fallback()
 }
 
 struct Readiness(Process);

@@ -77,7 +77,13 @@ impl Running {
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut all = vec![("connection", "close")];
         all.extend_from_slice(headers);
-        self.client().send(method, path, &all, body.as_bytes()).expect("an answer")
+        match self.client().send(method, path, &all, body.as_bytes()) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let said: Vec<String> = self.log.iter().cloned().chain(self.lines.try_iter()).collect();
+                panic!("{method} {path}: {error}; the process has said:\n{}", said.join("\n"))
+            }
+        }
     }
 
     /// Asks until the answer is as wanted: for what happens by itself in bounded time.
