@@ -1,6 +1,7 @@
 //! The way of a push, from its request to its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -10,18 +11,18 @@ use larch_launch::{Frame, TenantLimits};
 use larch_limits::LimitsSettings;
 use larch_proto::AppendRequest;
 use larch_runtime::Env;
-use larch_telemetry::outgoing_trace;
+use larch_telemetry::{Throttle, outgoing_trace};
 use larch_types::{RequestId, TenantId, TraceContext};
 use tokio::sync::Semaphore;
 use tokio::task::JoinError;
-use tracing::{Span, debug};
+use tracing::{Span, debug, warn};
 
 use crate::body::read_body;
 use crate::check::{Accepted, Checked};
 use crate::decode::Dialect;
 use crate::decompress::SizeBound;
 use crate::error::PushError;
-use crate::head::Head;
+use crate::head::{Head, Wrapping};
 use crate::inflight::Inflight;
 use crate::metrics::{Metrics, Reason};
 use crate::rate::{Demand, RateExceeded, RateLimiter};
@@ -55,13 +56,21 @@ pub(crate) struct Distributor {
     stamps: Stamps,
     sender: Sender,
     metrics: Metrics,
+    failures: Throttle,
 }
 
 /// Until distributors see each other, each is the only one it knows of.
 const DISTRIBUTORS: u32 = 1;
 
-/// Larger bodies are worked on where they hold nobody up: so many bytes take about a millisecond.
+/// Larger bodies are worked on where they hold nobody up: so many bytes take a millisecond or a few.
 const SMALL_BODY_BYTES: usize = 32 << 10;
+/// What gzip and deflate make large.
+const SMALL_WRAPPED_BYTES: usize = 4 << 10;
+
+/// A broken backend fails every push; so many lines tell it, with the number left out.
+const FAILURES_LOGGED_A_SECOND: u32 = 5;
+/// A text may name thousands of rows.
+const MAX_LOGGED_BYTES: usize = 1024;
 
 impl Distributor {
     pub(crate) fn new(frame: &Frame, settings: DistributorSettings) -> Self {
@@ -86,12 +95,30 @@ impl Distributor {
             },
             metrics,
             settings,
+            failures: Throttle::new(FAILURES_LOGGED_A_SECOND, Duration::from_secs(1)),
         }
     }
 
     /// # Cancel safety
     /// Whoever lets go does not know what was stored.
     pub(crate) async fn push(&self, request: Request<Body>, dialect: Dialect) -> Result<Taken, PushError> {
+        let outcome = self.take(request, dialect).await;
+        match &outcome {
+            Ok(Taken::All) => {}
+            Ok(Taken::Partly(error) | Taken::Blocked { text: error, .. }) => {
+                debug!(error = shortened(error), "a part of a push is refused");
+            }
+            Err(error) if is_failure(error) => {
+                if let Some(suppressed) = self.failures.admit(self.env.clock.monotonic()) {
+                    warn!(%error, suppressed, "push failed");
+                }
+            }
+            Err(error) => debug!(error = shortened(&error.to_string()), "push refused"),
+        }
+        outcome
+    }
+
+    async fn take(&self, request: Request<Body>, dialect: Dialect) -> Result<Taken, PushError> {
         let (parts, body) = request.into_parts();
         let tenant = self.tenancy.tenant(&parts.headers)?;
         Span::current().record("tenant", tenant.as_str());
@@ -105,11 +132,10 @@ impl Distributor {
         let work =
             Work { tenant: origin.tenant.clone(), head, rules, held, now: self.env.clock.now(), metrics };
         let bound = SizeBound { max: self.settings.max_decompressed_size.as_u64() };
-        let (work, checked) = if body.len() <= SMALL_BODY_BYTES {
-            work.run(body, bound)?
-        } else {
-            run_apart(work, body, bound).await?
-        };
+        let is_plain = work.head.wrapping == Wrapping::None;
+        let small = if is_plain { SMALL_BODY_BYTES } else { SMALL_WRAPPED_BYTES };
+        let (work, checked) =
+            if body.len() <= small { work.run(body, bound)? } else { run_apart(work, body, bound).await? };
         let latency = work.rules.limits.simulated_push_latency;
         if !latency.is_zero() {
             self.env.sleep(latency.to_std()).await;
@@ -141,9 +167,7 @@ impl Distributor {
             self.sender.send(origin, request).await?;
         }
         if !problems.is_empty() {
-            let text = problems.to_string();
-            debug!(error = %text, "a part of a push is refused");
-            return Ok(Taken::Partly(text));
+            return Ok(Taken::Partly(problems.to_string()));
         }
         match blocked {
             Some(blocked) => Ok(Taken::Blocked { status: blocked.status, text: blocked.to_string() }),
@@ -163,6 +187,15 @@ impl Distributor {
         }
         admitted
     }
+}
+
+/// Whether something went wrong here that should be looked at.
+fn is_failure(error: &PushError) -> bool {
+    error.kind().http() >= 500 && !matches!(error, PushError::Busy | PushError::BodyLate)
+}
+
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_LOGGED_BYTES)]
 }
 
 /// One demand for the tenant, and one for each policy that has a rate of its own.

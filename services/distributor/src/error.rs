@@ -55,8 +55,8 @@ pub(crate) enum PushError {
     MetadataName(#[from] InvalidName),
     #[error(transparent)]
     Rate(#[from] RateExceeded),
-    #[error("at least 1 live replicas required, could only find 0 - no ingester is known")]
-    NoIngester,
+    #[error("at least {needed} live replicas required, could only find {found}")]
+    TooFewIngesters { needed: usize, found: usize },
     /// What the ingesters say, of the last stream that they refused.
     #[error("{0}")]
     Ingester(CallError),
@@ -79,7 +79,7 @@ impl PushError {
             Self::NoStreams => ErrorKind::Unprocessable,
             Self::MetadataName(error) => error.kind(),
             Self::Rate(_) => ErrorKind::TooMany,
-            Self::NoIngester => ErrorKind::Internal,
+            Self::TooFewIngesters { .. } => ErrorKind::Internal,
             Self::Ingester(error) => error.kind(),
             Self::ContentType(_)
             | Self::ContentEncoding(_)

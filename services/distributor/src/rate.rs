@@ -81,7 +81,7 @@ impl RateLimiter {
         Err(RateExceeded { tenant: tenant.clone(), exceeded })
     }
 
-    /// Bytes a second and at once. The burst is every distributor's own, because it must hold the largest
+    /// Bytes a second and at once; without a rate nothing passes. The burst is every distributor's own, because it must hold the largest
     /// push.
     fn rate_of(&self, limits: &LimitsSettings, policy: Option<&str>) -> (f64, u64) {
         let share = match limits.ingestion_rate_strategy {
@@ -92,7 +92,7 @@ impl RateLimiter {
         let or = |own: Option<f64>, tenants: f64| own.filter(|own| *own > 0.0).unwrap_or(tenants);
         let rate = or(own.map(|own| own.ingestion_rate_mb), limits.ingestion_rate_mb);
         let burst = or(own.map(|own| own.ingestion_burst_size_mb), limits.ingestion_burst_size_mb);
-        (rate * BYTES_PER_MB * share, (burst * BYTES_PER_MB) as u64)
+        if rate > 0.0 { (rate * BYTES_PER_MB * share, (burst * BYTES_PER_MB) as u64) } else { (0.0, 0) }
     }
 }
 
@@ -202,6 +202,13 @@ mod tests {
             let text = error.unwrap_err().to_string();
             assert!(text.contains(&format!("(limit: {shown} bytes/sec)")), "{text}");
         }
+    }
+
+    #[test]
+    fn without_a_rate_nothing_passes() {
+        let limits = LimitsSettings { ingestion_rate_mb: 0.0, ..LimitsSettings::default() };
+        let tenant: TenantId = "t".parse().unwrap();
+        assert!(RateLimiter::new(1).admit(at(0), &tenant, &limits, &[demand(None, 1)]).is_err());
     }
 
     #[test]

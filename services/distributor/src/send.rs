@@ -13,8 +13,7 @@ use tokio::sync::Semaphore;
 use crate::error::PushError;
 use crate::metrics::Metrics;
 
-/// Reaches ingesters. All of them that are known, up to the replication factor, are the replicas of every
-/// stream.
+/// Reaches ingesters. Those that are known, up to the replication factor, are the replicas of every stream.
 pub(crate) struct Sender {
     pub(crate) members: Members,
     pub(crate) transport: Arc<dyn Transport>,
@@ -46,8 +45,10 @@ impl Sender {
     pub(crate) async fn send(&self, origin: &Origin, mut request: AppendRequest) -> Result<(), PushError> {
         let view = self.members.view();
         let replicas: Vec<&Member> = view.of(Part::Ingester).take(self.replication_factor).collect();
-        if replicas.is_empty() {
-            return Err(PushError::NoIngester);
+        // Of the replicas that there should be, not of those that are there.
+        let needed = self.replication_factor / 2 + 1;
+        if replicas.len() < needed {
+            return Err(PushError::TooFewIngesters { needed, found: replicas.len() });
         }
         request.replica_sets =
             vec![ReplicaSet { nodes: replicas.iter().map(|member| member.node).collect() }];
@@ -63,7 +64,7 @@ impl Sender {
         for answer in join_all(calls).await {
             answers.push(outcomes(answer, streams));
         }
-        quorum(&answers, streams).map_err(PushError::Ingester)
+        quorum(&answers, streams, needed).map_err(PushError::Ingester)
     }
 
     async fn call(
@@ -104,19 +105,18 @@ fn outcomes(answer: Result<AppendResponse, CallError>, streams: usize) -> Outcom
     }
 }
 
-/// Whether every stream is on a majority of the replicas. If not, the failure of the last stream that is
-/// not: what clients did wrong is told as it is, if so many replicas say so that no majority is left.
-fn quorum(answers: &[Outcomes], streams: usize) -> Result<(), CallError> {
-    let majority = answers.len() / 2 + 1;
+/// Whether every stream is on so many replicas as it needs. If not, the failure of the last stream that is
+/// not: what clients did wrong is told as it is, if so many replicas say so that too few are left.
+fn quorum(answers: &[Outcomes], streams: usize, needed: usize) -> Result<(), CallError> {
     let mut failure = None;
     for stream in 0..streams {
         let refusals: Vec<&CallError> = answers.iter().filter_map(|of| of[stream].as_ref()).collect();
-        if answers.len() - refusals.len() >= majority {
+        if answers.len() - refusals.len() >= needed {
             continue;
         }
         let by_client: Vec<&&CallError> =
             refusals.iter().filter(|refusal| (400..500).contains(&refusal.kind().http())).collect();
-        let tolerated = answers.len() - majority;
+        let tolerated = answers.len() - needed;
         failure = match by_client.last() {
             Some(refusal) if by_client.len() > tolerated => Some((**refusal).clone()),
             _ => refusals.iter().rfind(|refusal| refusal.kind().http() >= 500).copied().cloned(),
@@ -139,10 +139,10 @@ mod tests {
             'u' => Some(CallError::new(ErrorKind::Unavailable, "u")),
             _ => Some(CallError::new(ErrorKind::Timeout, "t")),
         };
-        let streams = answers[0].len();
+        let (streams, needed) = (answers[0].len(), answers.len() / 2 + 1);
         let answers: Vec<Outcomes> =
             answers.iter().map(|answer| answer.chars().map(outcome).collect()).collect();
-        let kind = quorum(&answers, streams).err().map(|error| error.kind());
+        let kind = quorum(&answers, streams, needed).err().map(|error| error.kind());
         assert_eq!(kind, want, "{answers:?}");
     }
 

@@ -167,14 +167,19 @@ fn stream_problem<'s>(
     labels: &'s StreamLabels,
     accepted: &'s Accepted,
 ) -> Option<Problem<'s>> {
+    let duplicate =
+        || labels.duplicate.as_ref().map(|name| Problem::Duplicate { stream: &labels.text, name });
     if accepted.internal {
-        return None;
+        // What has two values for a name has no text to be known by, whoever wrote it.
+        return duplicate();
     }
-    label_problem(limits, labels).or_else(|| missing_labels(tenant, limits, labels, accepted))
+    label_problem(limits, labels)
+        .or_else(duplicate)
+        .or_else(|| missing_labels(tenant, limits, labels, accepted))
 }
 
 fn label_problem<'s>(limits: &LimitsSettings, labels: &'s StreamLabels) -> Option<Problem<'s>> {
-    let StreamLabels { labels, text: stream, duplicate } = labels;
+    let StreamLabels { labels, text: stream, .. } = labels;
     if labels.is_empty() {
         return Some(Problem::NoLabels);
     }
@@ -193,7 +198,7 @@ fn label_problem<'s>(limits: &LimitsSettings, labels: &'s StreamLabels) -> Optio
             return Some(Problem::LabelValue { stream, value: &label.value });
         }
     }
-    duplicate.as_ref().map(|name| Problem::Duplicate { stream, name })
+    None
 }
 
 /// Labels that the tenant, or the stream's policy, asks of every stream.

@@ -185,6 +185,15 @@ fn enforced_labels() {
         "missing_enforced_labels",
         1,
     );
+    let twice =
+        r#"{"labels":"{__pattern__=\"x\", a=\"1\", a=\"2\"}","entries":[{"ts":"2026-01-01T00:00:00Z"}]}"#;
+    let text = r#"stream '{__pattern__="x", a="1", a="2"}' has duplicate label name: 'a'"#;
+    let of_limits = limits.clone();
+    discards(
+        Case { limits: of_limits, streams: twice, status: 400, text, ..Case::default() },
+        "duplicate_label_names",
+        1,
+    );
     check(Case {
         limits,
         streams: r#"{"stream":{"__pattern__":"x"},"values":[["@","internal"]]}"#,

@@ -28,11 +28,21 @@ fn answer(status: u16, text: &str) -> Answer {
 #[test]
 fn no_ingester() {
     in_house(Wanted { ingesters: Some(0), ..Wanted::default() }, async |house| {
-        let text = "at least 1 live replicas required, could only find 0 - no ingester is known";
+        let text = "at least 1 live replicas required, could only find 0";
         assert_eq!(house.push_json(&body(&house, &["a"])).await, answer(500, text));
         // Nothing to send needs nobody.
         let empty = r#"{"streams":[{"stream":{"app":"a"},"values":[]}]}"#;
         assert_eq!(house.push_json(empty).await, answer(204, ""));
+    });
+}
+
+#[test]
+fn too_few_ingesters() {
+    let wanted = Wanted { ingesters: Some(1), replication_factor: Some(3), ..Wanted::default() };
+    in_house(wanted, async |house| {
+        let text = "at least 2 live replicas required, could only find 1";
+        assert_eq!(house.push_json(&body(&house, &["a"])).await, answer(500, text));
+        assert_eq!(house.kept().len(), 0);
     });
 }
 
