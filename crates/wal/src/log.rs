@@ -29,7 +29,7 @@ const WRITTEN_BATCHES: usize = 2;
 pub type Outcome<T> = (T, Result<Position, AppendError>);
 
 /// Takes records. Clones are the same log.
-pub struct Log<T>(pub(crate) Arc<Shared<T>>);
+pub struct Log<T>(Arc<Shared<T>>);
 
 /// What became of the records, in the order in which they were given to the log. Whoever holds it must go
 /// on taking, or the log comes to a stop.
@@ -65,8 +65,8 @@ pub(crate) struct Batch<T> {
     pub(crate) records: Vec<Bytes>,
     pub(crate) tokens: Vec<T>,
     bytes: u64,
-    /// Nothing waits behind it, and nothing will.
-    pub(crate) is_last: bool,
+    /// Nothing more will come to wait.
+    pub(crate) closed: bool,
 }
 
 impl<T: Send + 'static> Log<T> {
@@ -226,7 +226,7 @@ impl<T> Shared<T> {
     /// What waits, as far as it may be written together. Empty if nothing does.
     pub(crate) fn take(&self) -> Batch<T> {
         let mut state = self.state();
-        let mut batch = Batch { records: Vec::new(), tokens: Vec::new(), bytes: 0, is_last: false };
+        let mut batch = Batch { records: Vec::new(), tokens: Vec::new(), bytes: 0, closed: state.closed };
         while let Some(waiting) = state.waiting.front() {
             let bytes = frame_bytes(&waiting.record);
             let many = batch.records.len() >= BATCH_RECORDS || batch.bytes + bytes > BATCH_BYTES;
@@ -238,7 +238,6 @@ impl<T> Shared<T> {
             batch.tokens.push(token);
             batch.bytes += bytes;
         }
-        batch.is_last = state.closed && state.waiting.is_empty();
         batch
     }
 

@@ -41,7 +41,7 @@ pub(crate) async fn write<T: Send + 'static>(
             if outcomes.send(after.1).await.is_err() {
                 break;
             }
-        } else if batch.is_last {
+        } else if batch.closed {
             break;
         } else if due != Some(Duration::ZERO) {
             wait(&shared, &scope, due).await;
