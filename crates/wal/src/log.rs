@@ -15,7 +15,7 @@ use crate::frame::{HEADER_BYTES, MAX_RECORD_BYTES};
 use crate::metrics::LogMetrics;
 use crate::position::Position;
 use crate::settings::LogSettings;
-use crate::task;
+use crate::task::{self, Ending};
 use crate::writer::{LogFile, Writer};
 
 /// Records that are written and synced together. More would make the first of them wait for long.
@@ -95,7 +95,8 @@ impl<T: Send + 'static> Log<T> {
         shared.note(&writer);
         let shared = Arc::new(shared);
         let (sender, receiver) = mpsc::channel(WRITTEN_BATCHES);
-        scope.spawn("wal-writer", task::write(Arc::clone(&shared), writer, sender, scope.clone()));
+        let ending = Ending(Arc::clone(&shared));
+        scope.spawn("wal-writer", task::write(ending, writer, sender, scope.clone()));
         (Self(shared), Committed(receiver))
     }
 }
