@@ -23,6 +23,7 @@ pub struct InvalidFileName(String);
 /// Room on the disk that holds a directory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
+    /// Used and available together.
     pub total: u64,
     pub available: u64,
 }

@@ -35,7 +35,7 @@ pub fn fuzz_replay(data: &[u8]) {
 
 /// A file that is only read.
 #[derive(Debug)]
-struct Memory(Vec<u8>);
+pub(crate) struct Memory(pub(crate) Vec<u8>);
 
 impl DirFile for Memory {
     fn append(&mut self, _: &[u8]) -> io::Result<()> {

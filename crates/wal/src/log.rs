@@ -15,7 +15,7 @@ use crate::frame::{HEADER_BYTES, MAX_RECORD_BYTES};
 use crate::metrics::LogMetrics;
 use crate::position::Position;
 use crate::settings::LogSettings;
-use crate::task;
+use crate::task::{self, Ending};
 use crate::writer::{LogFile, Writer};
 
 /// Records that are written and synced together. More would make the first of them wait for long.
@@ -29,7 +29,7 @@ const WRITTEN_BATCHES: usize = 2;
 pub type Outcome<T> = (T, Result<Position, AppendError>);
 
 /// Takes records. Clones are the same log.
-pub struct Log<T>(pub(crate) Arc<Shared<T>>);
+pub struct Log<T>(Arc<Shared<T>>);
 
 /// What became of the records, in the order in which they were given to the log. Whoever holds it must go
 /// on taking, or the log comes to a stop.
@@ -65,8 +65,8 @@ pub(crate) struct Batch<T> {
     pub(crate) records: Vec<Bytes>,
     pub(crate) tokens: Vec<T>,
     bytes: u64,
-    /// Nothing waits behind it, and nothing will.
-    pub(crate) is_last: bool,
+    /// Nothing more will come to wait.
+    pub(crate) closed: bool,
 }
 
 impl<T: Send + 'static> Log<T> {
@@ -95,7 +95,8 @@ impl<T: Send + 'static> Log<T> {
         shared.note(&writer);
         let shared = Arc::new(shared);
         let (sender, receiver) = mpsc::channel(WRITTEN_BATCHES);
-        scope.spawn("wal-writer", task::write(Arc::clone(&shared), writer, sender, scope.clone()));
+        let ending = Ending(Arc::clone(&shared));
+        scope.spawn("wal-writer", task::write(ending, writer, sender, scope.clone()));
         (Self(shared), Committed(receiver))
     }
 }
@@ -226,7 +227,7 @@ impl<T> Shared<T> {
     /// What waits, as far as it may be written together. Empty if nothing does.
     pub(crate) fn take(&self) -> Batch<T> {
         let mut state = self.state();
-        let mut batch = Batch { records: Vec::new(), tokens: Vec::new(), bytes: 0, is_last: false };
+        let mut batch = Batch { records: Vec::new(), tokens: Vec::new(), bytes: 0, closed: state.closed };
         while let Some(waiting) = state.waiting.front() {
             let bytes = frame_bytes(&waiting.record);
             let many = batch.records.len() >= BATCH_RECORDS || batch.bytes + bytes > BATCH_BYTES;
@@ -238,7 +239,6 @@ impl<T> Shared<T> {
             batch.tokens.push(token);
             batch.bytes += bytes;
         }
-        batch.is_last = state.closed && state.waiting.is_empty();
         batch
     }
 

@@ -114,11 +114,10 @@ impl Dir for OsDir {
 
     fn space(&self) -> io::Result<Space> {
         let stat = rustix::fs::fstatvfs(&self.handle)?;
-        // What is reserved for the superuser is nobody's room, used or not: `df` counts in the same way.
+        // What is kept for the system is neither used nor to be had, as in the percentage that `df` shows.
         let used = stat.f_blocks.saturating_sub(stat.f_bfree);
-        let total = used.saturating_add(stat.f_bavail);
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
-        Ok(Space { total: bytes(total), available: bytes(stat.f_bavail) })
+        Ok(Space { total: bytes(used + stat.f_bavail), available: bytes(stat.f_bavail) })
     }
 }
 
@@ -141,8 +140,8 @@ fn holder(file: &File) -> String {
     let mut text = [0; 64];
     let read = file.read_at(&mut text, 0).unwrap_or(0);
     match std::str::from_utf8(&text[..read]).map(str::trim) {
-        Ok(text) if text.starts_with("process ") => format!("another user; its lock file names {text:?}"),
-        _ => "another user, whom its lock file does not name".to_owned(),
+        Ok(text) if text.starts_with("process ") => format!("another process; its lock file names {text:?}"),
+        _ => "another process, which its lock file does not name".to_owned(),
     }
 }
 

@@ -141,3 +141,63 @@ impl Scan {
         Ok(&mut self.buffer[start..end])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::encode;
+    use crate::fuzz::Memory;
+
+    fn frame(number: u64, record: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode(&mut out, number, record, || 1);
+        out
+    }
+
+    /// What is found in bytes that begin with damage: numbers of records, and damage as it is.
+    fn found(bytes: Vec<u8>) -> Vec<Result<u64, (u64, u64)>> {
+        let end = bytes.len() as u64;
+        let mut scan = Scan::new(Box::new(Memory(bytes)), 1, false, end);
+        let mut all = Vec::new();
+        while let Some(found) = scan.next().unwrap() {
+            all.push(match found {
+                Found::Record { number, .. } => Ok(number),
+                Found::Bad { offset, bytes } => Err((offset, bytes)),
+            });
+        }
+        all
+    }
+
+    #[test]
+    fn a_mark_across_the_end_of_the_buffer_is_found() {
+        for before in BUFFER_BYTES - 10..BUFFER_BYTES + 10 {
+            let bytes = [vec![0xaa; before], frame(1, b"x")].concat();
+            assert_eq!(found(bytes), [Err((0, before as u64)), Ok(1)]);
+        }
+    }
+
+    #[test]
+    fn false_marks_hide_nothing() {
+        for distance in [8, 9, 39, 40, 41] {
+            let mut bytes = MARK.to_vec();
+            bytes.resize(distance, 0xaa);
+            bytes.extend(frame(1, b"x"));
+            assert_eq!(found(bytes), [Err((0, distance as u64)), Ok(1)]);
+        }
+        let marks = MARK.repeat(300_000);
+        let length = marks.len() as u64;
+        assert_eq!(found([marks, frame(7, b"x")].concat()), [Err((0, length)), Ok(7)]);
+    }
+
+    #[test]
+    fn records_longer_than_the_buffer() {
+        let long = vec![7; 3 * BUFFER_BYTES];
+        let bytes = [frame(1, &long), frame(2, b""), frame(5, &long), frame(4, b"late")].concat();
+        let late = (bytes.len() - 44) as u64;
+        assert_eq!(found(bytes.clone()), [Ok(1), Ok(2), Ok(5), Err((late, 44))]);
+        let mut damaged = bytes;
+        damaged[1000] ^= 1;
+        let first = (HEADER_BYTES + long.len()) as u64;
+        assert_eq!(found(damaged), [Err((0, first)), Ok(2), Ok(5), Err((late, 44))]);
+    }
+}

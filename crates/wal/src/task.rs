@@ -15,12 +15,12 @@ use crate::writer::Writer;
 
 /// Writes what waits until the log or the scope is closed and nothing waits any more.
 pub(crate) async fn write<T: Send + 'static>(
-    shared: Arc<Shared<T>>,
+    ending: Ending<T>,
     mut writer: Writer,
     outcomes: mpsc::Sender<Vec<Outcome<T>>>,
     scope: Scope,
 ) {
-    let ending = Ending(Arc::clone(&shared));
+    let shared = Arc::clone(&ending.0);
     loop {
         if scope.is_cancelled() {
             shared.close();
@@ -41,7 +41,7 @@ pub(crate) async fn write<T: Send + 'static>(
             if outcomes.send(after.1).await.is_err() {
                 break;
             }
-        } else if batch.is_last {
+        } else if batch.closed {
             break;
         } else if due != Some(Duration::ZERO) {
             wait(&shared, &scope, due).await;
@@ -54,8 +54,8 @@ pub(crate) async fn write<T: Send + 'static>(
     drop(ending);
 }
 
-/// However the task ends, nobody waits for it any more.
-struct Ending<T>(Arc<Shared<T>>);
+/// However the task ends, also if it never runs, nobody waits for it any more.
+pub(crate) struct Ending<T>(pub(crate) Arc<Shared<T>>);
 
 impl<T> Drop for Ending<T> {
     fn drop(&mut self) {

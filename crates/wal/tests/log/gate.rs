@@ -2,8 +2,12 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use larch_wal::{Dir, DirFile, DirLock, FileName, LockError, OsDir, Space};
+
+/// Only ends a test that would hang.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
 pub(crate) struct Gated(Arc<Gate>);
@@ -26,18 +30,17 @@ impl Gated {
         Self(Arc::new(Gate { dir, state: Mutex::default(), changed: Condvar::new() }))
     }
 
-    pub(crate) fn close(&self) {
+    /// Holds up syncs until the guard is dropped, however the test ends: a runtime waits for calls that
+    /// block.
+    pub(crate) fn close(&self) -> Closed {
         self.0.state.lock().unwrap().closed = true;
-    }
-
-    pub(crate) fn open(&self) {
-        *self.0.state.lock().unwrap() = State::default();
-        self.0.changed.notify_all();
+        Closed(self.clone())
     }
 
     pub(crate) fn wait_for_a_sync(&self) {
         let state = self.0.state.lock().unwrap();
-        drop(self.0.changed.wait_while(state, |state| !state.held).unwrap());
+        let late = self.0.changed.wait_timeout_while(state, DEADLINE, |state| !state.held).unwrap().1;
+        assert!(!late.timed_out(), "nothing is synced");
     }
 
     fn pass(&self) {
@@ -47,8 +50,21 @@ impl Gated {
         drop(self.0.changed.wait_while(state, |state| state.closed).unwrap());
     }
 
+    fn open(&self) {
+        *self.0.state.lock().unwrap() = State::default();
+        self.0.changed.notify_all();
+    }
+
     fn gated(&self, file: Box<dyn DirFile>) -> Box<dyn DirFile> {
         Box::new(GatedFile { file, gate: self.clone() })
+    }
+}
+
+pub(crate) struct Closed(Gated);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.0.open();
     }
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larch_runtime::{Clock, Env, Random};
+use larch_runtime::{Clock, Env, Random, Scope};
 use larch_testkit::sim::run;
 use larch_types::{ErrorKind, Monotonic, Timestamp};
 use larch_wal::{AppendError, LogSettings, OsDir, Position, SyncMode};
 
 use crate::gate::Gated;
-use crate::support::{read, small_files, start};
+use crate::support::{read, recover, small_files, start};
 
 const SYNCS: &str = "larch_wal_sync_duration_seconds_count";
 
@@ -107,6 +107,19 @@ fn nobody_left_to_take_ends_the_log() {
 }
 
 #[test]
+fn a_process_that_stops_already_starts_no_log() {
+    run(1, async |world| {
+        let recovery = recover(Arc::new(world.wal_dir.clone()), LogSettings::default(), &world.env).unwrap();
+        let scope = Scope::default();
+        scope.close(Duration::from_secs(1)).await.unwrap();
+        let (log, mut committed) = recovery.start::<()>(&scope);
+        assert!(matches!(log.append(vec![1], ()), Err((AppendError::Closed, ()))));
+        log.close().await;
+        assert!(committed.next().await.is_none());
+    });
+}
+
+#[test]
 fn with_an_interval_answers_do_not_wait_for_the_disk() {
     run(1, async |world| {
         let sync = SyncMode::Interval(Duration::from_secs(5));
@@ -144,8 +157,10 @@ fn while_one_sync_runs_the_others_gather() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     runtime.block_on(async {
-        let mut log = start(gate.clone(), LogSettings::default(), &env);
-        gate.close();
+        // However full the disk of the machine is.
+        let settings = LogSettings { full_threshold: 0.0, ..LogSettings::default() };
+        let mut log = start(gate.clone(), settings, &env);
+        let closed = gate.close();
         log.enqueue(b"first").unwrap();
         gate.wait_for_a_sync();
         for _ in 0..1000 {
@@ -154,7 +169,7 @@ fn while_one_sync_runs_the_others_gather() {
         clock.0.store(3, Ordering::Relaxed);
         assert_eq!(log.log.running_call(), Some(Duration::from_secs(3)), "the node can call itself stalled");
         assert_eq!(log.metric("larch_wal_running_call_seconds"), 3.0);
-        gate.open();
+        drop(closed);
         assert_eq!(log.committed.next().await.unwrap().len(), 1);
         assert_eq!(log.committed.next().await.unwrap().len(), 1000);
         assert_eq!(log.metric(SYNCS), 2.0);

@@ -7,7 +7,6 @@ mod faults;
 mod gate;
 mod golden;
 mod group;
-mod lock;
 mod power;
 mod replay;
 mod support;

@@ -99,6 +99,23 @@ fn a_record_may_be_as_long_as_the_bound_and_no_longer() {
 }
 
 #[test]
+fn a_second_process_is_refused() {
+    run(1, async |world| {
+        let dir = world.wal_dir.clone();
+        let again = || recover(Arc::new(dir.clone()), LogSettings::default(), &world.env).map(drop);
+        let log = start(dir.clone(), LogSettings::default(), &world.env);
+        assert!(matches!(again(), Err(OpenError::Lock(_))));
+        log.close().await;
+        again().unwrap();
+
+        let log = start(dir.clone(), LogSettings::default(), &world.env);
+        log.scope.cancel();
+        log.log.close().await;
+        again().unwrap();
+    });
+}
+
+#[test]
 fn whoever_reads_may_stop() {
     run(1, async |world| {
         let mut log = start(world.wal_dir.clone(), small_files(), &world.env);

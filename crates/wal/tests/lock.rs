@@ -1,4 +1,7 @@
-//! One process at a time.
+//! One process at a time. In a binary of its own: while it starts a process, that one holds for a moment all
+//! locks that other tests believe to have released.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -6,26 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use larch_runtime::Env;
-use larch_testkit::sim::run;
-use larch_wal::{LogSettings, OpenError, OsDir};
+use larch_telemetry::Registry;
+use larch_wal::{Dir, LogMetrics, LogSettings, OpenError, OsDir, Recovery};
 
-use crate::support::{recover, start};
-
-#[test]
-fn a_second_process_is_refused() {
-    run(1, async |world| {
-        let dir = world.wal_dir.clone();
-        let again = || recover(Arc::new(dir.clone()), LogSettings::default(), &world.env).map(drop);
-        let log = start(dir.clone(), LogSettings::default(), &world.env);
-        assert!(matches!(again(), Err(OpenError::Lock(_))));
-        log.close().await;
-        again().unwrap();
-
-        let log = start(dir.clone(), LogSettings::default(), &world.env);
-        log.scope.cancel();
-        log.log.close().await;
-        again().unwrap();
-    });
+fn recover(dir: OsDir) -> Result<Recovery, OpenError> {
+    let env = Env::system();
+    let dir: Arc<dyn Dir> = Arc::new(dir);
+    Recovery::open(dir, LogSettings::default(), &env, &LogMetrics::new(&Registry::default(), &env))
 }
 
 /// In its own working directory it finds what makes it the child.
@@ -41,12 +31,12 @@ fn a_killed_process_leaves_no_lock() {
     std::fs::write(folder.path().join(CHILD), "").unwrap();
     let open = || {
         let dir = OsDir::open(folder.path().join("wal")).unwrap();
-        recover(Arc::new(dir), LogSettings::default(), &Env::system())
+        recover(dir)
     };
     let mut child = child(folder.path());
     let refused = open().unwrap_err();
     let OpenError::Lock(reason) = refused else { panic!("{refused}") };
-    let named = format!("in use by another user; its lock file names \"process {}\"", child.id());
+    let named = format!("in use by another process; its lock file names \"process {}\"", child.id());
     assert_eq!(reason.to_string(), named);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -58,7 +48,7 @@ fn a_killed_process_leaves_no_lock() {
 
 fn child(folder: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "lock::a_killed_process_leaves_no_lock", "--nocapture"]);
+    command.args(["--exact", "a_killed_process_leaves_no_lock", "--nocapture"]);
     command.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -68,7 +58,7 @@ fn child(folder: &Path) -> Child {
 
 fn hold_until_killed() {
     let dir = OsDir::open("wal").unwrap();
-    let _held = recover(Arc::new(dir), LogSettings::default(), &Env::system()).unwrap();
+    let _held = recover(dir).unwrap();
     let mut out = std::io::stdout();
     out.write_all(HELD.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).unwrap();
     // Ends without a kill only if the parent is gone.
