@@ -323,9 +323,15 @@ fn search(objects: &[Bytes], pushes: &[Push], raw: usize, rounds: usize) {
     }
 }
 
+/// Finds the lines, and reads those.
 fn scan(segments: &[Segment], objects: &[Bytes], needle: &[u8]) -> usize {
     let finder = memmem::Finder::new(needle);
-    for_each_chunk(segments, objects, |lines| lines.rows_with(&finder).len())
+    for_each_chunk(segments, objects, |lines| {
+        let rows = lines.rows_with(&finder);
+        let picked = lines.pick(&rows);
+        assert!((0..rows.len()).all(|number| finder.find(picked.get(number)).is_some()));
+        rows.len()
+    })
 }
 
 fn for_each_chunk(segments: &[Segment], objects: &[Bytes], each: impl Fn(Lines<'_>) -> usize) -> usize {

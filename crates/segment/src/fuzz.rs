@@ -55,6 +55,8 @@ fn read_as_page(page: &[u8], rows: usize) -> Result<(), Corrupt> {
     let lines = lines.view();
     let finder = memchr::memmem::Finder::new(b"a");
     let found = lines.rows_with(&finder);
+    let picked = lines.pick(&found);
+    (0..found.len()).for_each(|number| assert!(finder.find(picked.get(number)).is_some()));
     assert!(lines.iter().count() == rows && found == lines.rows_with(&finder));
     Ok(())
 }
@@ -95,10 +97,8 @@ fn read_as_filter(bytes: &Bytes) -> Result<(), Corrupt> {
 
 fn read_as_histograms(bytes: &Bytes) -> Result<(), Corrupt> {
     let histograms = Histograms::new(bytes.clone());
-    for stream in 0..4 {
-        for minute in histograms.stream(stream)?.into_iter().flatten() {
-            minute.rows();
-        }
+    for (_, minutes) in histograms.of(&crate::set::OrdinalSet::all(4))? {
+        assert!(minutes.iter().all(|minute| minute.rows() == 0 || !minute.levels.is_empty()));
     }
     Ok(())
 }

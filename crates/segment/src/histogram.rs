@@ -12,14 +12,18 @@ use larch_types::Timestamp;
 
 use crate::error::{Corrupt, Section};
 use crate::row::RowIdentity;
+use crate::set::OrdinalSet;
 use crate::wire::{Cursor, put_bytes, put_signed, put_varint};
 
 const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 
-/// A stream has a histogram if it has this many rows a minute or more. An entry takes some 20 bytes;
-/// with fewer rows that is more than two thousandths of common lines, and reading the timestamps
-/// (2 bytes a row) costs no more than reading the histogram.
+/// A stream has a histogram if it has this many rows a minute or more: an entry takes some 20 bytes, and
+/// with fewer rows reading the timestamps (2 bytes a row) costs no more than reading the histogram.
 const MIN_ROWS_PER_MINUTE: u64 = 64;
+
+/// With fewer but long rows it has one too, if that is no more than a five-hundredth of them: their
+/// timestamps lie in so many chunks that fetching these costs more than what is in them.
+const RAW_BYTES_PER_BYTE: u64 = 500;
 
 /// Levels are a handful of words. A stream with more of them in one minute has something else in them,
 /// which nobody counts by, and gets no histogram.
@@ -68,13 +72,21 @@ pub(crate) struct HistogramBuilder {
     levels: Vec<Box<str>>,
     cells: Vec<Cell>,
     rows: u64,
+    raw_bytes: u64,
     has_too_many_levels: bool,
+    /// Whether streams are kept that a writer would leave out.
+    keeps_all: bool,
     streams: u64,
     next_stream: u32,
     out: Vec<u8>,
 }
 
 impl HistogramBuilder {
+    /// Counts what any writer may have counted.
+    pub(crate) fn of_all() -> Self {
+        Self { keeps_all: true, ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, time: Timestamp, identity: RowIdentity, raw_bytes: u64, level: &str) {
         if self.has_too_many_levels {
             return;
@@ -85,6 +97,7 @@ impl HistogramBuilder {
         }
         let level = self.place_of(level);
         self.rows += 1;
+        self.raw_bytes += raw_bytes;
         let Some(cell) = self.cells.last_mut() else { return };
         cell.digest = cell.digest.wrapping_add(identity.0);
         match cell.levels.iter_mut().find(|(place, ..)| *place == level) {
@@ -109,19 +122,23 @@ impl HistogramBuilder {
 
     /// The stream has no more rows.
     pub(crate) fn finish_stream(&mut self, stream: u32) {
-        let has_enough_rows = self.rows > 0 && self.rows >= MIN_ROWS_PER_MINUTE * self.cells.len() as u64;
-        if has_enough_rows && !self.has_too_many_levels {
+        let cells = if self.has_too_many_levels { Vec::new() } else { put_cells(&self.cells) };
+        let has_enough_rows = self.rows >= MIN_ROWS_PER_MINUTE * self.cells.len() as u64;
+        let has_enough_bytes = self.raw_bytes >= RAW_BYTES_PER_BYTE * cells.len() as u64;
+        let pays = self.keeps_all || has_enough_rows || has_enough_bytes;
+        if self.rows > 0 && !self.has_too_many_levels && pays {
             put_varint(&mut self.out, u64::from(stream - self.next_stream));
-            put_bytes(&mut self.out, &put_cells(&self.cells));
+            put_bytes(&mut self.out, &cells);
             self.streams += 1;
             self.next_stream = stream + 1;
         }
         self.cells.clear();
         self.rows = 0;
+        self.raw_bytes = 0;
         self.has_too_many_levels = false;
     }
 
-    /// Nothing if no stream has enough rows.
+    /// Nothing if no stream has a histogram.
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         if self.streams == 0 {
             return None;
@@ -175,25 +192,23 @@ impl Histograms {
         Self { bytes }
     }
 
-    /// The minutes of one stream; none if the stream has no histogram.
-    pub fn stream(&self, ordinal: u32) -> Result<Option<Vec<MinuteCount>>, Corrupt> {
+    /// The minutes of those of the streams that have a histogram, in their order. Those of the others are
+    /// not read.
+    pub fn of(&self, streams: &OrdinalSet) -> Result<Vec<(u32, Vec<MinuteCount>)>, Corrupt> {
         let mut cursor = Cursor::new(&self.bytes, Section::Histograms);
         let levels = read_levels(&mut cursor)?;
-        let streams = cursor.count()?;
-        let mut next = 0_u64;
-        for _ in 0..streams {
-            let stream = next + u64::from(cursor.u32()?);
+        let mut found = Vec::new();
+        let mut next = 0_u32;
+        for _ in 0..cursor.count()? {
+            let stream = next.checked_add(cursor.u32()?).ok_or(cursor.corrupt("a stream is out of range"))?;
             let minutes = cursor.bytes()?;
-            if stream == u64::from(ordinal) {
-                return read_cells(&mut Cursor::new(minutes, Section::Histograms), &levels).map(Some);
+            if streams.contains(stream) {
+                found.push((stream, read_cells(&mut Cursor::new(minutes, Section::Histograms), &levels)?));
             }
-            if stream > u64::from(ordinal) {
-                return Ok(None);
-            }
-            next = stream + 1;
+            next = stream.saturating_add(1);
         }
         cursor.finish()?;
-        Ok(None)
+        Ok(found)
     }
 }
 
@@ -238,26 +253,32 @@ mod tests {
     #[test]
     fn minutes_come_back() {
         let mut builder = HistogramBuilder::default();
-        for stream in [3, 4, 9] {
-            let rows = if stream == 4 { 63 } else { 70 };
+        for (stream, rows, raw_bytes) in [(3, 70, 10), (4, 63, 10), (7, 9, 10_000), (9, 70, 10)] {
             for row in 0..rows {
                 let time = Timestamp::from_nanos(i64::MAX - 10 + i64::from(row) / 7);
                 let level = if row < 2 { "" } else { "info" };
-                builder.add(time, RowIdentity(u64::MAX - 1), 10, level);
+                builder.add(time, RowIdentity(u64::MAX - 1), raw_bytes, level);
             }
             builder.finish_stream(stream);
         }
         let histograms = Histograms::new(builder.finish().unwrap().into());
-        assert_eq!(histograms.stream(0), Ok(None));
-        assert_eq!(histograms.stream(4), Ok(None), "too few rows");
-        for stream in [3, 9] {
-            let minutes = histograms.stream(stream).unwrap().unwrap();
+        let all = histograms.of(&OrdinalSet::all(20)).unwrap();
+        assert_eq!(
+            all.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(),
+            [3, 7, 9],
+            "4 has too few rows"
+        );
+        for (stream, minutes) in &all {
+            let rows = if *stream == 7 { 9 } else { 70 };
             assert_eq!(minutes.len(), 1);
-            assert_eq!((minutes[0].rows(), minutes[0].raw_bytes()), (70, 700));
-            assert_eq!(minutes[0].digest, (u64::MAX - 1).wrapping_mul(70));
+            assert_eq!(minutes[0].rows(), rows);
+            assert_eq!(minutes[0].digest, (u64::MAX - 1).wrapping_mul(rows));
             assert_eq!(minutes[0].levels[1].level, "info");
             assert_eq!(minutes[0].end, Timestamp::MAX);
         }
+        let mut some = OrdinalSet::none(8);
+        some.insert_range(4..8);
+        assert_eq!(histograms.of(&some).unwrap(), all[1..2]);
         assert!(HistogramBuilder::default().finish().is_none());
     }
 

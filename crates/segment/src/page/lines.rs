@@ -66,6 +66,20 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// Some of the lines: where they are few, the others are not put together. The rows ascend. Panics if
+    /// there is no such row.
+    pub fn pick<'r>(&self, rows: &'r [u32]) -> PickedLines<'r>
+    where
+        'a: 'r,
+    {
+        match self.0 {
+            Source::Templates(lines) if !lines.is_joined() && rows.len() * FEW < lines.len() => {
+                PickedLines(Picked::Apart(lines.pick(rows)))
+            }
+            _ => PickedLines(Picked::Among(self.plain(), rows)),
+        }
+    }
+
     fn plain(&self) -> Plain<'a> {
         match self.0 {
             Source::Plain(lines) => lines,
@@ -77,6 +91,29 @@ impl<'a> Lines<'a> {
     pub(crate) const fn joined(bytes: &'a [u8], starts: &'a [u32], is_separated: bool) -> Self {
         let rows = starts.len().saturating_sub(1);
         Self(Source::Plain(Plain { bytes, starts: Starts::Known(starts), gap: 1, rows, is_separated }))
+    }
+}
+
+/// Putting one line together by itself costs no more than four in a row.
+const FEW: usize = 4;
+
+/// Lines that were asked for, in that order.
+#[derive(Debug)]
+pub struct PickedLines<'a>(Picked<'a>);
+
+#[derive(Debug)]
+enum Picked<'a> {
+    Among(Plain<'a>, &'a [u32]),
+    Apart(DecodedPlain),
+}
+
+impl PickedLines<'_> {
+    /// Panics if fewer were asked for.
+    pub fn get(&self, number: usize) -> &[u8] {
+        match &self.0 {
+            Picked::Among(lines, rows) => lines.get(rows[number] as usize),
+            Picked::Apart(lines) => lines.view().get(number),
+        }
     }
 }
 
@@ -325,6 +362,10 @@ mod tests {
             let after = decode(&page, lines.len(), &mut Decoder::new()).unwrap();
             let after = after.view();
             assert_eq!(after.rows_with(&finder), want);
+            let picked = after.pick(&want);
+            for (number, row) in want.iter().enumerate() {
+                assert_eq!(picked.get(number), lines[*row as usize]);
+            }
             assert!(after.iter().eq(lines.iter().map(Vec::as_slice)));
             assert_eq!(after.rows_with(&finder), want, "once the starts are known");
             assert!(decode(&page, lines.len() + 1, &mut Decoder::new()).is_err());

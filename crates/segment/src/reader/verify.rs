@@ -1,5 +1,7 @@
 //! Reads all of a segment and checks that everything in it says the same.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use larch_types::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
@@ -7,12 +9,13 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::compress::Decoder;
 use crate::error::{Corrupt, OpenError, ReadError, Section};
 use crate::format::{HEADER, section};
-use crate::histogram::{HistogramBuilder, Histograms};
+use crate::histogram::{HistogramBuilder, Histograms, MinuteCount};
 use crate::index::SeriesSpan;
 use crate::page::stamps::RowStamp;
 use crate::reader::chunk::Chunk;
 use crate::reader::{Columns, Segment};
 use crate::row::RowIdentity;
+use crate::set::OrdinalSet;
 
 /// Every byte of the object is covered by what this checks: a flip anywhere is found.
 pub fn verify(object: &Bytes) -> Result<Segment, OpenError> {
@@ -87,7 +90,7 @@ impl<'a> Checker<'a> {
             stream: None,
             stamp: None,
             spans: Vec::new(),
-            histograms: HistogramBuilder::default(),
+            histograms: HistogramBuilder::of_all(),
             rows: 0,
             raw_bytes: 0,
             times: None,
@@ -189,14 +192,11 @@ impl<'a> Checker<'a> {
         }
         let Some(stored) = &self.segment.histograms else { return Ok(()) };
         let counted = self.histograms.finish().map(|bytes| Histograms::new(bytes.into()));
-        for stream in 0..totals.streams {
-            let counted = match &counted {
-                Some(counted) => counted.stream(stream)?,
-                None => None,
-            };
-            if let Some(minutes) = stored.stream(stream)?
-                && counted.as_ref() != Some(&minutes)
-            {
+        let all = OrdinalSet::all(totals.streams);
+        let counted = counted.map_or(Ok(Vec::new()), |counted| counted.of(&all))?;
+        let counted: HashMap<u32, Vec<MinuteCount>> = counted.into_iter().collect();
+        for (stream, minutes) in stored.of(&all)? {
+            if counted.get(&stream) != Some(&minutes) {
                 return Err(Corrupt::new(Section::Histograms, "a histogram does not count the rows"));
             }
         }

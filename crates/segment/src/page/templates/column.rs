@@ -25,6 +25,9 @@ const TEXT: u8 = 4;
 const PLAIN: u8 = 0;
 const PREFIXED: u8 = 255;
 
+/// Of a number of sixty-four bits.
+const MOST_DIGITS: usize = 20;
+
 /// Longer ones do not fit 63 bits with a 1 before them.
 const MAX_DIGITS: usize = 18;
 
@@ -240,6 +243,15 @@ impl Column {
         }
     }
 
+    /// The n-th value has no more.
+    pub(super) fn most_bytes(&self, n: usize) -> usize {
+        match self {
+            Self::Numbers { .. } => MOST_DIGITS,
+            Self::Hex { digits, .. } => *digits,
+            Self::Text(texts) => texts.view().get(n).len(),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Numbers { values, .. } => values.len(),
@@ -359,7 +371,7 @@ fn put_number(value: u64, form: u8, out: &mut Joiner) {
         put_short_number(value as usize, form, out);
         return;
     }
-    let mut digits = [b'0'; 20];
+    let mut digits = [b'0'; MOST_DIGITS];
     let mut start = digits.len();
     let mut left = value;
     while left >= 100 {

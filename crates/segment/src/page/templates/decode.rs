@@ -8,7 +8,7 @@ use crate::format::MAX_READ_ROWS;
 use crate::page::lines::{DecodedPlain, Plain, SEPARATOR};
 use crate::page::templates::column::Column;
 use crate::page::templates::joiner::{BLOCK, Joiner};
-use crate::page::templates::{ColumnPlan, MAX_COLUMNS, MAX_TEMPLATE_BYTES, MAX_VALUES, Template};
+use crate::page::templates::{ColumnPlan, MAX_COLUMNS, MAX_TEMPLATE_BYTES, MAX_VALUES, Slot, Template};
 use crate::wire::Cursor;
 
 /// Lines as templates and columns; put together only if somebody reads them.
@@ -120,18 +120,49 @@ impl TemplateLines {
         let mut starts = Vec::with_capacity(self.rows.len() + 1);
         starts.push(0);
         let mut next = vec![0_usize; self.columns.len()];
-        for row in &self.rows {
-            let pieces = &pieces[usize::from(*row)];
-            let slots = &self.templates[usize::from(*row)].slots;
-            for (place, slot) in pieces.places.iter().zip(slots) {
-                out.put_padded(&pieces.bytes, *place);
-                self.columns[slot.column].put_value(next[slot.column], &mut out);
-                next[slot.column] += 1;
-            }
-            out.put_padded(&pieces.bytes, pieces.places[slots.len()]);
+        for template in &self.rows {
+            let pieces = &pieces[usize::from(*template)];
+            self.put_line(pieces, &self.templates[usize::from(*template)].slots, &mut next, &mut out);
             starts.push(out.len() as u32);
         }
         DecodedPlain::joined(out.finish(), starts)
+    }
+
+    /// The lines of some rows, which ascend.
+    pub(crate) fn pick(&self, rows: &[u32]) -> DecodedPlain {
+        let mut pieces: Vec<Option<PaddedPieces>> = self.templates.iter().map(|_| None).collect();
+        let mut out = Joiner::new(0);
+        let mut starts = Vec::with_capacity(rows.len() + 1);
+        starts.push(0);
+        let mut next = vec![0_usize; self.columns.len()];
+        let mut rows = rows.iter().peekable();
+        for (row, template) in self.rows.iter().enumerate() {
+            let Some(pick) = rows.peek() else { break };
+            let template = usize::from(*template);
+            let slots = &self.templates[template].slots;
+            if **pick as usize != row {
+                slots.iter().for_each(|slot| next[slot.column] += 1);
+                continue;
+            }
+            let most = |slot: &Slot| self.columns[slot.column].most_bytes(next[slot.column]);
+            out.reserve(self.templates[template].text_len + 1 + slots.iter().map(most).sum::<usize>());
+            let pieces = pieces[template].get_or_insert_with(|| PaddedPieces::of(&self.templates[template]));
+            self.put_line(pieces, slots, &mut next, &mut out);
+            starts.push(out.len() as u32);
+            rows.next();
+        }
+        DecodedPlain::joined(out.finish(), starts)
+    }
+
+    /// `next` is the place of the next value in each column.
+    #[inline]
+    fn put_line(&self, pieces: &PaddedPieces, slots: &[Slot], next: &mut [usize], out: &mut Joiner) {
+        for (place, slot) in pieces.places.iter().zip(slots) {
+            out.put_padded(&pieces.bytes, *place);
+            self.columns[slot.column].put_value(next[slot.column], out);
+            next[slot.column] += 1;
+        }
+        out.put_padded(&pieces.bytes, pieces.places[slots.len()]);
     }
 }
 

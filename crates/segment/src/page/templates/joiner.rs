@@ -15,6 +15,14 @@ impl Joiner {
         Self { bytes: vec![0; len + BLOCK], len: 0 }
     }
 
+    /// Makes room for so many bytes more.
+    pub(super) fn reserve(&mut self, len: usize) {
+        let wanted = self.len + len + BLOCK;
+        if wanted > self.bytes.len() {
+            self.bytes.resize(wanted.max(2 * self.bytes.len()), 0);
+        }
+    }
+
     pub(super) const fn len(&self) -> usize {
         self.len
     }

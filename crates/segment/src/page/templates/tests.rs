@@ -32,6 +32,9 @@ fn check(lines: &[Vec<u8>], needles: &[&[u8]]) {
         let want: Vec<u32> = (0..lines.len() as u32).filter(has).collect();
         assert_eq!(after.rows_with(needle), want, "{}", String::from_utf8_lossy(needle));
     }
+    let some: Vec<u32> = (0..lines.len() as u32).filter(|row| row % 7 == 2 || row % 11 == 0).collect();
+    let picked = after.pick(&some);
+    assert!(picked.view().iter().eq(some.iter().map(|row| lines[*row as usize].as_slice())));
     assert!(!after.is_joined());
     assert!(after.plain().iter().eq(lines.iter().map(Vec::as_slice)));
     assert!(decode(&page[1..], lines.len() + 1, &mut Decoder::new()).is_err());
