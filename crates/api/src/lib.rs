@@ -4,6 +4,7 @@
 //! shapes, no listener, no clock.
 
 mod answer;
+mod fuzz;
 mod request;
 mod tenancy;
 
@@ -12,6 +13,7 @@ pub use answer::{
     detected_values, drilldown_limits, format_answer, index_statistics, json_string, json_text, legacy_list,
     legacy_logs, logs, metric, name_list, patterns, sample_value, series, shards, volumes,
 };
+pub use fuzz::fuzz_requests;
 pub use request::{
     Aggregation, Bounds, DetectedFieldsRequest, EncodingFlags, Form, InstantRequest, InvalidDuration,
     InvalidForm, InvalidNumber, ParamError, PatternsRequest, QueryTags, RangeRequest, SelectorRequest,

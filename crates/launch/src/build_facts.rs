@@ -7,7 +7,7 @@ use larch_telemetry::BuildInfo;
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The version of Loki whose interfaces are served: Grafana enables features by it.
-const INTERFACE_VERSION: &str = "3.7.0";
+pub const INTERFACE_VERSION: &str = "3.7.0";
 
 const REVISION: &str = or_unknown(option_env!("LARCH_BUILD_REVISION"));
 const BRANCH: &str = or_unknown(option_env!("LARCH_BUILD_BRANCH"));

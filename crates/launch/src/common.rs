@@ -137,7 +137,13 @@ const SAME: [(&str, &str); 12] = [
     ("common.instance_interface_names", "common.ring.instance_interface_names"),
 ];
 
-/// Sets what follows from `common` and no source has set.
+/// Settings of one role that another must know, which may run in another process.
+const ACROSS_ROLES: [(&str, &str); 2] = [
+    ("querier.multi_tenant_queries_enabled", "frontend.multi_tenant_queries_enabled"),
+    ("pattern_ingester.enabled", "frontend.pattern_ingester_enabled"),
+];
+
+/// Sets what follows from `common`, and from other roles, and no source has set.
 pub(crate) fn derive(tree: &mut Tree) {
     if let Some(prefix) = text(tree, "common.path_prefix") {
         derive_directories(tree, prefix.trim_end_matches('/'));
@@ -151,7 +157,7 @@ pub(crate) fn derive(tree: &mut Tree) {
             derive_from(tree, &format!("common.ring.{key}"), &format!("{ring}.{key}"));
         }
     }
-    for (from, to) in SAME {
+    for (from, to) in SAME.into_iter().chain(ACROSS_ROLES) {
         derive_from(tree, from, to);
     }
 }

@@ -23,6 +23,7 @@ mod targets;
 mod top;
 
 pub use blocks::Blocks;
+pub use build_facts::INTERFACE_VERSION;
 pub use common::CommonSettings;
 pub use loki_flags::LOKI_FLAGS;
 pub use overrides::TenantLimits;

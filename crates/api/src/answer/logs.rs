@@ -23,6 +23,7 @@ pub struct LogRows {
     /// Labels that stay with the rows; used only if labels are categorized.
     own_labels: Vec<OwnLabels>,
     rows: u64,
+    line_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -61,6 +62,7 @@ impl LogRows {
         for entry in batch.entries {
             let place = usize::try_from(entry.labels).ok().and_then(|labels| shown.get(labels));
             let Some((stream, own_labels)) = place.copied() else { continue };
+            self.line_bytes += entry.line.len();
             let row = ShownRow { timestamp: entry.timestamp, line: entry.line, own_labels };
             self.streams[stream].rows.push(row);
             self.rows += 1;
@@ -70,6 +72,11 @@ impl LogRows {
     /// How many rows there are.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// How large their lines are.
+    pub fn bytes(&self) -> usize {
+        self.line_bytes
     }
 
     /// The stream that rows with these labels are shown in, and the place of what stays with them.

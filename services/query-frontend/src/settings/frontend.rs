@@ -43,6 +43,10 @@ pub struct FrontendSettings {
     pub tail_proxy_url: String,
     /// TLS towards that querier.
     pub tail_tls_config: TlsClientSettings,
+    /// Allows reads that name several tenants; unless it is set, as `querier.multi_tenant_queries_enabled`.
+    pub multi_tenant_queries_enabled: bool,
+    /// Serves patterns; unless it is set, as `pattern_ingester.enabled`.
+    pub pattern_ingester_enabled: bool,
 }
 
 impl Default for FrontendSettings {
@@ -66,6 +70,8 @@ impl Default for FrontendSettings {
             downstream_url: String::new(),
             tail_proxy_url: String::new(),
             tail_tls_config: TlsClientSettings::default(),
+            multi_tenant_queries_enabled: false,
+            pattern_ingester_enabled: false,
         }
     }
 }

@@ -1,0 +1,93 @@
+//! From a request to its answer: the one place where errors become statuses and texts.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{StatusCode, header};
+use larch_runtime::plain;
+use larch_types::ErrorKind;
+use tracing::Span;
+
+use super::asked::Asked;
+use super::routes::Endpoint;
+use super::{detected, index, labels, query};
+use crate::error::ReadError;
+use crate::frontend::Frontend;
+use crate::limits::LimitError;
+use crate::watch::Record;
+
+/// Note the upper case; clients compare it.
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+
+pub(super) async fn serve(frontend: Arc<Frontend>, endpoint: Endpoint, request: Request) -> Response {
+    let asked = match Asked::read(&frontend, request).await {
+        Ok(asked) => asked,
+        Err(error) => return refusal(&error),
+    };
+    Span::current().record("tenant", asked.user.as_str());
+    let mut record =
+        Record::begin(&frontend.watched, endpoint.name(), asked.user.clone(), asked.tags.clone());
+    let response = match work(&frontend, &endpoint, &asked, &mut record).await {
+        Ok(body) => json(body),
+        Err(error) => {
+            if error == ReadError::Limit(LimitError::Blocked) {
+                frontend.watched.metrics.blocked.with([&asked.user]).inc();
+            }
+            refusal(&error)
+        }
+    };
+    record.answered(response.status().as_u16());
+    response
+}
+
+async fn work(
+    frontend: &Frontend,
+    endpoint: &Endpoint,
+    asked: &Asked,
+    record: &mut Record,
+) -> Result<Vec<u8>, ReadError> {
+    match endpoint {
+        Endpoint::QueryRange => query::range(frontend, asked, record).await,
+        Endpoint::Query => query::instant(frontend, asked, record).await,
+        Endpoint::LegacyQuery => query::legacy(frontend, asked, record).await,
+        Endpoint::Labels { legacy } => labels::names(frontend, asked, record, *legacy).await,
+        Endpoint::LabelValues { name, legacy } => {
+            labels::values(frontend, asked, record, name, *legacy).await
+        }
+        Endpoint::Series => labels::series(frontend, asked, record).await,
+        Endpoint::IndexStats => index::stats(frontend, asked, record).await,
+        Endpoint::Volume => index::volume(frontend, asked, record, false).await,
+        Endpoint::VolumeRange => index::volume(frontend, asked, record, true).await,
+        Endpoint::Shards => index::shards(frontend, asked, record).await,
+        Endpoint::Patterns => index::patterns(frontend, asked, record).await,
+        Endpoint::DetectedLabels => detected::labels(frontend, asked, record).await,
+        Endpoint::DetectedFields => detected::fields(frontend, asked, record).await,
+        Endpoint::DetectedFieldValues { name } => detected::values(frontend, asked, record, name).await,
+    }
+}
+
+pub(super) fn json(body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Body::from(body.into()));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// Plain text without a line feed, but for a missing tenant, which is a matter of the layer around.
+pub(super) fn refusal(error: &ReadError) -> Response {
+    if *error == ReadError::PatternsDisabled {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        return response;
+    }
+    let status = StatusCode::from_u16(error.kind().http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let end = if error.kind() == ErrorKind::Unauthenticated { "\n" } else { "" };
+    let mut response = plain(status, format!("{error}{end}"));
+    if error.kind() == ErrorKind::TooMany || error.kind() == ErrorKind::Unavailable {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
