@@ -8,11 +8,10 @@ use larch_api::Tenancy;
 use larch_membership::Members;
 use larch_rpc::{GrpcSettings, GrpcTransport, LocalTransport, Transport};
 use larch_runtime::{AdminPages, Env, Module, Process, Routes, Server, StartError};
-use larch_store::Backend;
+use larch_store::{Backend, Backing, OpenError, Store, StoreOptions};
 use larch_telemetry::{LevelHandle, Registry};
 use larch_types::Address;
 use larch_wal::{Dir, OsDir};
-use object_store::ObjectStore;
 
 use crate::build_facts;
 use crate::grpc_health;
@@ -22,10 +21,17 @@ use crate::program::Program;
 use crate::role::{Frame, OpenDir};
 use crate::settings::{Loaded, SharedSettings};
 
+/// The store that the settings mean.
+pub(crate) fn choose_store(settings: &SharedSettings) -> Result<Backend, OpenError> {
+    Backend::choose(&settings.common.storage, &settings.storage, &settings.schema)
+}
+
 /// Opens the store that the settings mean.
-pub(crate) fn open_store(settings: &SharedSettings) -> Result<Arc<dyn ObjectStore>, StartError> {
-    let backend = Backend::choose(&settings.common.storage, &settings.storage, &settings.schema);
-    backend.open().map_err(|error| StartError::caused_by("open the object store", error))
+pub(crate) fn open_store(loaded: &Loaded, metrics: &Registry) -> Result<Backing, StartError> {
+    let variable = |name: &str| loaded.environment.get(name).map(str::to_owned);
+    choose_store(&loaded.shared)
+        .and_then(|backend| backend.open(&variable, metrics))
+        .map_err(|error| StartError::caused_by("open the object store", error))
 }
 
 /// Everything that a process consists of, not started.
@@ -35,10 +41,12 @@ pub(crate) fn assemble(
     env: &Env,
     metrics: &Registry,
     level: Option<LevelHandle>,
-    store: Arc<dyn ObjectStore>,
+    backing: Backing,
 ) -> Result<Process, StartError> {
     let limits = TenantLimits::new(loaded.shared.limits.clone(), loaded.shared.operational.clone());
     let overrides = OverridesModule::new(&loaded, limits.clone(), env.clone(), metrics);
+    let options = store_options(&loaded.shared, &limits)?;
+    let store = Store::new(backing, options, env.clone(), metrics);
     let settings = Arc::new(loaded.shared);
     let open_dir: OpenDir =
         Arc::new(|path: &Path| OsDir::open(path).map(|dir| Arc::new(dir) as Arc<dyn Dir>));
@@ -88,6 +96,17 @@ pub(crate) fn assemble(
         process.add(Arc::new(Server::grpc(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     }
     Ok(process)
+}
+
+/// How the store is used, with the encryption that each tenant wants now.
+fn store_options(settings: &SharedSettings, limits: &TenantLimits) -> Result<StoreOptions, StartError> {
+    let limits = limits.clone();
+    let backend =
+        choose_store(settings).map_err(|error| StartError::caused_by("choose the object store", error))?;
+    Ok(StoreOptions {
+        sse: Arc::new(move |tenant| Backend::sse(&limits.limits(tenant))),
+        ..backend.options(&settings.storage)
+    })
 }
 
 /// Where this process's own gRPC port is; a name that leads nowhere if it has none, for then its services

@@ -1,11 +1,10 @@
 //! `metrics list`: every metric that a process of these roles exports.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use larch_runtime::Env;
+use larch_store::Backing;
 use larch_telemetry::{MetricInfo, inventory_json, inventory_table, subscriber_over};
-use object_store::memory::InMemory;
 
 use crate::assemble::assemble;
 use crate::program::{Program, say, say_error};
@@ -29,7 +28,6 @@ fn inventory(program: &Program, loaded: Loaded) -> Result<Vec<MetricInfo>, Strin
     let env = Env::system();
     let metrics = registry(&loaded.shared)?;
     drop(subscriber_over(log_options(&loaded.shared, &env, &metrics), std::io::sink()));
-    let store = Arc::new(InMemory::new());
-    assemble(program, loaded, &env, &metrics, None, store).map_err(|error| error.to_string())?;
+    assemble(program, loaded, &env, &metrics, None, Backing::memory()).map_err(|error| error.to_string())?;
     Ok(metrics.inventory())
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use larch_config::{Arguments, Environment, FlagSpec, Schema, parse_arguments, to_yaml};
 
+use crate::assemble::choose_store;
 use crate::build_facts::version_text;
 use crate::health;
 use crate::metrics_list;
@@ -138,8 +139,10 @@ fn verified(loaded: &Loaded, warnings: &[String]) -> ExitCode {
     for warning in warnings {
         say_error(&format!("warning: {warning}\n"));
     }
-    match crate::overrides::verify(loaded) {
-        Ok(()) => {
+    let overrides = crate::overrides::verify(loaded).map_err(|problems| problems.to_string());
+    let store = || choose_store(&loaded.shared).map_err(|error| error.to_string());
+    match overrides.and_then(|()| store()) {
+        Ok(_) => {
             say_error("config is valid\n");
             ExitCode::SUCCESS
         }

@@ -10,10 +10,10 @@ use larch_api::Tenancy;
 use larch_membership::Members;
 use larch_rpc::{GrpcServices, LocalTransport, MessageLimits, Transport};
 use larch_runtime::{Env, Module, Scope, StartError};
+use larch_store::Store;
 use larch_telemetry::Registry;
 use larch_types::Address;
 use larch_wal::Dir;
-use object_store::ObjectStore;
 
 use crate::blocks::Blocks;
 use crate::overrides::TenantLimits;
@@ -41,7 +41,7 @@ pub struct Frame {
     pub limits: TenantLimits,
     pub tenancy: Tenancy,
     pub open_dir: OpenDir,
-    pub store: Arc<dyn ObjectStore>,
+    pub store: Store,
     /// The way to the services of other processes, and of this one.
     pub transport: Arc<dyn Transport>,
     /// Where roles add their services, if the transport stays in this process.

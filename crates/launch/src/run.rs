@@ -166,7 +166,7 @@ async fn serve(
             return ExitCode::FAILURE;
         }
     };
-    let process = open_store(&loaded.shared)
+    let process = open_store(&loaded, &metrics)
         .and_then(|store| assemble(program, loaded, &env, &metrics, Some(level), store));
     let process = match process {
         Ok(process) => process,

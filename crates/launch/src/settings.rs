@@ -66,6 +66,8 @@ pub(crate) struct Loaded {
     pub(crate) limits_node: Node,
     /// `operational_config` likewise.
     pub(crate) operational_node: Node,
+    /// Stores of the clouds find credentials there.
+    pub(crate) environment: Environment,
     pub(crate) warnings: Vec<Problem>,
 }
 
@@ -136,7 +138,8 @@ pub(crate) fn load(
         role.configure(&mut blocks);
     }
     let effective = reader.finish()?;
-    Ok(Loaded { shared, effective, limits_node, operational_node, warnings: tree.warnings().to_vec() })
+    let (environment, warnings) = (environment.clone(), tree.warnings().to_vec());
+    Ok(Loaded { shared, effective, limits_node, operational_node, environment, warnings })
 }
 
 /// The first of the files in `-config.file` that exists.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larch_types::{NodeId, SegmentId, TombstoneId};
+use larch_types::{FactId, NodeId, SegmentId, TombstoneId};
 
 use crate::clock::{Clock, SystemClock};
 use crate::random::Random;
@@ -34,6 +34,10 @@ impl Env {
 
     pub fn new_segment_id(&self) -> SegmentId {
         SegmentId::new(self.unix_millis(), self.random.next_u128())
+    }
+
+    pub fn new_fact_id(&self) -> FactId {
+        FactId::new(self.unix_millis(), self.random.next_u128())
     }
 
     pub fn new_tombstone_id(&self) -> TombstoneId {

@@ -3,9 +3,24 @@
 //! It owns object keys and the order of uploads; it does not evaluate queries.
 
 mod backend;
+mod backing;
+mod directory;
+mod error;
+mod http;
+mod key;
 mod settings;
+mod store;
+#[cfg(test)]
+mod testing;
 
-pub use backend::{Backend, OpenError};
+pub use backend::{Backend, OpenError, Variables};
+pub use backing::{Backing, Kind, Sse};
+pub use error::{Failure, Operation, StoreError};
+pub use http::fuzz_answer;
+pub use key::{
+    DocumentKind, FactKind, FactName, Folder, InvalidKey, InvalidName, Key, MAX_DOCUMENT_NAME_BYTES,
+    Partition, fuzz_names, parse_document_name, parse_segment_name,
+};
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, EmbeddedCacheSettings,
@@ -13,4 +28,7 @@ pub use settings::{
     MemcachedClientSettings, MemcachedSettings, NamedBuckets, NamedStores, ObjectStoreSettings,
     PeriodSettings, RedisSettings, S3Backoff, S3BucketHttp, S3BucketSettings, S3Http, S3Settings,
     SchemaSettings, ShipperSettings, SignatureVersion, SseSettings, StorageSettings, TablePeriodSettings,
+};
+pub use store::{
+    FileSource, Listed, Listing, ObjectInfo, Patience, Source, Store, StoreOptions, Tail, TenantSse,
 };

@@ -72,6 +72,11 @@ ulid_type! {
     SegmentId, "segment"
 }
 ulid_type! {
+    /// One immutable object of the catalog.
+    FactId, "fact"
+}
+
+ulid_type! {
     /// One accepted delete request.
     TombstoneId, "tombstone"
 }

@@ -74,6 +74,24 @@ impl TenantId {
         }
         key
     }
+
+    /// The way back from [`TenantId::key`]. Only what that function makes is taken: nothing else in a
+    /// listing is a tenant of ours.
+    pub fn from_key(key: &str) -> Option<Self> {
+        let mut text = String::with_capacity(key.len());
+        let mut rest = key.bytes();
+        while let Some(byte) = rest.next() {
+            let byte =
+                if byte == b'%' { hex_value(rest.next()?)? << 4 | hex_value(rest.next()?)? } else { byte };
+            text.push(char::from(byte));
+        }
+        let tenant: Self = text.parse().ok()?;
+        (tenant.key() == key).then_some(tenant)
+    }
+}
+
+fn hex_value(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 fn hex_digit(nibble: u8) -> char {
@@ -171,5 +189,30 @@ mod tests {
         assert_eq!(key("team-7_x"), "team-7_x");
         assert_eq!(key("..."), "%2E%2E%2E");
         assert_eq!(key("a!*'()"), "a%21%2A%27%28%29");
+    }
+
+    #[test]
+    fn only_keys_are_tenants_again() {
+        for text in ["team-7_x", "...", "a!*'()", &"*".repeat(150)] {
+            let tenant: TenantId = text.parse().unwrap();
+            assert_eq!(TenantId::from_key(&tenant.key()), Some(tenant));
+        }
+        for key in [
+            "",
+            ".",
+            "..",
+            "a.b",
+            "a%2e",
+            "%41",
+            "a%",
+            "a%2",
+            "a%zz",
+            "a%3Ab",
+            "%2E",
+            "\u{e4}",
+            &"a".repeat(151),
+        ] {
+            assert_eq!(TenantId::from_key(key), None, "{key}");
+        }
     }
 }

@@ -92,6 +92,10 @@ impl FromStr for Timestamp {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a day such as 20240131: {}", crate::quoted(.0))]
+pub struct InvalidDay(String);
+
 /// A UTC day, as catalog partitions name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Day(i32);
@@ -113,6 +117,24 @@ impl fmt::Display for Day {
         let date = jiff::civil::Date::ZERO
             .saturating_add(jiff::Span::new().days(i64::from(self.0) + DAYS_FROM_YEAR_ZERO));
         write!(f, "{:04}{:02}{:02}", date.year(), date.month(), date.day())
+    }
+}
+
+impl FromStr for Day {
+    type Err = InvalidDay;
+
+    /// Only the one canonical text, so that two names never mean one day.
+    fn from_str(text: &str) -> Result<Self, InvalidDay> {
+        let invalid = || InvalidDay(text.to_owned());
+        if text.len() != 8 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(invalid());
+        }
+        let year = text[..4].parse().map_err(|_| invalid())?;
+        let (month, day) = (text[4..6].parse(), text[6..].parse());
+        let (month, day) = (month.map_err(|_| invalid())?, day.map_err(|_| invalid())?);
+        let date = jiff::civil::Date::new(year, month, day).map_err(|_| invalid())?;
+        let hours = date.duration_since(jiff::civil::Date::ZERO).as_hours();
+        i32::try_from(hours / 24 - DAYS_FROM_YEAR_ZERO).map(Self).map_err(|_| invalid())
     }
 }
 
@@ -152,6 +174,16 @@ mod tests {
             (i64::MIN, "16770921"),
         ] {
             assert_eq!(Timestamp(nanos).day().to_string(), day, "{nanos}");
+            assert_eq!(day.parse(), Ok(Timestamp(nanos).day()));
+        }
+    }
+
+    #[test]
+    fn only_days_are_days() {
+        for text in
+            ["", "wide", "2026070", "202607011", "20260732", "20230229", "+2260101", "2026-7-1", "２0260101"]
+        {
+            assert!(text.parse::<Day>().is_err(), "{text}");
         }
     }
 
@@ -178,6 +210,12 @@ mod tests {
         fn text_comes_back(nanos in any::<i64>()) {
             let time = Timestamp(nanos);
             prop_assert_eq!(time.to_string().parse(), Ok(time));
+        }
+
+        #[test]
+        fn a_day_comes_back(nanos in any::<i64>()) {
+            let day = Timestamp(nanos).day();
+            prop_assert_eq!(day.to_string().parse(), Ok(day));
         }
 
         #[test]

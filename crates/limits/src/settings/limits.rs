@@ -228,7 +228,7 @@ pub enum ShardingStrategy {
 }
 
 /// Encryption at rest by an S3 store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SseType {
     #[default]
     #[serde(rename = "")]
