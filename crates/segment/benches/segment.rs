@@ -45,6 +45,8 @@ fn main() {
     let raw: usize = pushes.iter().flat_map(|push| &push.streams).map(Stream::raw_bytes).sum();
     println!("{} pushes, {:.1} MiB raw", pushes.len(), mib(raw as u64));
     index_of_many_streams();
+    arena_of_many_streams(100_000);
+    arena_of_many_streams(1_000_000);
     let cuts = fill(&pushes, raw, rounds);
     let fresh = write_fresh(&cuts, raw, rounds);
     search(&fresh, &pushes, raw, rounds);
@@ -360,31 +362,61 @@ fn trace_id(pushes: &[Push]) -> String {
 
 fn index_of_many_streams() {
     let mut builder = SegmentBuilder::new();
-    for number in 0..100_000_u32 {
-        let labels = Labels::from_pairs([
-            ("app", format!("app-{}", number % 200)),
-            ("env", ["prod", "staging"][number as usize % 2].to_owned()),
-            ("pod", format!("pod-{:08x}", number.wrapping_mul(2_654_435_761))),
-        ])
-        .unwrap();
-        let stream = builder.stream(&labels).unwrap();
-        let timestamp = Timestamp::from_nanos(i64::from(number));
-        builder.push(stream, &Row { timestamp, line: b"x", metadata: &[], level: None }, None).unwrap();
+    for number in 0..100_000 {
+        let stream = builder.stream(&many_labels(number)).unwrap();
+        builder.push(stream, &short_row(number), None).unwrap();
     }
     let object = Bytes::from(builder.finish(provenance(0), Effort::Fresh).unwrap().bytes);
-    let contains = |pod: &str| pod.contains("00f");
-    for (what, test, name) in [
-        ("app=\"app-7\"", Test::Is("app-7"), "app"),
-        ("one pod", Test::Is("pod-9e3779b1"), "pod"),
-        ("a predicate over 100,000 values", Test::Passes(&contains), "pod"),
-    ] {
+    for_each_selector(|what, selector| {
         let (spans, millis) = repeated(|| {
             let segment = Segment::open(&object, object.len() as u64).unwrap();
-            let set = segment.index().select(&[Selector { name, test }]).unwrap();
+            let set = segment.index().select(&[selector]).unwrap();
             set.iter().map(|stream| segment.index().spans(stream).unwrap().len()).sum::<usize>()
         });
         println!("index of 100,000 streams, opened for the question, {what}: {spans} spans, {millis:.2} ms");
+    });
+}
+
+fn arena_of_many_streams(count: u32) {
+    let arena = Arena::new(ArenaLimits { row_bytes: usize::MAX, stream_bytes: usize::MAX });
+    let labels: Vec<Labels> = (0..count).map(many_labels).collect();
+    let watch = Watch::start();
+    for (number, labels) in labels.iter().enumerate() {
+        let rows = [short_row(number as u32)];
+        let (id, stamp) = (StreamId::of(labels), PushStamp(number as u128));
+        arena.apply(&PushPart { labels, id, stamp, first_index: 0, rows: &rows });
     }
+    let micros = watch.seconds() * 1e6 / f64::from(count);
+    let held = arena.held();
+    let bytes = held.stream_bytes / held.streams;
+    println!(
+        "arena of {count} streams: {bytes} bytes and {micros:.2} microseconds a stream with its first row"
+    );
+    let snapshot = arena.snapshot();
+    for_each_selector(|what, selector| {
+        let (streams, millis) = repeated(|| snapshot.select(&[selector]).len());
+        println!("arena of {count} streams, {what}: {streams} streams, {millis:.2} ms");
+    });
+}
+
+fn many_labels(number: u32) -> Labels {
+    Labels::from_pairs([
+        ("app", format!("app-{}", number % 200)),
+        ("env", ["prod", "staging"][number as usize % 2].to_owned()),
+        ("pod", format!("pod-{:08x}", number.wrapping_mul(2_654_435_761))),
+    ])
+    .unwrap()
+}
+
+fn short_row(number: u32) -> Row<'static> {
+    Row { timestamp: Timestamp::from_nanos(i64::from(number)), line: b"x", metadata: &[], level: None }
+}
+
+fn for_each_selector(each: impl Fn(&str, Selector<'_>)) {
+    let contains = |pod: &str| pod.contains("00f");
+    each("app=\"app-7\"", Selector { name: "app", test: Test::Is("app-7") });
+    each("one pod", Selector { name: "pod", test: Test::Is("pod-9e3779b1") });
+    each("a predicate over all pods", Selector { name: "pod", test: Test::Passes(&contains) });
 }
 
 fn provenance(number: usize) -> Provenance {

@@ -12,6 +12,7 @@ mod fuzz;
 mod histogram;
 mod index;
 mod memory;
+mod numbers;
 mod pack;
 mod page;
 mod reader;

@@ -1,12 +1,13 @@
-//! The streams of a segment or an arena, and the order in which a segment lays them.
-
-use std::collections::HashMap;
+//! The streams of a segment that is being made or of an arena, and the order in which a segment lays them.
 
 use larch_types::{Labels, StreamId};
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::error::{Corrupt, RowError, Section};
-use crate::row::check_labels;
-use crate::wire::{Cursor, put_bytes};
+use crate::error::RowError;
+use crate::index::Selector;
+use crate::numbers::NumberTable;
+use crate::row::{check_labels, label_bytes};
+use crate::set::OrdinalSet;
 
 /// Labels that say what kind of lines a stream has, the best first. Streams with equal ones lie side
 /// by side, as their lines compress best together and are asked for together.
@@ -27,29 +28,58 @@ impl StreamRank {
     }
 }
 
-/// Streams by id and by place, with their labels in as few bytes as an idle stream may cost.
+/// Streams by id and by place. Each text of their labels is there once, so that an idle stream costs
+/// little, and a selector looks at each text once and then compares numbers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct StreamTable {
-    places: HashMap<StreamId, u32>,
-    streams: Vec<(StreamId, Box<[u8]>)>,
+    ids: Vec<StreamId>,
+    places: NumberTable,
+    symbols: Symbols,
+    /// Name and value of each label of one stream after the other.
+    labels: Vec<(u32, u32)>,
+    /// Where in `labels` those of each stream end.
+    ends: Vec<usize>,
     label_bytes: usize,
 }
 
-/// What the table and its hash map take for a stream, beside the bytes of its labels: two entries of 32
-/// bytes, of which the map keeps up to as many empty as full, and the allocator's own share.
-pub(crate) const STREAM_OVERHEAD: usize = 128;
+/// Every text once; a text's number is its symbol.
+#[derive(Debug, Clone, Default)]
+struct Symbols {
+    texts: String,
+    ends: Vec<usize>,
+    numbers: NumberTable,
+}
+
+/// What the table keeps for a stream, and for a label of it with texts that no other stream has, beside
+/// those texts: columns and tables that have just grown, and are half empty.
+const STREAM_OVERHEAD: usize = 112;
+const LABEL_OVERHEAD: usize = 112;
+
+/// What a stream that is not in a table yet adds to it at most.
+pub(crate) fn most_bytes(labels: &Labels) -> usize {
+    2 * label_bytes(labels) + STREAM_OVERHEAD + labels.len() * LABEL_OVERHEAD
+}
 
 impl StreamTable {
     pub(crate) fn len(&self) -> usize {
-        self.streams.len()
+        self.ids.len()
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.label_bytes + self.streams.len() * STREAM_OVERHEAD
+        self.ids.capacity() * size_of::<StreamId>()
+            + self.places.memory_bytes()
+            + self.symbols.memory_bytes()
+            + self.labels.capacity() * size_of::<(u32, u32)>()
+            + self.ends.capacity() * size_of::<usize>()
+    }
+
+    /// Bytes of the labels of all streams, as an index counts them.
+    pub(crate) const fn label_bytes(&self) -> usize {
+        self.label_bytes
     }
 
     pub(crate) fn find(&self, id: StreamId) -> Option<u32> {
-        self.places.get(&id).copied()
+        self.places.find(hash_of(id), |place| self.ids[place as usize] == id)
     }
 
     /// The stream's place; a new one if it is not there yet.
@@ -63,68 +93,124 @@ impl StreamTable {
 
     /// A stream that is not there yet, and whose labels were checked.
     pub(crate) fn add(&mut self, id: StreamId, labels: &Labels) -> u32 {
-        let place = self.streams.len() as u32;
-        let packed = pack_labels(labels);
-        self.label_bytes += packed.len();
-        self.streams.push((id, packed));
-        self.places.insert(id, place);
+        let place = self.ids.len() as u32;
+        for label in labels {
+            self.labels.push((self.symbols.add(&label.name), self.symbols.add(&label.value)));
+        }
+        self.label_bytes += label_bytes(labels);
+        self.ends.push(self.labels.len());
+        self.ids.push(id);
+        self.places.insert(hash_of(id), place);
         place
     }
 
     /// Panics if there is no such stream.
     pub(crate) fn id(&self, place: u32) -> StreamId {
-        self.streams[place as usize].0
-    }
-
-    /// The value of one label, empty if the stream does not have it. Panics if there is no such stream.
-    pub(crate) fn label(&self, place: u32, name: &str) -> &str {
-        let mut cursor = Cursor::new(&self.streams[place as usize].1, Section::Series);
-        while let (Ok(known), Ok(value)) = (cursor.text(), cursor.text()) {
-            if known == name {
-                return value;
-            }
-        }
-        ""
+        self.ids[place as usize]
     }
 
     /// Panics if there is no such stream.
-    #[expect(clippy::expect_used, reason = "the bytes were packed from labels by this table")]
-    pub(crate) fn labels(&self, place: u32) -> Labels {
-        unpack_labels(&self.streams[place as usize].1).expect("labels of the table itself")
+    fn symbols_of(&self, place: u32) -> &[(u32, u32)] {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
+        &self.labels[start..self.ends[place as usize]]
     }
 
-    /// All places in the order of a segment.
-    pub(crate) fn ranked(&self) -> Vec<u32> {
-        let mut ranks: Vec<(StreamRank, u32)> = Vec::with_capacity(self.streams.len());
-        for (place, (id, _)) in self.streams.iter().enumerate() {
-            ranks.push((StreamRank::of(&self.labels(place as u32), *id), place as u32));
+    /// Panics if there is no such stream.
+    #[expect(clippy::expect_used, reason = "the texts were taken from valid labels by this table")]
+    pub(crate) fn labels(&self, place: u32) -> Labels {
+        let text = |(name, value): &(u32, u32)| (self.symbols.text(*name), self.symbols.text(*value));
+        Labels::from_pairs(self.symbols_of(place).iter().map(text)).expect("labels of the table itself")
+    }
+
+    /// Streams that pass all conditions.
+    pub(crate) fn select(&self, selectors: &[Selector<'_>]) -> OrdinalSet {
+        let mut set = OrdinalSet::all(self.len() as u32);
+        for selector in selectors {
+            self.keep(selector, &mut set);
+        }
+        set
+    }
+
+    fn keep(&self, selector: &Selector<'_>, set: &mut OrdinalSet) {
+        let name = self.symbols.find(selector.name);
+        let passes_without = selector.passes("");
+        // What is known of each value: a predicate is asked once for each.
+        let mut verdicts: Vec<Option<bool>> = vec![None; self.symbols.len()];
+        for place in 0..self.len() as u32 {
+            if !set.contains(place) {
+                continue;
+            }
+            let label = name.and_then(|name| self.symbols_of(place).iter().find(|label| label.0 == name));
+            let passes = label.map_or(passes_without, |(_, value)| {
+                let verdict = &mut verdicts[*value as usize];
+                *verdict.get_or_insert_with(|| selector.passes(self.symbols.text(*value)))
+            });
+            if !passes {
+                set.remove(place);
+            }
+        }
+    }
+
+    /// Those of the places that are wanted, in the order of a segment.
+    pub(crate) fn ranked(&self, is_wanted: impl Fn(u32) -> bool) -> Vec<u32> {
+        let names = SERVICE_LABELS.map(|name| self.symbols.find(name));
+        let mut ranks: Vec<(&str, StreamId, u32)> = Vec::new();
+        for place in (0..self.len() as u32).filter(|place| is_wanted(*place)) {
+            let labels = self.symbols_of(place);
+            let value = |name: &u32| labels.iter().find(|label| label.0 == *name).map(|label| label.1);
+            let service = names.iter().flatten().find_map(value);
+            let service = service.map_or("", |value| self.symbols.text(value));
+            ranks.push((service, self.ids[place as usize], place));
         }
         ranks.sort_unstable();
-        ranks.into_iter().map(|(_, place)| place).collect()
+        ranks.into_iter().map(|(_, _, place)| place).collect()
     }
 }
 
-fn pack_labels(labels: &Labels) -> Box<[u8]> {
-    let mut bytes = Vec::new();
-    for label in labels {
-        put_bytes(&mut bytes, label.name.as_bytes());
-        put_bytes(&mut bytes, label.value.as_bytes());
-    }
-    bytes.into_boxed_slice()
+/// A stream's id is a hash itself.
+const fn hash_of(id: StreamId) -> u64 {
+    id.as_u128() as u64
 }
 
-fn unpack_labels(bytes: &[u8]) -> Result<Labels, Corrupt> {
-    let mut cursor = Cursor::new(bytes, Section::Series);
-    let mut pairs = Vec::new();
-    while cursor.remaining() > 0 {
-        pairs.push((cursor.text()?, cursor.text()?));
+impl Symbols {
+    fn len(&self) -> usize {
+        self.ends.len()
     }
-    Labels::from_pairs(pairs).map_err(|_| cursor.corrupt("labels are not valid"))
+
+    fn memory_bytes(&self) -> usize {
+        self.texts.capacity() + self.ends.capacity() * size_of::<usize>() + self.numbers.memory_bytes()
+    }
+
+    fn text(&self, symbol: u32) -> &str {
+        let start = symbol.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
+        &self.texts[start..self.ends[symbol as usize]]
+    }
+
+    fn find(&self, text: &str) -> Option<u32> {
+        self.find_hashed(xxh3_64(text.as_bytes()), text)
+    }
+
+    fn find_hashed(&self, hash: u64, text: &str) -> Option<u32> {
+        self.numbers.find(hash, |symbol| self.text(symbol) == text)
+    }
+
+    fn add(&mut self, text: &str) -> u32 {
+        let hash = xxh3_64(text.as_bytes());
+        if let Some(symbol) = self.find_hashed(hash, text) {
+            return symbol;
+        }
+        let symbol = self.ends.len() as u32;
+        self.texts.push_str(text);
+        self.ends.push(self.texts.len());
+        self.numbers.insert(hash, symbol);
+        symbol
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Test;
     use crate::row::MAX_LABELS_BYTES;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
@@ -134,14 +220,21 @@ mod tests {
     #[test]
     fn streams_lie_by_service() {
         let mut table = StreamTable::default();
-        for (app, pod) in [("b", "1"), ("a", "1"), ("b", "2"), ("a", "2"), ("b", "1")] {
-            let labels = labels(&[("app", app), ("pod", pod)]);
-            table.insert(StreamId::of(&labels), &labels).unwrap();
+        let all =
+            [("job", "b", "1"), ("app", "a", "1"), ("app", "b", "2"), ("service", "a", "2"), ("x", "b", "1")];
+        for (name, service, pod) in all {
+            let labels = labels(&[(name, service), ("pod", pod)]);
+            let id = StreamId::of(&labels);
+            let place = table.insert(id, &labels).unwrap();
+            assert_eq!(table.insert(id, &labels), Ok(place), "it is there");
+            assert_eq!((table.id(place), table.labels(place)), (id, labels));
         }
-        assert_eq!(table.len(), 4);
-        let apps: Vec<String> =
-            table.ranked().iter().map(|place| table.labels(*place).get("app").unwrap().to_owned()).collect();
-        assert_eq!(apps, ["a", "a", "b", "b"]);
+        let ranked = table.ranked(|place| place != 2);
+        let ranks: Vec<StreamRank> =
+            ranked.iter().map(|place| StreamRank::of(&table.labels(*place), table.id(*place))).collect();
+        assert!(ranks.is_sorted());
+        assert_eq!(ranked.len(), 4);
+        assert_eq!(ranked[0], 4, "the stream without a service");
     }
 
     #[test]
@@ -149,5 +242,35 @@ mod tests {
         let long = labels(&[("a", &"x".repeat(MAX_LABELS_BYTES))]);
         let error = StreamTable::default().insert(StreamId::of(&long), &long).unwrap_err();
         assert_eq!(error, RowError::LabelsTooLarge(MAX_LABELS_BYTES + 1));
+    }
+
+    #[test]
+    fn a_predicate_is_asked_once_for_each_value() {
+        let mut table = StreamTable::default();
+        for number in 0..100 {
+            let labels = labels(&[("app", &(number % 3).to_string()), ("pod", &number.to_string())]);
+            table.insert(StreamId::of(&labels), &labels).unwrap();
+        }
+        let asked = std::cell::RefCell::new(Vec::new());
+        let predicate = |value: &str| {
+            asked.borrow_mut().push(value.to_owned());
+            value == "1"
+        };
+        let set = table.select(&[Selector { name: "app", test: Test::Passes(&predicate) }]);
+        assert_eq!(set.len(), 33);
+        asked.borrow_mut().sort();
+        assert_eq!(*asked.borrow(), ["", "0", "1", "2"]);
+    }
+
+    #[test]
+    fn a_stream_costs_what_is_reckoned() {
+        let mut table = StreamTable::default();
+        let mut reckoned = 0;
+        for number in 0..5000 {
+            let labels = labels(&[("a", &format!("{number}")), (&format!("name{number}"), "b")]);
+            table.insert(StreamId::of(&labels), &labels).unwrap();
+            reckoned += most_bytes(&labels);
+            assert!(table.memory_bytes() <= reckoned + 4096, "{} of {reckoned}", table.memory_bytes());
+        }
     }
 }

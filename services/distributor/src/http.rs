@@ -33,6 +33,9 @@ async fn push_legacy(State(distributor): State<Arc<Distributor>>, request: Reque
 /// Seconds after which a client that was turned away may try again.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// A text may repeat what was pushed, where a tenant's limits are lifted. More than this nobody reads.
+const MAX_TEXT_BYTES: usize = 1 << 20;
+
 /// Texts end with a line feed.
 fn answer(outcome: Result<Taken, PushError>) -> Response {
     let (status, text) = match outcome {
@@ -47,7 +50,8 @@ fn answer(outcome: Result<Taken, PushError>) -> Response {
         }
         Err(error) => (error.status(), error.to_string()),
     };
-    let mut response = plain(status, format!("{text}\n"));
+    let shown = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
+    let mut response = plain(status, format!("{shown}\n"));
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     }

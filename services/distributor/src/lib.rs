@@ -11,6 +11,7 @@ mod decode;
 mod decompress;
 mod distributor;
 mod error;
+mod fuzz;
 mod head;
 mod http;
 mod inflight;
@@ -29,6 +30,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
+pub use fuzz::{fuzz_json, fuzz_labels, fuzz_protobuf};
 pub use role::{Config, role};
 pub use settings::{
     DistributorRingSettings, DistributorSettings, OtlpSettings, RateStoreSettings, WriteFailureSettings,

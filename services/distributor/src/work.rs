@@ -66,7 +66,7 @@ impl Work {
         let backfill = self.head.backfill.as_deref();
         let mut labelled = Vec::with_capacity(streams.len());
         for stream in streams {
-            labelled.push((StreamLabels::new(&stream.labels, discover, backfill)?, stream.entries));
+            labelled.push((StreamLabels::new(stream.labels, discover, backfill)?, stream.entries));
         }
         Ok(labelled)
     }

@@ -17,6 +17,13 @@ fn starts_and_stops() {
     assert_eq!(ready.body, "ready\n");
     let services = larch.get("/services").body;
     assert!(services.lines().any(|line| line == "distributor => Running"), "{services}");
+    let json = [("Content-Type", "application/json"), ("X-Scope-OrgID", "acme")];
+    let pushed = larch.ask("POST", "/loki/api/v1/push", &json, "{}");
+    let text = "error at least one valid stream is required for ingestion\n";
+    assert_eq!((pushed.status, pushed.body.as_str()), (422, text));
+    let pushed = larch.ask("POST", "/api/prom/push", &json[..1], "{}");
+    assert_eq!((pushed.status, pushed.body.as_str()), (401, "no org id\n"));
+    assert_eq!(larch.ask("GET", "/loki/api/v1/push", &json, "").status, 405);
     let (status, log) = larch.stop();
     assert!(status.success(), "{log:#?}");
 }

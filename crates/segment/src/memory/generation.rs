@@ -7,10 +7,10 @@ use larch_types::{PushStamp, Timestamp};
 use crate::format::MAX_CHUNK_ROWS;
 use crate::memory::arena::{Held, PushPart, Pushed};
 use crate::memory::batch::{Batch, RowView};
-use crate::memory::identities::IdentityTable;
-use crate::memory::room::{ArenaLimits, ROW_OVERHEAD, Room};
+use crate::memory::room::{ArenaLimits, Room};
 use crate::memory::sealed::Sealed;
 use crate::memory::snapshot::Snapshot;
+use crate::numbers::NumberTable;
 use crate::page::stamps::RowStamp;
 use crate::reader::chunk::Chunk;
 use crate::row::{Row, RowIdentity};
@@ -48,7 +48,7 @@ pub(crate) struct Generation {
     head: Batch,
     /// How many rows are sealed.
     head_start: u32,
-    identities: IdentityTable,
+    identities: NumberTable,
     raw_bytes: usize,
     times: Option<(Timestamp, Timestamp)>,
     /// The head as a chunk, until the next row.
@@ -61,11 +61,7 @@ impl Generation {
     }
 
     pub(crate) fn room(&self, limits: ArenaLimits) -> Room {
-        let held = self.raw_bytes + self.rows() as usize * ROW_OVERHEAD;
-        Room {
-            row_bytes: limits.row_bytes.saturating_sub(held),
-            stream_bytes: limits.stream_bytes.saturating_sub(self.streams.read().memory_bytes()),
-        }
+        Room::of(limits, self.rows() as usize, self.raw_bytes, &self.streams.read())
     }
 
     /// `identities` are those of the part's rows; its labels were checked.
@@ -97,7 +93,7 @@ impl Generation {
             self.keep_smaller_stamp(known, stamp);
             return false;
         }
-        self.identities.insert(identity, self.rows());
+        self.identities.insert(identity.0, self.rows());
         self.head.push(stream, row, identity, Some(stamp));
         self.head_chunk = None;
         self.raw_bytes += row.raw_bytes();
@@ -110,7 +106,7 @@ impl Generation {
     }
 
     fn find(&self, stream: u32, row: &Row<'_>, identity: RowIdentity) -> Option<u32> {
-        self.identities.find(identity, |number| {
+        self.identities.find(identity.0, |number| {
             let known = self.row(number);
             known.stream == stream && known.identity == identity && known.is(row)
         })

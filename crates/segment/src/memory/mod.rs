@@ -3,7 +3,6 @@
 pub(crate) mod arena;
 pub(crate) mod batch;
 mod generation;
-mod identities;
 pub(crate) mod room;
 pub(crate) mod sealed;
 pub(crate) mod snapshot;

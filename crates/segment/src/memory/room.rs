@@ -3,9 +3,9 @@
 use larch_types::ErrorKind;
 
 use crate::error::RowError;
+use crate::index::MAX_LABEL_BYTES;
 use crate::memory::arena::PushPart;
-use crate::row::label_bytes;
-use crate::streams::STREAM_OVERHEAD;
+use crate::streams::{StreamTable, most_bytes};
 
 /// What an arena may take between two cuts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,12 +46,24 @@ impl PushError {
     }
 }
 
+/// Labels that all streams may have together: half of what a segment's index holds, so that what is being
+/// logged while this is reached can still be written.
+const MAX_LABELS: usize = MAX_LABEL_BYTES / 2;
+
 impl Room {
+    pub(crate) fn of(limits: ArenaLimits, rows: usize, raw_bytes: usize, streams: &StreamTable) -> Self {
+        let labels_left = MAX_LABELS.saturating_sub(streams.label_bytes());
+        Self {
+            row_bytes: limits.row_bytes.saturating_sub(raw_bytes + rows * ROW_OVERHEAD),
+            stream_bytes: limits.stream_bytes.saturating_sub(streams.memory_bytes()).min(labels_left),
+        }
+    }
+
     /// The part's share, or none of it.
     pub fn take(&mut self, part: &PushPart<'_>, is_new_stream: bool) -> Result<(), PushError> {
         let raw_bytes: usize = part.rows.iter().map(crate::Row::raw_bytes).sum();
         let row_bytes = raw_bytes + part.rows.len() * ROW_OVERHEAD;
-        let stream_bytes = if is_new_stream { label_bytes(part.labels) + STREAM_OVERHEAD } else { 0 };
+        let stream_bytes = if is_new_stream { most_bytes(part.labels) } else { 0 };
         let rows_left = self.row_bytes.checked_sub(row_bytes).ok_or(PushError::Full)?;
         let streams_left = self.stream_bytes.checked_sub(stream_bytes).ok_or(PushError::TooManyStreams)?;
         *self = Self { row_bytes: rows_left, stream_bytes: streams_left };

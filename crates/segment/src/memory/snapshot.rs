@@ -43,13 +43,6 @@ impl Snapshot {
 
     /// Streams that pass all conditions.
     pub fn select(&self, selectors: &[Selector<'_>]) -> OrdinalSet {
-        let streams = self.streams.read();
-        let mut set = OrdinalSet::none(streams.len() as u32);
-        for ordinal in 0..streams.len() as u32 {
-            if selectors.iter().all(|selector| selector.passes(streams.label(ordinal, selector.name))) {
-                set.insert(ordinal);
-            }
-        }
-        set
+        self.streams.read().select(selectors)
     }
 }

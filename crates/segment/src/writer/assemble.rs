@@ -26,11 +26,8 @@ pub(crate) fn assemble(
 ) -> Result<Built, WriteError> {
     let mut by_stream = group(streams.len(), batches, passes);
     let mut writer = SegmentWriter::new(provenance, effort);
-    for stream in streams.ranked() {
+    for stream in streams.ranked(|stream| !by_stream[stream as usize].is_empty()) {
         let rows = &mut by_stream[stream as usize];
-        if rows.is_empty() {
-            continue;
-        }
         writer.start_stream(&streams.labels(stream))?;
         // Stable, and nearly free where rows came in order.
         rows.sort_by_key(|row| row.time);

@@ -123,6 +123,3 @@ impl Levels {
         self.names
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -12,14 +12,12 @@ use super::entry::{TimeBounds, check_entry};
 use super::metadata::{detect_level, normalized};
 use super::problems::Problem;
 use super::{Accepted, Against, Blocked, Checked};
-use crate::labels::StreamLabels;
+use crate::labels::{SERVICE_NAME, StreamLabels};
 use crate::metrics::{Reason, Volume};
 use crate::pushed::PushedEntry;
 
 /// Stands for the streams that have no policy, where policies are named.
 const NO_POLICY: &str = "*";
-/// Given by Larch itself, and so not counted as a label of the client's.
-const SERVICE_NAME: &str = "service_name";
 
 impl Checked {
     pub(super) fn take_stream(
@@ -180,6 +178,7 @@ fn label_problem<'s>(limits: &LimitsSettings, labels: &'s StreamLabels) -> Optio
     if labels.is_empty() {
         return Some(Problem::NoLabels);
     }
+    // What every stream has is not counted against the client.
     let count = labels.len() - usize::from(labels.get(SERVICE_NAME).is_some());
     let limit = limits.max_label_names_per_series;
     let exceeds = |size: usize, limit: u32| limit > 0 && size > limit as usize;

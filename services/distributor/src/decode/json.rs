@@ -11,7 +11,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Allowance, DecodeError};
+use super::{Allowance, DecodeError, MAX_ELEMENTS};
 use crate::pushed::PushedStream;
 use stream::StreamSeed;
 
@@ -27,8 +27,11 @@ pub(crate) enum Dialect {
 
 /// Reads a whole push.
 pub(crate) fn read_json(body: &Bytes, dialect: Dialect) -> Result<Vec<PushedStream>, DecodeError> {
-    let reading = Reading { body, dialect, allowance: Allowance::new() };
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    read_push(Reading { body, dialect, allowance: Allowance::of(MAX_ELEMENTS) })
+}
+
+fn read_push(reading: Reading<'_>) -> Result<Vec<PushedStream>, DecodeError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(reading.body);
     PushSeed(&reading).deserialize(&mut deserializer).map_err(|error| {
         if reading.allowance.is_spent() {
             return DecodeError::TooMany;

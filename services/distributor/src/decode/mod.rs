@@ -38,8 +38,8 @@ impl DecodeError {
 pub(crate) struct Allowance(std::cell::Cell<u32>);
 
 impl Allowance {
-    fn new() -> Self {
-        Self(std::cell::Cell::new(MAX_ELEMENTS))
+    fn of(elements: u32) -> Self {
+        Self(std::cell::Cell::new(elements))
     }
 
     fn take_one(&self) -> Result<(), DecodeError> {

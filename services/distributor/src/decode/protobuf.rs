@@ -14,7 +14,7 @@
 
 use bytes::Bytes;
 
-use super::{Allowance, DecodeError};
+use super::{Allowance, DecodeError, MAX_ELEMENTS};
 use crate::pushed::{PushedEntry, PushedLabels, PushedPair, PushedStream, PushedTime};
 
 const VARINT: u8 = 0;
@@ -26,13 +26,16 @@ const FIXED32: u8 = 5;
 
 /// Reads a whole `PushRequest`.
 pub(crate) fn read_protobuf(body: &Bytes) -> Result<Vec<PushedStream>, DecodeError> {
-    let allowance = Allowance::new();
+    read_push(body, &Allowance::of(MAX_ELEMENTS))
+}
+
+fn read_push(body: &Bytes, allowance: &Allowance) -> Result<Vec<PushedStream>, DecodeError> {
     let mut streams = Vec::new();
     let mut message = Message::new(body.clone());
     while let Some((field, wire)) = message.key()? {
         if field == 1 {
             allowance.take_one()?;
-            streams.push(read_stream(message.bytes(wire)?, &allowance)?);
+            streams.push(read_stream(message.bytes(wire)?, allowance)?);
         } else {
             message.skip(wire)?;
         }

@@ -14,6 +14,8 @@ pub(crate) use parse::{InvalidLabelText, parse_labels};
 /// What a stream whose rows come late on purpose is marked with. Only Larch sets these.
 const BACKFILL: &str = "__backfill__";
 const BACKFILL_SHARD: &str = "__backfill_shard__";
+/// Given by Larch itself where the client does not.
+pub(crate) const SERVICE_NAME: &str = "service_name";
 /// Streams that Larch writes for itself have one of these.
 const INTERNAL: [&str; 2] = ["__aggregated_metric__", "__pattern__"];
 
@@ -34,21 +36,11 @@ pub(crate) struct StreamLabels {
 impl StreamLabels {
     /// `discover` are the labels that give a `service_name`; `backfill` is the shard that a header names.
     pub(crate) fn new(
-        pushed: &PushedLabels,
+        pushed: PushedLabels,
         discover: &[String],
         backfill: Option<&str>,
     ) -> Result<Self, PushError> {
-        let mut pairs = match pushed {
-            PushedLabels::Text(text) => {
-                check_size(text.len())?;
-                parse_labels(text)?
-            }
-            PushedLabels::Pairs(pairs) => {
-                check_size(pairs.iter().map(|(name, value)| name.len() + value.len()).sum())?;
-                check_names(pairs)?;
-                pairs.clone()
-            }
-        };
+        let mut pairs = read_pairs(pushed)?;
         pairs.retain(|(_, value)| !value.is_empty());
         if pairs.iter().any(|(name, _)| name == BACKFILL || name == BACKFILL_SHARD) {
             return Err(PushError::ReservedLabels);
@@ -58,19 +50,21 @@ impl StreamLabels {
             pairs.push((BACKFILL_SHARD.to_owned(), shard.to_owned()));
         }
         let duplicate = sort(&mut pairs);
-        let mut unique = pairs.clone();
-        unique.dedup_by(|later, first| later.0 == first.0);
-        let discovered = service_name(&labels_of(unique.clone()), discover).map(str::to_owned);
-        if let Some(name) = discovered {
-            unique.push(("service_name".to_owned(), name.clone()));
-            pairs.push(("service_name".to_owned(), name));
+        let all = duplicate.is_some().then(|| pairs.clone());
+        pairs.dedup_by(|later, first| later.0 == first.0);
+        let mut labels = labels_of(pairs);
+        let service = service_name(&labels, discover).map(str::to_owned);
+        if let Some(service) = &service {
+            let known = labels.iter().map(|label| (label.name.clone(), label.value.clone()));
+            labels = labels_of(known.chain([(SERVICE_NAME.into(), service.as_str().into())]));
         }
-        let labels = labels_of(unique);
-        let text = if duplicate.is_some() {
-            sort(&mut pairs);
-            text_of(&pairs)
-        } else {
-            labels.canonical()
+        let text = match all {
+            None => labels.canonical(),
+            Some(mut pairs) => {
+                pairs.extend(service.map(|service| (SERVICE_NAME.to_owned(), service)));
+                sort(&mut pairs);
+                text_of(&pairs)
+            }
         };
         check_names_come_back(&labels, &text, duplicate.is_some())?;
         Ok(Self { labels, text, duplicate })
@@ -79,6 +73,20 @@ impl StreamLabels {
     /// Whether Larch writes the stream for itself.
     pub(crate) fn is_internal(&self) -> bool {
         INTERNAL.iter().any(|name| self.labels.get(name).is_some())
+    }
+}
+
+fn read_pairs(pushed: PushedLabels) -> Result<Vec<(String, String)>, PushError> {
+    match pushed {
+        PushedLabels::Text(text) => {
+            check_size(text.len())?;
+            Ok(parse_labels(&text)?)
+        }
+        PushedLabels::Pairs(pairs) => {
+            check_size(pairs.iter().map(|(name, value)| name.len() + value.len()).sum())?;
+            check_names(&pairs)?;
+            Ok(pairs)
+        }
     }
 }
 
@@ -131,7 +139,7 @@ fn sort(pairs: &mut [(String, String)]) -> Option<String> {
 }
 
 #[expect(clippy::expect_used, reason = "names are not empty and come once, and nothing else is refused")]
-fn labels_of(pairs: Vec<(String, String)>) -> Labels {
+fn labels_of<T: Into<Box<str>>>(pairs: impl IntoIterator<Item = (T, T)>) -> Labels {
     Labels::from_pairs(pairs).expect("names are there, and each once")
 }
 

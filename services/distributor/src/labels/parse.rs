@@ -22,8 +22,12 @@ impl fmt::Display for InvalidLabelText {
     }
 }
 
+/// Names in the text have no bound of their own.
+const MAX_REASON_BYTES: usize = 4096;
+
 impl InvalidLabelText {
-    pub(super) fn at(text: &[u8], at: usize, reason: String) -> Self {
+    pub(super) fn at(text: &[u8], at: usize, mut reason: String) -> Self {
+        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
         let before = &text[..at];
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |line_feed| line_feed + 1);
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();

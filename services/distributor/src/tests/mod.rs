@@ -5,6 +5,6 @@ mod house;
 mod limits;
 mod recorded;
 mod replicas;
-mod wire;
+pub(crate) mod wire;
 
 pub(crate) use wire::{mutations, snappy_block};

@@ -22,16 +22,15 @@ const SHOWN_CHARS: usize = 200;
 
 #[test]
 fn recorded_pushes() {
-    let mut checked = BTreeSet::new();
+    let mut checked = 0;
     for line in CASES.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
-        let feature = case["feature"].as_str().unwrap().to_owned();
-        if FEATURES.contains(&feature.as_str()) {
+        if FEATURES.contains(&case["feature"].as_str().unwrap()) {
             in_house(Wanted::default(), async move |house| check(&house, &case).await);
-            checked.insert(feature);
+            checked += 1;
         }
     }
-    assert_eq!(checked.len(), FEATURES.len());
+    assert_eq!(checked, 123);
 }
 
 async fn check(house: &House, case: &Value) {

@@ -171,7 +171,7 @@ fn part<'a>(labels: &'a Labels, id: StreamId, rows: &'a [Row<'a>]) -> PushPart<'
 /// What was admitted fits; what was not admitted is taken too, but for what no segment can hold.
 #[test]
 fn what_is_logged_is_applied() {
-    let arena = Arena::new(ArenaLimits { row_bytes: 2 * ROW_OVERHEAD + 12, stream_bytes: 400 });
+    let arena = Arena::new(ArenaLimits { row_bytes: 2 * ROW_OVERHEAD + 12, stream_bytes: 4 << 10 });
     let labels = stream(0);
     let long = vec![0; crate::MAX_LINE_BYTES + 1];
     let row = |line| Row { timestamp: Timestamp::EPOCH, line, metadata: &[], level: None };
@@ -213,13 +213,14 @@ fn what_is_logged_is_applied() {
 
 #[test]
 fn limits_refuse_a_part_whole() {
-    let arena = Arena::new(ArenaLimits { row_bytes: 10 + 3 * ROW_OVERHEAD, stream_bytes: 300 });
+    let arena = Arena::new(ArenaLimits { row_bytes: 10 + 3 * ROW_OVERHEAD, stream_bytes: 4 << 10 });
     let labels = stream(0);
     push(&arena, &labels, &[row(1, (1, 0), "12345")]).unwrap();
     let error = push(&arena, &labels, &[row(2, (1, 1), &"x".repeat(140))]).unwrap_err();
     assert_eq!((error, error.kind()), (PushError::Full, ErrorKind::TooMany));
     push(&arena, &stream(1), &[row(2, (1, 1), "x")]).unwrap();
-    assert_eq!(push(&arena, &stream(2), &[row(2, (1, 1), "x")]), Err(PushError::TooManyStreams));
+    let wide = Labels::from_pairs([("a", "x".repeat(2000))]).unwrap();
+    assert_eq!(push(&arena, &wide, &[row(2, (1, 1), "")]), Err(PushError::TooManyStreams));
     assert_eq!(arena.held().rows, 2);
     arena.cut().unwrap();
     push(&arena, &stream(2), &[row(2, (1, 1), "x")]).unwrap();
