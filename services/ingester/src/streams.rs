@@ -11,9 +11,20 @@ use larch_types::{Monotonic, StreamId};
 /// 30 minutes, too.
 const ACTIVE_FOR: Duration = Duration::from_mins(30);
 
+/// A tenant at its limit is looked through for idle streams no more often than this: a push may hold
+/// a hundred thousand streams too many, and each refusal would walk over all that there are.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Shared by all pushes of a tenant.
 #[derive(Debug, Default)]
-pub(crate) struct Streams(Mutex<HashMap<StreamId, Active>>);
+pub(crate) struct Streams(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    streams: HashMap<StreamId, Active>,
+    /// When idle streams were last looked for.
+    looked: Option<Monotonic>,
+}
 
 #[derive(Debug)]
 struct Active {
@@ -59,7 +70,7 @@ impl StreamLimits {
 
 impl Streams {
     /// Nothing that runs under the lock can panic halfway through a change.
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Active>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -71,16 +82,19 @@ impl Streams {
         limits: StreamLimits,
         now: Monotonic,
     ) -> Result<(), Refusal> {
-        let mut streams = self.lock();
-        if !streams.contains_key(&id) && limits.most_streams > 0 && streams.len() >= limits.most_streams {
-            forget_idle(&mut streams, now);
-            if streams.len() >= limits.most_streams {
+        let mut known = self.lock();
+        let is_full = |known: &Known| limits.most_streams > 0 && known.streams.len() >= limits.most_streams;
+        if is_full(&known) && !known.streams.contains_key(&id) {
+            if known.looked.is_none_or(|looked| now.since(looked) >= LOOK_EVERY) {
+                known.forget_idle(now);
+            }
+            if is_full(&known) {
                 return Err(Refusal::TooManyStreams);
             }
         }
         let (rate, burst) = (limits.rate as f64, limits.burst);
         let new = || Active { last_push: now, bucket: TokenBucket::new(rate, burst, now) };
-        let stream = streams.entry(id).or_insert_with(new);
+        let stream = known.streams.entry(id).or_insert_with(new);
         stream.last_push = now;
         stream.bucket.set(now, rate, burst);
         if stream.bucket.allow(now, bytes) { Ok(()) } else { Err(Refusal::TooFast) }
@@ -89,20 +103,23 @@ impl Streams {
     /// Counts a stream whose rows came back from the log.
     pub(crate) fn recall(&self, id: StreamId, limits: StreamLimits, now: Monotonic) {
         let bucket = || TokenBucket::new(limits.rate as f64, limits.burst, now);
-        self.lock().entry(id).or_insert_with(|| Active { last_push: now, bucket: bucket() });
+        self.lock().streams.entry(id).or_insert_with(|| Active { last_push: now, bucket: bucket() });
     }
 
     pub(crate) fn forget_idle(&self, now: Monotonic) {
-        forget_idle(&mut self.lock(), now);
+        self.lock().forget_idle(now);
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.lock().len()
+        self.lock().streams.len()
     }
 }
 
-fn forget_idle(streams: &mut HashMap<StreamId, Active>, now: Monotonic) {
-    streams.retain(|_, stream| now.since(stream.last_push) < ACTIVE_FOR);
+impl Known {
+    fn forget_idle(&mut self, now: Monotonic) {
+        self.streams.retain(|_, stream| now.since(stream.last_push) < ACTIVE_FOR);
+        self.looked = Some(now);
+    }
 }
 
 #[cfg(test)]
@@ -130,6 +147,18 @@ mod tests {
         assert_eq!(streams.len(), 2);
         let unlimited = StreamLimits { most_streams: 0, ..LIMITS };
         assert_eq!(streams.admit(id(4), 1, unlimited, at(2800)), Ok(()));
+    }
+
+    #[test]
+    fn a_full_tenant_is_looked_through_once_a_second() {
+        let at = |millis| Monotonic::from_start(Duration::from_millis(millis));
+        let streams = Streams::default();
+        assert_eq!(streams.admit(id(1), 1, LIMITS, at(0)), Ok(()));
+        assert_eq!(streams.admit(id(2), 1, LIMITS, at(0)), Ok(()));
+        assert_eq!(streams.admit(id(3), 1, LIMITS, at(1_799_500)), Err(Refusal::TooManyStreams));
+        assert_eq!(streams.admit(id(3), 1, LIMITS, at(1_800_499)), Err(Refusal::TooManyStreams));
+        assert_eq!(streams.admit(id(3), 1, LIMITS, at(1_800_500)), Ok(()));
+        assert_eq!(streams.len(), 1);
     }
 
     #[test]
