@@ -189,6 +189,7 @@ fn derive_from(tree: &mut Tree, from: &str, to: &str) {
 
 #[cfg(test)]
 mod tests {
+    use larch_config::{Environment, Input, Schema, parse_yaml};
     use larch_testkit::settings::{defaults, refusal};
 
     use super::*;
@@ -199,6 +200,32 @@ mod tests {
         for line in ["path_prefix: \"\"", "persist_tokens: false", "replication_factor: 3"] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
+    }
+
+    /// What a file comes to at a path, once it was derived.
+    fn derived(file: &str, path: &str) -> Option<String> {
+        let mut schema = Schema::default();
+        for block in ["common", "querier", "frontend", "pattern_ingester"] {
+            schema.foreign(block);
+        }
+        let environment = Environment::default();
+        let file = Some(parse_yaml("larch.yaml", file).unwrap());
+        let input = Input { file, environment: &environment, flags: &[], irregular_flags: &[] };
+        let mut tree = Tree::merge(&schema, input).unwrap();
+        derive(&mut tree);
+        text(&tree, path)
+    }
+
+    #[test]
+    fn roles_learn_what_others_allow() {
+        let path = "frontend.multi_tenant_queries_enabled";
+        let allowed = "querier: {multi_tenant_queries_enabled: true}\n";
+        assert_eq!(derived(allowed, path).as_deref(), Some("true"));
+        let own = format!("{allowed}frontend: {{multi_tenant_queries_enabled: false}}\n");
+        assert_eq!(derived(&own, path).as_deref(), Some("false"));
+        assert_eq!(derived("querier: {}\n", path), None);
+        let patterns = "pattern_ingester: {enabled: true}\n";
+        assert_eq!(derived(patterns, "frontend.pattern_ingester_enabled").as_deref(), Some("true"));
     }
 
     #[test]

@@ -28,7 +28,10 @@ fn pairs(labels: &[(&str, &str)]) -> Vec<Pair> {
     labels.iter().map(|(name, value)| Pair { name: (*name).into(), value: (*value).into() }).collect()
 }
 
-fn fields_of(rows: &[(&[(&str, &str)], &[(&str, &str)], &str)], max_fields: u32) -> Fields {
+/// Metadata, what the query's own parsers found, and the line.
+type RowText<'a> = (&'a [(&'a str, &'a str)], &'a [(&'a str, &'a str)], &'a str);
+
+fn fields_of(rows: &[RowText<'_>], max_fields: u32) -> Fields {
     let mut batch = EntryBatch::default();
     for (place, (metadata, parsed, line)) in rows.iter().enumerate() {
         batch.labels.push(ResultLabels {
@@ -59,7 +62,7 @@ fn shown(fields: Fields) -> Vec<String> {
 
 #[test]
 fn fields_of_metadata_json_and_logfmt() {
-    let rows: [(&[(&str, &str)], &[(&str, &str)], &str); 5] = [
+    let rows: [RowText<'_>; 5] = [
         (
             &[("detected_level", "info")],
             &[],

@@ -1,4 +1,4 @@
-//! What the queue knows, and how it changes. No waiting and no clock in here.
+//! What the queue knows, and how it changes. Nothing waits in here.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -46,20 +46,21 @@ pub(super) struct House {
     pub(super) scope: Scope,
 }
 
-/// Runs a test in a house.
-pub(super) fn in_house(wanted: Wanted, test: impl AsyncFnOnce(House)) {
-    sim::run(7, |world| async {
+/// Runs a test in a house. Gives all that was said.
+pub(super) fn in_house(wanted: Wanted, test: impl AsyncFnOnce(House)) -> sim::Trace {
+    let ((), trace) = sim::run(7, |world| async {
         let house = build(wanted, world);
         for module in &house.modules {
             module.start(&house.scope).await.expect("the queue starts");
         }
         test(house).await;
     });
+    trace
 }
 
 /// The same with the settings that nobody has set.
-pub(super) fn in_plain_house(test: impl AsyncFnOnce(House)) {
-    in_house(Wanted::default(), test);
+pub(super) fn in_plain_house(test: impl AsyncFnOnce(House)) -> sim::Trace {
+    in_house(Wanted::default(), test)
 }
 
 fn build(wanted: Wanted, world: sim::World) -> House {

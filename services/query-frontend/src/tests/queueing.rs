@@ -361,3 +361,49 @@ fn queries_are_counted_and_measured() {
         assert_eq!(rows.load(Ordering::Relaxed), 1);
     });
 }
+
+/// The lines about queries, as a process would log them.
+fn query_lines(trace: &larch_testkit::sim::Trace) -> Vec<String> {
+    let is_query = |line: &&String| line.contains("metrics.go") || line.contains("slow query");
+    trace.lines().iter().filter(is_query).cloned().collect()
+}
+
+#[test]
+fn each_query_is_one_line() {
+    let trace = in_plain_house(async |house| {
+        house.worker(1, 1, nothing);
+        let parameters =
+            [("query", r#"{app="x"} |= "y""#), ("start", "100"), ("end", "3700"), ("limit", "7")];
+        let headers = [("x-query-tags", "Source=logcli")];
+        house.get_as("a|b", RANGE, &parameters, &headers).await;
+        house.get(RANGE, &[("query", "{")]).await;
+    });
+    let lines = query_lines(&trace);
+    assert_eq!(lines.len(), 1, "a query that is none is not worth a line: {lines:#?}");
+    for field in [
+        "component=\"frontend\"",
+        "org_id=\"a|b\"",
+        "latency=\"fast\"",
+        "query_type=\"filter\"",
+        "range_type=\"range\"",
+        "length=\"1h0m0s\"",
+        "status=200",
+        "limit=7",
+        "total_bytes=\"0B\"",
+        "source=\"logcli\"",
+    ] {
+        assert!(lines[0].contains(field), "{field} is not in {}", lines[0]);
+    }
+}
+
+#[test]
+fn slow_queries_are_told_once_more() {
+    for (threshold, told) in [(0, false), (-1, true), (3, true), (10, false)] {
+        let mut wanted = Wanted::default();
+        wanted.limits.query_timeout = Span::from_secs(5);
+        wanted.config.frontend.log_queries_longer_than = Span::from_secs(threshold);
+        let trace = in_house(wanted, async |house| assert_eq!(ask(&house).await.0, 504));
+        let lines = query_lines(&trace);
+        assert_eq!(lines.iter().any(|line| line.contains("slow query detected")), told, "{lines:#?}");
+    }
+}
