@@ -3,6 +3,8 @@
 //! No behaviour behind the shapes and no listener. So far it holds what every endpoint asks first: whose
 //! request it is.
 
+mod tail;
 mod tenancy;
 
+pub use tail::{DroppedEntry, InvalidTail, MAX_TAIL_FRAME_ENTRIES, TailRequest, TailShape};
 pub use tenancy::{InvalidTenancy, ORG_ID, Tenancy, TenantError};
