@@ -1,9 +1,14 @@
 //! The role as binaries see it.
 
-use larch_launch::{Blocks, Frame, Role, Service};
-use larch_runtime::StartError;
+use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+use larch_launch::{Blocks, Frame, Role, Service};
+use larch_runtime::{Module, Scope, Stage, StartError};
+
+use crate::deps::Deps;
 use crate::settings::{FrontendWorkerSettings, QuerierSettings};
+use crate::worker::Worker;
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,7 +40,29 @@ impl Role for Querier {
             Config { querier: blocks.section("querier"), worker: blocks.section("frontend_worker") };
     }
 
-    fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
-        Ok(Service::listed(NAME))
+    fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let deps = Arc::new(Deps::new(frame, self.config.clone()));
+        let module = QuerierModule { worker: Worker::new(deps) };
+        Ok(Service { modules: vec![Arc::new(module)], ..Service::default() })
+    }
+}
+
+struct QuerierModule {
+    worker: Worker,
+}
+
+impl Module for QuerierModule {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn start<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
+        let (worker, inner) = (self.worker.clone(), scope.clone());
+        scope.spawn("querier worker", worker.run(inner));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn stop(&self, _stage: Stage) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
     }
 }

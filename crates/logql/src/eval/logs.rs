@@ -79,10 +79,10 @@ impl LogEvaluation {
         })
     }
 
-    /// Whether a row of this time could still be shown. Rows of one direction that come in its order need
-    /// not be read on after a time that is not wanted.
-    pub fn wants(&self, time: Timestamp) -> bool {
-        !self.kept.is_past(self.params.rank(time), self.bound())
+    /// Whether a row that comes behind this time, in the direction of the query, could still be shown. If
+    /// not, whoever reads rows in that order need not read on.
+    pub fn wants_behind(&self, time: Timestamp) -> bool {
+        !self.kept.is_past(self.params.rank(time).saturating_add(1), self.bound())
     }
 
     /// Rows that have come through the pipeline.

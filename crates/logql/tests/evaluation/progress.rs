@@ -19,7 +19,7 @@ fn rows(lines: &[(i64, &str)]) -> Vec<OwnedRow> {
 
 #[test]
 fn a_full_answer_wants_no_later_rows() {
-    for (direction, near, far) in [(Direction::Forward, 2, 3), (Direction::Backward, 8, 7)] {
+    for (direction, first, last) in [(Direction::Forward, 1, 2), (Direction::Backward, 9, 8)] {
         let params = LogParams {
             start: Timestamp::EPOCH,
             end: Timestamp::from_secs(10),
@@ -30,15 +30,14 @@ fn a_full_answer_wants_no_later_rows() {
         };
         let log = parse_log(r#"{app="a"} |= "yes""#).expect("a query");
         let mut evaluation = LogEvaluation::new(&log, params, &LIMITS).expect("an evaluation");
-        let first = if direction == Direction::Forward { 1 } else { 9 };
-        let rows = rows(&[(first, "yes"), (first, "no"), (near, "yes 2")]);
+        let rows = rows(&[(first, "yes"), (first, "no"), (last, "yes 2")]);
         with_rows(&rows, |rows| {
             evaluation.add(rows[..2].iter().copied()).expect("rows");
-            assert!(evaluation.wants(Timestamp::from_secs(far)), "one row is missing");
+            assert!(evaluation.wants_behind(Timestamp::from_secs(last)), "one row is missing");
             evaluation.add(rows[2..].iter().copied()).expect("rows");
         });
-        assert!(evaluation.wants(Timestamp::from_secs(near)), "rows of one time go together");
-        assert!(!evaluation.wants(Timestamp::from_secs(far)));
+        assert!(evaluation.wants_behind(Timestamp::from_secs(first)), "one could come before the last");
+        assert!(!evaluation.wants_behind(Timestamp::from_secs(last)));
         assert_eq!(evaluation.passed(), 2);
         let ids: Vec<_> = evaluation.finish_with_origins();
         assert_eq!(ids.len(), 2);
