@@ -11,6 +11,7 @@ mod role;
 mod rows;
 mod settings;
 mod sizes;
+mod tail;
 mod worker;
 
 #[cfg(test)]

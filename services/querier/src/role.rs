@@ -8,6 +8,7 @@ use larch_runtime::{Module, Scope, Stage, StartError};
 
 use crate::deps::Deps;
 use crate::settings::{FrontendWorkerSettings, QuerierSettings};
+use crate::tail::Tails;
 use crate::worker::Worker;
 
 /// The blocks of the configuration that are this role's own.
@@ -42,13 +43,16 @@ impl Role for Querier {
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         let deps = Arc::new(Deps::new(frame, self.config.clone()));
-        let module = QuerierModule { worker: Worker::new(deps) };
-        Ok(Service { modules: vec![Arc::new(module)], ..Service::default() })
+        let tails = Tails::new(Arc::clone(&deps), frame.tenancy.clone());
+        let http = tails.routes();
+        let module = QuerierModule { worker: Worker::new(deps), tails };
+        Ok(Service { modules: vec![Arc::new(module)], http, ..Service::default() })
     }
 }
 
 struct QuerierModule {
     worker: Worker,
+    tails: Arc<Tails>,
 }
 
 impl Module for QuerierModule {
@@ -58,11 +62,17 @@ impl Module for QuerierModule {
 
     fn start<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
         let (worker, inner) = (self.worker.clone(), scope.clone());
+        self.tails.start(scope);
         scope.spawn("querier worker", worker.run(inner));
         Box::pin(async { Ok(()) })
     }
 
-    fn stop(&self, _stage: Stage) -> BoxFuture<'_, ()> {
+    /// Pieces are worked on to the end: requests that are being drained wait for them. Tails have no end of
+    /// their own.
+    fn stop(&self, stage: Stage) -> BoxFuture<'_, ()> {
+        if stage == Stage::Drain {
+            self.tails.stop();
+        }
         Box::pin(async {})
     }
 }

@@ -1,8 +1,9 @@
 //! Rows into an evaluation, batch by batch.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 
-use futures_util::future::join;
+use futures_util::future::{Either, select};
 use larch_logql::{EvalError, LogEvaluation, MetricEvaluation};
 use larch_proto::ReadHead;
 use larch_rpc::CallError;
@@ -14,33 +15,33 @@ use crate::rows::{HeldRow, InputRows, MergedRows, failed};
 
 /// What takes rows and may have enough of them.
 pub(super) trait Evaluation: Send + 'static {
-    fn add(&mut self, rows: &InputRows<'_>) -> Result<(), EvalError>;
-    /// Whether a row of this time or behind it could still matter.
-    fn wants(&self, time: Timestamp) -> bool;
+    fn take(&mut self, rows: &InputRows<'_>) -> Result<(), EvalError>;
+    /// Whether a row that is read behind this time could still matter.
+    fn wants_behind(&self, time: Timestamp) -> bool;
 }
 
 impl Evaluation for LogEvaluation {
-    fn add(&mut self, rows: &InputRows<'_>) -> Result<(), EvalError> {
-        Self::add(self, rows.iter())
+    fn take(&mut self, rows: &InputRows<'_>) -> Result<(), EvalError> {
+        self.add(rows.iter())
     }
 
-    fn wants(&self, time: Timestamp) -> bool {
-        Self::wants(self, time)
+    fn wants_behind(&self, time: Timestamp) -> bool {
+        LogEvaluation::wants_behind(self, time)
     }
 }
 
 impl Evaluation for MetricEvaluation {
-    fn add(&mut self, rows: &InputRows<'_>) -> Result<(), EvalError> {
-        Self::add(self, rows.iter())
+    fn take(&mut self, rows: &InputRows<'_>) -> Result<(), EvalError> {
+        self.add(rows.iter())
     }
 
-    fn wants(&self, _: Timestamp) -> bool {
+    fn wants_behind(&self, _: Timestamp) -> bool {
         true
     }
 }
 
-/// Feeds all rows that the evaluation wants. The next batch is fetched while one is evaluated. Also how many
-/// nanoseconds the evaluation took.
+/// Feeds all rows that the evaluation wants. The next batch is fetched while one is evaluated, but what came
+/// of that is no matter if it is not wanted any more. Also how many nanoseconds the evaluation took.
 pub(super) async fn feed<E: Evaluation>(
     cpu: &Cpu,
     clock: &dyn Clock,
@@ -50,27 +51,30 @@ pub(super) async fn feed<E: Evaluation>(
     let mut run_ns = 0;
     let mut batch = rows.next_batch().await?;
     while let Some(current) = batch {
-        // Rows of one time come in one batch, so that what follows is behind it.
+        // Rows of one time come in one batch, so that all that follow are behind it.
         let Some(last) = current.last().map(|row| row.timestamp) else { break };
         let begun = clock.monotonic();
-        let step = async {
-            let done = cpu.run(move |_| add(evaluation, &current)).await;
-            (done, clock.monotonic().since(begun))
+        let step = pin!(cpu.run(move |_| add(evaluation, &current)));
+        let next = pin!(rows.next_batch());
+        let (stepped, next) = match select(step, next).await {
+            Either::Left((stepped, next)) => (stepped, Either::Left(next)),
+            Either::Right((next, step)) => (step.await, Either::Right(next)),
         };
-        let ((done, took), next) = join(step, rows.next_batch()).await;
-        run_ns += u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        evaluation = done?.map_err(|error| failed(&error))?;
-        batch = next?;
-        let next_time = batch.as_ref().and_then(|rows| rows.first()).map(|row| row.timestamp);
-        if !evaluation.wants(next_time.unwrap_or(last)) {
+        run_ns += u64::try_from(clock.monotonic().since(begun).as_nanos()).unwrap_or(u64::MAX);
+        evaluation = stepped?.map_err(|error| failed(&error))?;
+        if !evaluation.wants_behind(last) {
             break;
         }
+        batch = match next {
+            Either::Left(next) => next.await?,
+            Either::Right(next) => next?,
+        };
     }
     Ok((evaluation, run_ns))
 }
 
 fn add<E: Evaluation>(mut evaluation: E, rows: &[HeldRow]) -> Result<E, EvalError> {
-    evaluation.add(&InputRows::new(rows))?;
+    evaluation.take(&InputRows::new(rows))?;
     Ok(evaluation)
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use larch_proto::{LabelsQuery, LabelsRequest, PieceTenant, QueryStatistics, ResultPart, Selector, TextBatch};
+use larch_proto::{
+    LabelsQuery, LabelsRequest, PieceTenant, QueryStatistics, ResultPart, Selector, TextBatch,
+};
 use larch_rpc::CallError;
 use larch_types::{ErrorKind, Labels, TenantId};
 

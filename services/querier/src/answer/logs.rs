@@ -4,18 +4,21 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use larch_logql::{
-    Direction as Order, EntryLabels, LabelSet, LogEvaluation, LogExpr, LogParams, LogRow, Origin, parse_log,
+    Direction as Order, EntryLabels, EvalLimits, LabelSet, LogEvaluation, LogExpr, LogParams, LogRow, Origin,
+    parse_log,
 };
 use larch_proto::{
     Direction, EntryBatch, Pair, QueryStatistics, ResultEntry, ResultLabels, ResultPart, ResultStream, Text,
 };
 use larch_rpc::CallError;
-use larch_types::{ErrorKind, Span, StreamId};
+use larch_runtime::Clock;
+use larch_types::{ErrorKind, Label, Span, StreamId, Timestamp};
 
 use super::feed::{feed, nodes};
 use super::output::{Output, PART_BYTES, PART_ITEMS};
 use super::{Task, statistics};
-use crate::rows::{Opened, Streams, failed, log_read};
+use crate::cpu::Cpu;
+use crate::rows::{MergedRows, Opened, Streams, failed, log_read};
 
 pub(super) async fn answer(
     task: &Task,
@@ -26,37 +29,72 @@ pub(super) async fn answer(
 ) -> Result<QueryStatistics, CallError> {
     let log = parse_log(query).map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
     let read = log_read(&log, task.range, direction, limit);
-    let evaluation = begin(task, log, direction, limit).await?;
+    let shown = Shown { range: task.range, direction, limit, now: task.now };
+    let evaluation = shown.begin(&task.cpu, log, task.limits).await?;
     let Opened { mut rows, heads } = task.asker.open(&[read]).await?;
-    let clock = &*task.asker.deps.env.clock;
-    let (evaluation, run_ns) = feed(&task.cpu, clock, &mut rows, evaluation).await?;
-    let passed = evaluation.passed();
-    let shown = task.cpu.run(move |_| evaluation.finish_with_origins()).await?;
-    send(shown, rows.streams(), output).await?;
-    Ok(statistics::of_rows(&rows, nodes(&heads), passed, run_ns))
+    let entries = Entries::collect(&task.cpu, &*task.asker.deps.env.clock, &mut rows, evaluation).await?;
+    send(entries.rows, rows.streams(), output).await?;
+    Ok(statistics::of_rows(&rows, nodes(&heads), entries.passed, entries.run_ns))
 }
 
-/// Building the stages may take half a second.
-async fn begin(
-    task: &Task,
-    log: LogExpr,
-    direction: Direction,
-    limit: u64,
-) -> Result<LogEvaluation, CallError> {
-    let params = LogParams {
-        start: task.range.0,
-        end: task.range.1,
-        direction: match direction {
-            Direction::Forward => Order::Forward,
-            Direction::Backward => Order::Backward,
-        },
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
-        interval: Span::ZERO,
-        now: task.now,
-    };
-    let limits = task.limits;
-    let built = task.cpu.run(move |_| LogEvaluation::new(&log, params, &limits)).await?;
-    built.map_err(|error| failed(&error))
+/// Which rows are shown, and in which order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    /// Start included, end not.
+    pub(crate) range: (Timestamp, Timestamp),
+    pub(crate) direction: Direction,
+    pub(crate) limit: u64,
+    /// For templates that ask for the time.
+    pub(crate) now: Timestamp,
+}
+
+impl Shown {
+    /// Building the stages may take half a second.
+    pub(crate) async fn begin(
+        self,
+        cpu: &Cpu,
+        log: LogExpr,
+        limits: EvalLimits,
+    ) -> Result<LogEvaluation, CallError> {
+        let params = LogParams {
+            start: self.range.0,
+            end: self.range.1,
+            direction: match self.direction {
+                Direction::Forward => Order::Forward,
+                Direction::Backward => Order::Backward,
+            },
+            limit: number_or_most(self.limit),
+            interval: Span::ZERO,
+            now: self.now,
+        };
+        let built = cpu.run(move |_| LogEvaluation::new(&log, params, &limits)).await?;
+        built.map_err(|error| failed(&error))
+    }
+}
+
+fn number_or_most(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// The rows of an answer, in its order.
+pub(crate) struct Entries {
+    pub(crate) rows: Vec<(Origin, LogRow)>,
+    passed: u64,
+    run_ns: u64,
+}
+
+impl Entries {
+    pub(crate) async fn collect(
+        cpu: &Cpu,
+        clock: &dyn Clock,
+        rows: &mut MergedRows,
+        evaluation: LogEvaluation,
+    ) -> Result<Self, CallError> {
+        let (evaluation, run_ns) = feed(cpu, clock, rows, evaluation).await?;
+        let passed = evaluation.passed();
+        let rows = cpu.run(move |_| evaluation.finish_with_origins()).await?;
+        Ok(Self { rows, passed, run_ns })
+    }
 }
 
 async fn send(shown: Vec<(Origin, LogRow)>, streams: &Streams, output: &Output) -> Result<(), CallError> {
@@ -127,9 +165,6 @@ impl PartialBatch {
 }
 
 pub(super) fn pairs(labels: &LabelSet) -> Vec<Pair> {
-    let pair = |label: &larch_types::Label| Pair {
-        name: Text::from(&*label.name),
-        value: Text::from(&*label.value),
-    };
+    let pair = |label: &Label| Pair { name: Text::from(&*label.name), value: Text::from(&*label.value) };
     labels.iter().map(pair).collect()
 }

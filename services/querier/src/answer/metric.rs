@@ -117,10 +117,12 @@ mod tests {
     #[test]
     fn second_points_of_a_step_make_a_series_of_their_own() {
         let at = Timestamp::from_secs;
-        let points = [(at(10), 1.0), (at(10), 2.0), (at(30), 3.0), (at(40), 4.0), (at(40), 5.0), (at(40), 6.0)];
+        let points =
+            [(at(10), 1.0), (at(10), 2.0), (at(30), 3.0), (at(40), 4.0), (at(40), 5.0), (at(40), 6.0)];
         let labels = LabelSet::from_pairs([("a", "1")]);
         let found = numbered(&labels, &points, at(10), Span::from_secs(10));
-        let found: Vec<_> = found.iter().map(|series| (series.steps.clone(), series.values.clone())).collect();
+        let found: Vec<_> =
+            found.iter().map(|series| (series.steps.clone(), series.values.clone())).collect();
         assert_eq!(
             found,
             [(vec![0, 2, 3], vec![1.0, 3.0, 4.0]), (vec![0, 3], vec![2.0, 5.0]), (vec![3], vec![6.0])]

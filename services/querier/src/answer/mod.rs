@@ -21,6 +21,7 @@ use crate::cpu::Cpu;
 use crate::deps::Deps;
 use crate::rows::Asker;
 
+pub(crate) use logs::{Entries, Shown};
 pub(crate) use output::Output;
 
 /// One piece while it is answered.
@@ -110,6 +111,9 @@ pub(crate) fn kind_of(question: &Question) -> &'static str {
 pub(crate) fn query_of(question: &Question) -> &str {
     match question {
         Question::Logs { query, .. } | Question::Metric { query, .. } => query,
-        Question::Labels { .. } | Question::Volume { .. } | Question::Stats { .. } | Question::Patterns { .. } => "",
+        Question::Labels { .. }
+        | Question::Volume { .. }
+        | Question::Stats { .. }
+        | Question::Patterns { .. } => "",
     }
 }

@@ -20,7 +20,10 @@ impl Output {
 
     /// Waits for room.
     pub(crate) async fn send(&self, part: ResultPart) -> Result<(), CallError> {
-        self.0.send(Ok(part)).await.map_err(|_| CallError::new(ErrorKind::Cancelled, "nobody takes the answer"))
+        self.0
+            .send(Ok(part))
+            .await
+            .map_err(|_| CallError::new(ErrorKind::Cancelled, "nobody takes the answer"))
     }
 
     /// The last part, if somebody still takes it.

@@ -106,11 +106,14 @@ impl<'a> Volumes<'a> {
                 continue;
             }
             if self.places.len() == self.max_series {
-                let text =
-                    format!("the query hit the max number of series limit (limit: {} series)", self.max_series);
+                let text = format!(
+                    "the query hit the max number of series limit (limit: {} series)",
+                    self.max_series
+                );
                 return Err(CallError::new(ErrorKind::Invalid, text));
             }
-            budget.take(labels.iter().map(|label| label.name.len() + label.value.len() + CELL_BYTES).sum())?;
+            budget
+                .take(labels.iter().map(|label| label.name.len() + label.value.len() + CELL_BYTES).sum())?;
             places.push(self.sums.len());
             self.places.insert(labels, self.sums.len());
             self.sums.push(BTreeMap::new());
@@ -126,7 +129,8 @@ impl<'a> Volumes<'a> {
         }
         // The tenant is shown where rows are, not where they are summed up.
         let is_named = |label: &&Label| {
-            *label.name != *TENANT_LABEL && self.names.as_ref().is_none_or(|names| names.contains(&*label.name))
+            *label.name != *TENANT_LABEL
+                && self.names.as_ref().is_none_or(|names| names.contains(&*label.name))
         };
         let named = stream.labels.iter().filter(is_named);
         if self.by.by_label_names {

@@ -17,7 +17,11 @@ impl Budget {
 
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), CallError> {
         self.used = self.used.saturating_add(bytes as u64);
-        if self.used > self.limit.as_u64() { Err(failed(&EvalError::TooMuchMemory(self.limit))) } else { Ok(()) }
+        if self.used > self.limit.as_u64() {
+            Err(failed(&EvalError::TooMuchMemory(self.limit)))
+        } else {
+            Ok(())
+        }
     }
 
     pub(crate) fn give_back(&mut self, bytes: usize) {

@@ -63,7 +63,7 @@ impl<'a> InputRows<'a> {
         Self { rows, pairs, begins }
     }
 
-    fn row(&self, place: usize) -> InputRow<'_> {
+    pub(crate) fn row(&self, place: usize) -> InputRow<'_> {
         let row = &self.rows[place];
         InputRow {
             stream: row.stream.id,

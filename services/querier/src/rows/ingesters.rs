@@ -73,10 +73,14 @@ where
 
 /// Rows that an ingester has handed over are in segments only, which are not read here: an answer without
 /// them would be wrong.
-fn refuse_segments(handed_over: &[SegmentEntry], (start, end): (Timestamp, Timestamp)) -> Result<(), CallError> {
+fn refuse_segments(
+    handed_over: &[SegmentEntry],
+    (start, end): (Timestamp, Timestamp),
+) -> Result<(), CallError> {
     for segment in handed_over {
         if segment.first < end && segment.last >= start {
-            let text = format!("rows of the query are in segment {}, which this querier cannot read", segment.id);
+            let text =
+                format!("rows of the query are in segment {}, which this querier cannot read", segment.id);
             return Err(CallError::new(ErrorKind::Unavailable, text));
         }
     }

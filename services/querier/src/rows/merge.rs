@@ -82,7 +82,8 @@ impl MergedRows {
     pub(crate) async fn next_batch(&mut self) -> Result<Option<Vec<HeldRow>>, CallError> {
         let begun = self.clock.monotonic();
         let batch = self.gather().await;
-        self.found.fetch_ns += u64::try_from(self.clock.monotonic().since(begun).as_nanos()).unwrap_or(u64::MAX);
+        self.found.fetch_ns +=
+            u64::try_from(self.clock.monotonic().since(begun).as_nanos()).unwrap_or(u64::MAX);
         let batch = batch?;
         Ok((!batch.is_empty()).then_some(batch))
     }

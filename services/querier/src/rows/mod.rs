@@ -12,7 +12,7 @@ mod tenants;
 
 pub(crate) use budget::{Budget, failed};
 pub(crate) use held::{HeldRow, InputRows};
-pub(crate) use ingesters::{Answer, ask_all, ask_heads};
+pub(crate) use ingesters::{ask_all, ask_heads};
 pub(crate) use merge::{Found, MergedRows};
 pub(crate) use open::{Asker, Opened};
 pub(crate) use reads::{Read, log_needles, log_read, metric_reads};

@@ -177,7 +177,10 @@ mod tests {
         check(r#"rate({a="x"}[10s]) / rate({a="y"}[20s])"#, &[("y", 980, 1100, 0), ("x", 990, 1100, 0)]);
         check(r#"rate({a="x"} |= "n" [10s]) / rate({a="x"}[20s])"#, &[("x", 980, 1100, 0)]);
         check(r#"rate({a="x"} |= "n" [10s]) / rate({a="x"} |= "n" [20s])"#, &[("x", 980, 1100, 1)]);
-        check(r#"rate({a="x"}[1s]) / rate({a="x"}[1s] offset 10m)"#, &[("x", 399, 500, 0), ("x", 999, 1100, 0)]);
+        check(
+            r#"rate({a="x"}[1s]) / rate({a="x"}[1s] offset 10m)"#,
+            &[("x", 399, 500, 0), ("x", 999, 1100, 0)],
+        );
         check("vector(1)", &[]);
         let expr = parse(r#"rate({a="x"}[10s])"#).unwrap();
         let steps = Steps::at(at(1000));

@@ -35,7 +35,12 @@ pub(super) struct Taken {
 }
 
 impl Source {
-    pub(super) fn new(read: usize, tenant: TenantId, direction: Direction, batches: CallStream<RowBatch>) -> Self {
+    pub(super) fn new(
+        read: usize,
+        tenant: TenantId,
+        direction: Direction,
+        batches: CallStream<RowBatch>,
+    ) -> Self {
         let rows = Vec::new().into_iter();
         let taken = Taken::default();
         Self { read, tenant, direction, batches, rows, next: None, last: None, has_ended: false, taken }

@@ -27,7 +27,10 @@ pub(crate) fn with_tenant(stored: &Labels, tenant: &TenantId) -> Result<Labels, 
 
 /// What the selectors, which see streams as the answer shows them, ask of the stored streams of one tenant.
 /// None: nothing of this tenant can match.
-pub(crate) fn of_tenant(selectors: &[Selector], tenant: &TenantId) -> Result<Option<Vec<Selector>>, CallError> {
+pub(crate) fn of_tenant(
+    selectors: &[Selector],
+    tenant: &TenantId,
+) -> Result<Option<Vec<Selector>>, CallError> {
     if selectors.is_empty() {
         return Ok(Some(Vec::new()));
     }
@@ -92,6 +95,9 @@ mod tests {
         check(&[r#"{a="1"}"#], Some(&[r#"{a="1"}"#]));
         check(&[r#"{a="1", __tenant_id__=~"t|u"}"#], Some(&[r#"{a="1"}"#]));
         check(&[r#"{a="1", __tenant_id__!="t"}"#], None);
-        check(&[r#"{__tenant_id__="u"}"#, r#"{original___tenant_id__="u"}"#], Some(&[r#"{__tenant_id__="u"}"#]));
+        check(
+            &[r#"{__tenant_id__="u"}"#, r#"{original___tenant_id__="u"}"#],
+            Some(&[r#"{__tenant_id__="u"}"#]),
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! Work that nobody waits for stops, and lets go of what it holds. Counted, never timed.
 
+use larch_limits::LimitsSettings;
 use larch_membership::Part;
 use larch_proto::{Assignment, Direction, Piece, PieceId, Question};
 use larch_rpc::CallError;
@@ -55,7 +56,8 @@ async fn a_cancelled_piece_lets_go_of_its_reads() {
 async fn a_lost_queue_ends_its_pieces_and_is_pulled_again() {
     let setting = Setting::new(vec![stalling()]);
     setting.start();
-    for (round, error) in [None, Some(CallError::new(ErrorKind::Unavailable, "gone"))].into_iter().enumerate() {
+    for (round, error) in [None, Some(CallError::new(ErrorKind::Unavailable, "gone"))].into_iter().enumerate()
+    {
         let mut pulled = setting.queue.pulled.subscribe();
         pulled.wait_for(|pulled| *pulled == round as u64 + 1).await.unwrap();
         begin(&setting, 0..2).await;
@@ -86,21 +88,25 @@ async fn stopping_ends_everything() {
     assert_eq!(*open.subscribe().borrow(), 0);
 }
 
-/// More pieces than slots wait for one, and asking for none of them is answered by none.
+/// More pieces than slots wait for one.
 #[tokio::test]
 async fn slots_bound_the_work() {
     let mut config = Config::default();
     config.querier.max_concurrent = 2;
-    let setting = Setting::with(vec![stalling()], config, larch_limits::LimitsSettings::default());
+    let setting = Setting::with(vec![stalling()], config, LimitsSettings::default());
     setting.start();
     for id in 0..4 {
         setting.queue.send(Assignment::Piece(Box::new(count(id)))).await;
     }
     wait_open(&setting, 2).await;
     assert_eq!(*setting.queue.concurrency.lock().unwrap(), 2);
-    setting.queue.send(Assignment::Cancel(PieceId(0))).await;
-    setting.ingesters[0].open.subscribe().wait_for(|open| *open == 2).await.unwrap();
-    assert_eq!(setting.ingesters[0].requests.lock().unwrap().len().min(3), setting.ingesters[0].requests.lock().unwrap().len());
+    let mut begun = setting.ingesters[0].begun.subscribe();
+    for done in 0..2 {
+        assert_eq!(*begun.wait_for(|begun| *begun >= 2 + done).await.unwrap(), 2 + done);
+        assert_eq!(*setting.ingesters[0].open.subscribe().borrow(), 2);
+        setting.queue.send(Assignment::Cancel(PieceId(done))).await;
+    }
+    begun.wait_for(|begun| *begun == 4).await.unwrap();
     setting.stop().await;
 }
 
@@ -138,5 +144,21 @@ async fn enough_rows_are_enough() {
     assert!(sent <= 2 * 4096 / 5 + 2, "{sent}");
     let statistics = end.unwrap().statistics;
     assert_eq!(statistics.rows_after_filters, 10);
+    setting.stop().await;
+}
+
+/// What is fetched ahead is no matter once the answer is there, even if it can never come.
+#[tokio::test]
+async fn an_answer_that_is_there_waits_for_nothing() {
+    let row = |second| Stored::new("t", r#"{app="a"}"#, second, "line");
+    let mut ingester = FakeIngester::new(1, (0..10_000).map(row).collect());
+    ingester.batch = 5000;
+    ingester.stalls = true;
+    let setting = Setting::new(vec![ingester]);
+    setting.start();
+    let query = r#"{app="a"} != "x""#.to_owned();
+    let question = Question::Logs { query, direction: Direction::Forward, limit: 4096 };
+    let (_, end) = setting.ask(piece(0, &["t"], question)).await;
+    assert_eq!(end.unwrap().statistics.rows_after_filters, 4096);
     setting.stop().await;
 }

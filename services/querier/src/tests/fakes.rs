@@ -1,13 +1,13 @@
 //! An ingester that holds rows in a list, and a queue that hands out what it is told to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream::{iter, once, unfold};
+use futures_util::stream::{empty, iter, once, unfold};
 use larch_logql::LabelMatcher;
 use larch_proto::{
     AppendRequest, AppendResponse, Assignment, Direction, Done, Estimate, EstimateRequest, FlushRequest,
@@ -17,28 +17,41 @@ use larch_proto::{
     WalPosition,
 };
 use larch_rpc::{CallContext, CallError, CallStream, Headed, Ingester, TenantContext, WorkQueue};
-use larch_types::{ErrorKind, Labels, NodeId, PushStamp, StreamId, StreamOrder, Timestamp};
+use larch_types::{ErrorKind, Labels, NodeId, PushStamp, StreamId, StreamOrder, StreamShard, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 /// A row as it was pushed.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
-    pub(super) tenant: String,
-    pub(super) labels: Labels,
+    pub(super) tenant: Arc<str>,
+    pub(super) stream: Arc<StoredStream>,
     pub(super) timestamp: Timestamp,
-    pub(super) line: Vec<u8>,
+    pub(super) line: Bytes,
     pub(super) metadata: Vec<(String, String)>,
-    pub(super) level: Option<String>,
+    pub(super) level: Option<&'static str>,
     pub(super) tie: TieOrder,
+}
+
+#[derive(Debug)]
+pub(super) struct StoredStream {
+    pub(super) labels: Labels,
+    pub(super) text: String,
+    order: StreamOrder,
+}
+
+impl StoredStream {
+    pub(super) fn new(labels: Labels) -> Arc<Self> {
+        Arc::new(Self { text: labels.canonical(), order: StreamOrder::of(&labels), labels })
+    }
 }
 
 impl Stored {
     pub(super) fn new(tenant: &str, labels: &str, second: i64, line: &str) -> Self {
         Self {
-            tenant: tenant.to_owned(),
-            labels: labels.parse().expect(labels),
+            tenant: tenant.into(),
+            stream: StoredStream::new(labels.parse().expect(labels)),
             timestamp: Timestamp::from_secs(second),
-            line: line.as_bytes().to_vec(),
+            line: Bytes::copy_from_slice(line.as_bytes()),
             metadata: Vec::new(),
             level: None,
             tie: TieOrder { stamp: PushStamp(0), index: 0 },
@@ -60,7 +73,8 @@ pub(super) struct FakeIngester {
     pub(super) turns_back: bool,
     pub(super) patterns: Vec<PatternBatch>,
     pub(super) requests: Mutex<Vec<ReadRequest>>,
-    /// Bodies that are open now, batches that were sent.
+    /// Bodies that were opened, those that are open now, batches that were sent.
+    pub(super) begun: watch::Sender<u64>,
     pub(super) open: Arc<watch::Sender<i64>>,
     pub(super) sent: Arc<watch::Sender<u64>>,
 }
@@ -77,6 +91,7 @@ impl FakeIngester {
             turns_back: false,
             patterns: Vec::new(),
             requests: Mutex::default(),
+            begun: watch::Sender::default(),
             open: Arc::default(),
             sent: Arc::default(),
         }
@@ -97,15 +112,26 @@ impl FakeIngester {
 
     /// The tenant's selected rows in the order of the direction.
     fn selected(&self, context: &TenantContext, selection: &Selection, direction: Direction) -> Vec<Stored> {
-        let mut rows = self.rows.lock().unwrap().clone();
-        rows.retain(|row| row.tenant == context.tenant.as_str() && selects(selection, row));
-        rows.sort_by_key(|row| {
-            let tie = (row.tie.stamp, row.tie.index);
-            let turned = (PushStamp(!tie.0.0), !tie.1);
-            let stream = (StreamOrder::of(&row.labels), row.labels.clone());
+        let selects = Selects::new(selection);
+        let mut known: HashMap<*const StoredStream, bool> = HashMap::new();
+        let mut rows = Vec::new();
+        for row in self.rows.lock().unwrap().iter() {
+            let in_range = row.timestamp >= selection.start && row.timestamp < selection.end;
+            if *row.tenant == *context.tenant.as_str()
+                && in_range
+                && *known.entry(Arc::as_ptr(&row.stream)).or_insert_with(|| selects.stream(&row.stream))
+            {
+                rows.push(row.clone());
+            }
+        }
+        rows.sort_by(|left, right| {
+            let streams =
+                (left.stream.order, &left.stream.labels).cmp(&(right.stream.order, &right.stream.labels));
+            let forward = (left.timestamp, left.tie).cmp(&(right.timestamp, right.tie));
+            let time = left.timestamp.cmp(&right.timestamp);
             match direction {
-                Direction::Forward => (row.timestamp.nanos(), stream, tie),
-                Direction::Backward => (!row.timestamp.nanos(), stream, turned),
+                Direction::Forward => time.then(streams).then(forward),
+                Direction::Backward => time.reverse().then(streams).then(forward.reverse()),
             }
         });
         rows
@@ -120,58 +146,82 @@ impl FakeIngester {
             }
         }
         self.open.send_modify(|open| *open += 1);
+        self.begun.send_modify(|begun| *begun += 1);
         let (open, sent) = (Open(Arc::clone(&self.open)), Arc::clone(&self.sent));
-        let parts = iter(parts).map(move |part| {
+        let stalls = if self.stalls { 1 } else { usize::MAX };
+        let rest = if self.stalls { once(pending()).boxed() } else { empty().boxed() };
+        let parts = iter(parts).take(stalls).chain(rest);
+        let counted = parts.map(move |part| {
             let _open = &open;
             sent.send_modify(|sent| *sent += 1);
             Ok(part)
         });
-        if self.stalls { parts.take(1).chain(once(pending())).boxed() } else { parts.boxed() }
+        counted.boxed()
     }
 }
 
-fn selects(selection: &Selection, row: &Stored) -> bool {
-    let any = |selectors: &[Selector]| selectors.iter().any(|selector| matches(selector, &row.labels));
-    let in_range = row.timestamp >= selection.start && row.timestamp < selection.end;
-    in_range
-        && (selection.any_of.is_empty() || any(&selection.any_of))
-        && selection.policy.as_ref().is_none_or(|policy| any(&policy.any_of))
-        && selection.shard.is_none_or(|shard| shard.contains(StreamId::of(&row.labels)))
+/// A selection, compiled.
+struct Selects {
+    any_of: Vec<Vec<LabelMatcher>>,
+    policy: Option<Vec<Vec<LabelMatcher>>>,
+    shard: Option<StreamShard>,
 }
 
-fn matches(selector: &Selector, labels: &Labels) -> bool {
-    selector.matchers.iter().all(|matcher| {
-        let compiled = LabelMatcher::new(matcher).expect("a matcher");
-        compiled.matches(labels.get(&matcher.name).unwrap_or("").as_bytes())
-    })
+impl Selects {
+    fn new(selection: &Selection) -> Self {
+        let all = |selectors: &[Selector]| -> Vec<Vec<LabelMatcher>> {
+            let one = |selector: &Selector| {
+                selector.matchers.iter().map(|matcher| LabelMatcher::new(matcher).unwrap()).collect()
+            };
+            selectors.iter().map(one).collect()
+        };
+        Self {
+            any_of: all(&selection.any_of),
+            policy: selection.policy.as_ref().map(|policy| all(&policy.any_of)),
+            shard: selection.shard,
+        }
+    }
+
+    fn stream(&self, stream: &StoredStream) -> bool {
+        let holds = |matcher: &LabelMatcher| {
+            matcher.matches(stream.labels.get(matcher.name()).unwrap_or("").as_bytes())
+        };
+        let any = |selectors: &[Vec<LabelMatcher>]| selectors.iter().any(|all| all.iter().all(holds));
+        (self.any_of.is_empty() || any(&self.any_of))
+            && self.policy.as_ref().is_none_or(|policy| any(policy))
+            && self.shard.is_none_or(|shard| shard.contains(StreamId::of(&stream.labels)))
+    }
 }
 
 /// Complete by itself, as a batch is.
 pub(super) fn batch_of(rows: &[Stored]) -> RowBatch {
-    let (mut streams, mut levels) = (Vec::new(), Vec::new());
-    let place = |list: &mut Vec<String>, text: String| {
-        let known = list.iter().position(|known| *known == text);
-        known.unwrap_or_else(|| {
-            list.push(text);
-            list.len() - 1
-        }) as u32
-    };
-    let mut out = Vec::new();
+    let (mut batch, mut streams) = (RowBatch::default(), HashMap::new());
     for row in rows {
+        let stream = *streams.entry(Arc::as_ptr(&row.stream)).or_insert_with(|| {
+            batch.streams.push(row.stream.text.clone());
+            batch.streams.len() as u32 - 1
+        });
+        let level = row.level.map(|level| {
+            let known = batch.levels.iter().position(|known| known == level);
+            known.unwrap_or_else(|| {
+                batch.levels.push(level.to_owned());
+                batch.levels.len() - 1
+            }) as u32
+        });
         let pair = |(name, value): &(String, String)| Pair {
             name: name.as_str().into(),
             value: value.as_str().into(),
         };
-        out.push(Row {
-            stream: place(&mut streams, row.labels.canonical()),
+        batch.rows.push(Row {
+            stream,
             timestamp: row.timestamp,
-            line: Bytes::from(row.line.clone()),
+            line: row.line.clone(),
             metadata: row.metadata.iter().map(pair).collect(),
-            level: row.level.clone().map(|level| place(&mut levels, level)),
+            level,
             tie: Some(row.tie),
         });
     }
-    RowBatch { streams, levels, rows: out }
+    batch
 }
 
 fn has_needles(request: &ReadRequest, line: &[u8]) -> bool {
@@ -224,9 +274,11 @@ impl Ingester for FakeIngester {
         let mut texts = BTreeSet::new();
         for row in self.selected(&context, &request.selection, Direction::Forward) {
             match &request.query {
-                LabelsQuery::Names => texts.extend(row.labels.iter().map(|label| label.name.to_string())),
-                LabelsQuery::Values(name) => texts.extend(row.labels.get(name).map(str::to_owned)),
-                LabelsQuery::Series => drop(texts.insert(row.labels.canonical())),
+                LabelsQuery::Names => {
+                    texts.extend(row.stream.labels.iter().map(|label| label.name.to_string()))
+                }
+                LabelsQuery::Values(name) => texts.extend(row.stream.labels.get(name).map(str::to_owned)),
+                LabelsQuery::Series => drop(texts.insert(row.stream.text.clone())),
             }
         }
         let texts: Vec<String> = texts.into_iter().collect();
@@ -250,7 +302,11 @@ impl Ingester for FakeIngester {
         Ok(Headed { head: self.head()?, body: self.body(self.patterns.clone()) })
     }
 
-    async fn estimate(&self, context: TenantContext, request: EstimateRequest) -> Result<Estimate, CallError> {
+    async fn estimate(
+        &self,
+        context: TenantContext,
+        request: EstimateRequest,
+    ) -> Result<Estimate, CallError> {
         let rows = self.selected(&context, &request.selection, Direction::Forward);
         Ok(Estimate { chunks: rows.len().min(1) as u64, ..Estimate::default() })
     }
@@ -307,7 +363,8 @@ impl WorkQueue for FakeQueue {
         *self.pulls.lock().unwrap() = Some(sender);
         *self.concurrency.lock().unwrap() = request.concurrency;
         self.pulled.send_modify(|pulled| *pulled += 1);
-        Ok(unfold(receiver, |mut receiver| async { receiver.recv().await.map(|next| (next, receiver)) }).boxed())
+        Ok(unfold(receiver, |mut receiver| async { receiver.recv().await.map(|next| (next, receiver)) })
+            .boxed())
     }
 
     async fn report(

@@ -7,3 +7,4 @@ mod questions;
 mod recorded;
 mod refusals;
 mod setting;
+mod tail;

@@ -101,26 +101,28 @@ async fn labels_values_and_series() {
 async fn volumes_are_exact() {
     let setting = setting();
     let mut id = 0;
-    let mut check = async |selectors: &[&str], targets: &[&str], by_names, step, want: &[(&str, &[u32], &[f64])]| {
-        id += 1;
-        let question = Question::Volume {
-            any_of: selectors.iter().map(|text| selector(text)).collect(),
-            target_labels: targets.iter().map(|name| (*name).to_owned()).collect(),
-            by_label_names: by_names,
-            step: Span::from_secs(step),
+    let mut check =
+        async |selectors: &[&str], targets: &[&str], by_names, step, want: &[(&str, &[u32], &[f64])]| {
+            id += 1;
+            let question = Question::Volume {
+                any_of: selectors.iter().map(|text| selector(text)).collect(),
+                target_labels: targets.iter().map(|name| (*name).to_owned()).collect(),
+                by_label_names: by_names,
+                step: Span::from_secs(step),
+            };
+            let mut asked = until_200(piece(id, &["t"], question));
+            asked.start = Timestamp::from_secs(61);
+            let found = series(setting.ask(asked).await);
+            let want: Vec<_> =
+                want.iter().map(|(l, s, v)| ((*l).to_owned(), s.to_vec(), v.to_vec())).collect();
+            assert_eq!(found, want, "{selectors:?} {targets:?}");
         };
-        let mut asked = until_200(piece(id, &["t"], question));
-        asked.start = Timestamp::from_secs(61);
-        let found = series(setting.ask(asked).await);
-        let want: Vec<_> =
-            want.iter().map(|(l, s, v)| ((*l).to_owned(), s.to_vec(), v.to_vec())).collect();
-        assert_eq!(found, want, "{selectors:?} {targets:?}");
-    };
     check(&[r#"{app=~".+"}"#], &[], false, 0, &[("app=a", &[0], &[9.0]), ("app=b", &[0], &[2.0])]).await;
     // Buckets begin at multiples of the step, and are numbered from the one that holds the start.
     check(&[r#"{app=~".+"}"#], &[], false, 60, &[("app=a", &[0], &[9.0]), ("app=b", &[1], &[2.0])]).await;
     check(&[], &["env"], false, 0, &[("env=dev", &[0], &[1.0]), ("env=prod", &[0], &[8.0])]).await;
-    check(&[r#"{app="a"}"#], &["app", "env"], true, 0, &[("app=", &[0], &[9.0]), ("env=", &[0], &[9.0])]).await;
+    check(&[r#"{app="a"}"#], &["app", "env"], true, 0, &[("app=", &[0], &[9.0]), ("env=", &[0], &[9.0])])
+        .await;
     check(&[], &[], true, 0, &[("app=", &[0], &[11.0]), ("env=", &[0], &[9.0])]).await;
     check(
         &[],
@@ -131,8 +133,12 @@ async fn volumes_are_exact() {
     )
     .await;
     // No label shows the tenant.
-    let everything =
-        Question::Volume { any_of: Vec::new(), target_labels: Vec::new(), by_label_names: true, step: Span::ZERO };
+    let everything = Question::Volume {
+        any_of: Vec::new(),
+        target_labels: Vec::new(),
+        by_label_names: true,
+        step: Span::ZERO,
+    };
     let found = series(setting.ask(piece(80, &["t", "u"], everything.clone())).await);
     let names: Vec<&str> = found.iter().map(|(labels, _, _)| labels.as_str()).collect();
     assert_eq!(names, ["app=", "env=", "original___tenant_id__="]);
@@ -178,7 +184,8 @@ async fn patterns_of_replicas_count_once() {
     let question = Question::Patterns { any_of: Vec::new(), step: Span::from_secs(10) };
     let (parts, _) = setting.ask(piece(1, &["t"], question)).await;
     let [ResultPart::Patterns(patterns)] = parts.as_slice() else { panic!("{parts:?}") };
-    let counts = |place: usize| -> Vec<u64> { patterns[place].counts.iter().map(|(_, rows)| *rows).collect() };
+    let counts =
+        |place: usize| -> Vec<u64> { patterns[place].counts.iter().map(|(_, rows)| *rows).collect() };
     assert_eq!((patterns[0].text.as_str(), patterns[0].level.as_str()), ("x <_>", "info"));
     assert_eq!((counts(0), counts(1)), (vec![14, 10], vec![7, 5]));
     setting.stop().await;

@@ -12,7 +12,7 @@ use larch_proto::{Direction, Pair, PieceId, Question, ResultPart, TieOrder};
 use larch_types::{ByteSize, Labels, PushStamp, Span, Timestamp};
 use serde_json::Value;
 
-use super::fakes::{FakeIngester, Reported, Stored, batch_of};
+use super::fakes::{FakeIngester, Reported, Stored, StoredStream, batch_of};
 use super::setting::{Setting, piece};
 use crate::rows::{Budget, InputRows, Streams, rows_of_batch};
 
@@ -26,16 +26,18 @@ fn dataset() -> Vec<Stored> {
     let mut rows = Vec::new();
     for (push, line) in DATASET.lines().enumerate() {
         let batch: Value = serde_json::from_str(line).expect(line);
-        let labels = Labels::from_pairs(pairs(&batch["stream"])).expect(line);
+        let stream = StoredStream::new(Labels::from_pairs(pairs(&batch["stream"])).expect(line));
+        let tenant: Arc<str> = batch["tenant"].as_str().expect(line).into();
         for (index, value) in batch["values"].as_array().expect(line).iter().enumerate() {
             let nanos = value[0].as_str().expect(line).parse().expect(line);
             rows.push(Stored {
-                tenant: batch["tenant"].as_str().expect(line).to_owned(),
-                labels: labels.clone(),
+                tenant: tenant.clone(),
+                stream: stream.clone(),
                 timestamp: Timestamp::from_nanos(nanos),
-                line: value[1].as_str().expect(line).as_bytes().to_vec(),
+                line: value[1].as_str().expect(line).to_owned().into(),
                 metadata: pairs(&value[2]),
-                level: (index % 3 > 0).then(|| ["info", "error"][index % 2].to_owned()),
+                // Of the line alone, as a level is: copies of a row have the same.
+                level: ["info", "error"].get(value[1].as_str().expect(line).len() % 3).copied(),
                 tie: TieOrder { stamp: PushStamp(push as u128), index: index as u32 },
             });
         }
@@ -95,7 +97,8 @@ fn case(line: &str) -> Option<Case> {
         }
         Expr::Metric(metric) => {
             let query = metric.to_string();
-            let question = Question::Metric { query, start: steps.start(), end: steps.end(), step: question_step };
+            let question =
+                Question::Metric { query, start: steps.start(), end: steps.end(), step: question_step };
             // Wide enough for all that windows reach.
             (question, (Timestamp::EPOCH, Timestamp::from_secs(10_000_000_000)))
         }
@@ -121,7 +124,7 @@ enum Answer {
 /// All rows at once, in the order in which they were pushed.
 fn direct(case: &Case, rows: &[Stored]) -> Result<Answer, String> {
     let tenant = case.tenant.parse().expect("a tenant");
-    let of_tenant: Vec<Stored> = rows.iter().filter(|row| row.tenant == case.tenant).cloned().collect();
+    let of_tenant: Vec<Stored> = rows.iter().filter(|row| *row.tenant == *case.tenant).cloned().collect();
     let mut budget = Budget::new(ByteSize::gib(1));
     let held = rows_of_batch(batch_of(&of_tenant), &tenant, &mut Streams::new(false), &mut budget);
     let held = held.expect("rows");

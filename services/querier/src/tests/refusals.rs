@@ -21,7 +21,12 @@ fn metric(query: &str) -> Question {
 /// Forty rows of forty streams.
 fn rows() -> Vec<Stored> {
     let row = |number: i64| {
-        Stored::new("t", &format!(r#"{{app="{number}"}}"#), number, &format!("a line of 24 bytes n {number:03}"))
+        Stored::new(
+            "t",
+            &format!(r#"{{app="{number}"}}"#),
+            number,
+            &format!("a line of 24 bytes n {number:03}"),
+        )
     };
     (0..40).map(row).collect()
 }
@@ -44,7 +49,7 @@ async fn bounds_of_the_piece() {
         failure(&setting, large).await,
         (
             ErrorKind::Invalid,
-            "query too large to execute on a single querier: (query: 168 B, limit: 100 B); consider adding more \
+            "query too large to execute on a single querier: (query: 120 B, limit: 100 B); consider adding more \
              specific stream selectors, reduce the time range of the query, or adjust parallelization settings"
                 .to_owned()
         )
@@ -54,9 +59,13 @@ async fn bounds_of_the_piece() {
     let (kind, text) = failure(&setting, wide).await;
     assert_eq!(kind, ErrorKind::Invalid);
     assert!(text.starts_with("maximum number of series (7) reached for a single query;"), "{text}");
-    let (kind, text) = failure(&setting, piece(3, &["t"], metric(r#"count_over_time({app=~".+"}[5m])"#))).await;
+    let (kind, text) =
+        failure(&setting, piece(3, &["t"], metric(r#"count_over_time({app=~".+"}[5m])"#))).await;
     assert_eq!(kind, ErrorKind::Invalid);
-    assert!(text.starts_with("the query needs more memory than a single query may use (limit: 6KB);"), "{text}");
+    assert!(
+        text.starts_with("the query needs more memory than a single query may use (limit: 6KB);"),
+        "{text}"
+    );
     let (_, text) = failure(&setting, piece(4, &["t"], metric(r#"rate({app="1"}[6m])"#))).await;
     assert_eq!(text, "[interval] value exceeds limit: [6m] > [5m]");
     let late = Piece { time_left: std::time::Duration::ZERO, ..piece(5, &["t"], logs(r#"{app="1"}"#)) };
@@ -73,7 +82,10 @@ async fn queries_that_cannot_run() {
         (logs(r#"rate({app="1"}[1m])"#), "only log selector is supported"),
         (logs(r#"{app="1"} | label_format a="{{" "#), "parse error : stage"),
         (metric(r#"{app="1"}"#), "a question about samples needs a metric query"),
-        (metric(r#"sum_over_time({app=~".+"} | label_format v="x" | unwrap v [5m])"#), "pipeline error: 'SampleExtractionErr'"),
+        (
+            metric(r#"sum_over_time({app=~".+"} | label_format v="x" | unwrap v [5m])"#),
+            "pipeline error: 'SampleExtractionErr'",
+        ),
     ] {
         let (kind, text) = failure(&setting, piece(1, &["t"], question)).await;
         assert_eq!(kind, ErrorKind::Invalid);

@@ -109,3 +109,7 @@ pub(super) fn piece(id: u64, tenants: &[&str], question: Question) -> Piece {
 pub(super) fn selector(text: &str) -> Selector {
     Selector { matchers: larch_logql::parse_any_selector(text).expect(text) }
 }
+
+pub(super) fn now() -> Timestamp {
+    Env::system().clock.now()
+}

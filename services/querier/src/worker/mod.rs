@@ -5,6 +5,7 @@ mod pull;
 mod report;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use larch_membership::Part;
@@ -46,13 +47,13 @@ impl Worker {
                 stays
             });
             for member in view.of(Part::WorkQueue) {
-                if !pulls.contains_key(&member.node) {
+                if let Entry::Vacant(entry) = pulls.entry(member.node) {
                     let pull = scope.child();
                     let worker = self.clone();
                     let (address, inner) = (member.address.clone(), pull.clone());
                     // In the outer scope, so that closing it waits for the pull.
                     scope.spawn("querier pull", async move { worker.pull(&address, inner).await });
-                    pulls.insert(member.node, (member.address.clone(), pull));
+                    entry.insert((member.address.clone(), pull));
                 }
             }
             match scope.until_cancelled(views.changed()).await {

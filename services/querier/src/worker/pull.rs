@@ -59,8 +59,7 @@ impl Worker {
         let trace = TraceContext::new(random.next_u128().max(1), random.next_u64().max(1), 0)
             .ok_or_else(|| CallError::new(ErrorKind::Internal, "no trace"))?;
         let context = CallContext { request: RequestId::from_random(random.next_u64()), trace, deadline };
-        let request =
-            PullRequest { worker: self.id, concurrency: self.deps.config.querier.max_concurrent };
+        let request = PullRequest { worker: self.id, concurrency: self.deps.config.querier.max_concurrent };
         Ok((queue.pull(context, request).await?, deadline))
     }
 
