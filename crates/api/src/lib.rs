@@ -6,6 +6,7 @@
 mod answer;
 mod fuzz;
 mod request;
+mod tail;
 mod tenancy;
 
 pub use answer::{
@@ -19,4 +20,5 @@ pub use request::{
     InvalidForm, InvalidNumber, ParamError, PatternsRequest, QueryTags, RangeRequest, SelectorRequest,
     SeriesRequest, ShardsRequest, VolumeRequest,
 };
+pub use tail::{DroppedEntry, InvalidTail, MAX_TAIL_FRAME_ENTRIES, TailRequest, TailShape};
 pub use tenancy::{InvalidTenancy, ORG_ID, Tenancy, TenantError};

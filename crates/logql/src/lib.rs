@@ -36,8 +36,9 @@ pub use check::{check_stages, run_order};
 pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use eval::{
-    Direction, EntryLabels, EvalError, EvalLimits, InputRow, LabelSet, LogEvaluation, LogParams, LogRow,
-    MetricAnswer, MetricEvaluation, Sample, Series, Steps, StreamKey, StreamRows, group_rows,
+    Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline, LogEvaluation,
+    LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps, StreamKey, StreamRows,
+    group_rows,
 };
 pub use facts::{
     LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,

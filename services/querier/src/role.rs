@@ -1,9 +1,15 @@
 //! The role as binaries see it.
 
-use larch_launch::{Blocks, Frame, Role, Service};
-use larch_runtime::StartError;
+use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+use larch_launch::{Blocks, Frame, Role, Service};
+use larch_runtime::{Module, Scope, Stage, StartError};
+
+use crate::deps::Deps;
 use crate::settings::{FrontendWorkerSettings, QuerierSettings};
+use crate::tail::Tails;
+use crate::worker::Worker;
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,7 +41,38 @@ impl Role for Querier {
             Config { querier: blocks.section("querier"), worker: blocks.section("frontend_worker") };
     }
 
-    fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
-        Ok(Service::listed(NAME))
+    fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let deps = Arc::new(Deps::new(frame, self.config.clone()));
+        let tails = Tails::new(Arc::clone(&deps), frame.tenancy.clone());
+        let http = tails.routes();
+        let module = QuerierModule { worker: Worker::new(deps), tails };
+        Ok(Service { modules: vec![Arc::new(module)], http, ..Service::default() })
+    }
+}
+
+struct QuerierModule {
+    worker: Worker,
+    tails: Arc<Tails>,
+}
+
+impl Module for QuerierModule {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn start<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
+        let (worker, inner) = (self.worker.clone(), scope.clone());
+        self.tails.start(scope);
+        scope.spawn("querier worker", worker.run(inner));
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Pieces are worked on to the end: requests that are being drained wait for them. Tails have no end of
+    /// their own.
+    fn stop(&self, stage: Stage) -> BoxFuture<'_, ()> {
+        if stage == Stage::Drain {
+            self.tails.stop();
+        }
+        Box::pin(async {})
     }
 }

@@ -1,7 +1,7 @@
 //! Settings of the querier: `querier` and `frontend_worker`.
 
 use larch_rpc::GrpcClientSettings;
-use larch_types::{InvalidSetting, NamedFile, OldKey, Section, Span, ensure};
+use larch_types::{ByteSize, InvalidSetting, NamedFile, OldKey, Section, Span, ensure};
 use serde::{Deserialize, Serialize};
 
 /// The block `querier`.
@@ -32,6 +32,8 @@ pub struct QuerierSettings {
 pub struct EngineSettings {
     /// Most series that an approximate `topk` follows.
     pub max_count_min_sketch_heap_size: u32,
+    /// Most memory that one piece of a query may take for its rows, samples and streams.
+    pub max_memory: ByteSize,
 }
 
 /// The block `frontend_worker`: how queriers find the queue. Without an address they find it through
@@ -68,7 +70,8 @@ impl Default for QuerierSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { max_count_min_sketch_heap_size: 10_000 }
+        // Four pieces at a time then take 2 GB at most.
+        Self { max_count_min_sketch_heap_size: 10_000, max_memory: ByteSize::mib(512) }
     }
 }
 
@@ -108,6 +111,7 @@ impl Section for QuerierSettings {
             "engine.max_count_min_sketch_heap_size",
             "must be above 0",
         )?;
+        ensure(self.engine.max_memory > ByteSize::default(), "engine.max_memory", "must be above 0")?;
         ensure(self.max_concurrent > 0, "max_concurrent", "must be above 0")?;
         ensure(
             !(self.query_store_only && self.query_ingester_only),

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use larch_types::{PushStamp, Span, Timestamp};
+use larch_types::{PushStamp, Span, StreamId, Timestamp};
 
 use crate::ast::LogExpr;
 use crate::build;
 use crate::check::run_order;
+use crate::eval::Identity;
 use crate::eval::budget::Memory;
-use crate::eval::row::Identity;
 use crate::eval::streams::Streams;
-use crate::eval::{EntryLabels, EvalError, EvalLimits, InputRow, LabelSet, LogRow};
-use crate::stage::{Category, Hints, Pipeline, Row};
+use crate::eval::{EntryLabels, EvalError, EvalLimits, InputRow, LabelSet, LogRow, Origin};
+use crate::stage::{Hints, Pipeline, Row};
 use crate::weight::check_log_weight;
 
 /// Instant queries look back this far.
@@ -62,6 +62,7 @@ pub struct LogEvaluation {
     pipeline: Pipeline,
     kept: Kept,
     memory: Memory,
+    passed: u64,
 }
 
 impl LogEvaluation {
@@ -74,7 +75,19 @@ impl LogEvaluation {
             pipeline: build::pipeline(run_order(&expr.pipeline), &Hints::all())?,
             kept: Kept::default(),
             memory: Memory::new(limits.max_memory),
+            passed: 0,
         })
+    }
+
+    /// Whether a row that comes behind this time, in the direction of the query, could still be shown. If
+    /// not, whoever reads rows in that order need not read on.
+    pub fn wants_behind(&self, time: Timestamp) -> bool {
+        !self.kept.is_past(self.params.rank(time).saturating_add(1), self.bound())
+    }
+
+    /// Rows that have come through the pipeline.
+    pub fn passed(&self) -> u64 {
+        self.passed
     }
 
     /// Takes rows in, whatever their streams and times: those that do not matter are left out.
@@ -105,10 +118,11 @@ impl LogEvaluation {
         if !self.pipeline.run(work) {
             return Ok(());
         }
+        self.passed += 1;
         let labels = self.kept.labels(stream, work);
         let shown = LogRow { timestamp: time, line: work.line().into(), labels };
         self.memory.take(shown.bytes())?;
-        self.kept.insert(rank, identity, KeptRow { stream, order, row: shown });
+        self.kept.insert(rank, identity, KeptRow { stream, id: row.stream, order, row: shown });
         let dropped = self.kept.evict(self.bound());
         self.memory.give_back(dropped);
         Ok(())
@@ -122,9 +136,14 @@ impl LogEvaluation {
     /// The rows in the direction of the query. Of streams with rows at the same time the order is the same
     /// both ways; within a stream backward is the mirror of forward.
     pub fn finish(self) -> Vec<LogRow> {
+        self.finish_with_origins().into_iter().map(|(_, row)| row).collect()
+    }
+
+    /// As `finish`, with what each row was made of.
+    pub fn finish_with_origins(self) -> Vec<(Origin, LogRow)> {
         let ranks = self.streams.ranks();
         let is_backward = self.params.direction == Direction::Backward;
-        let mut out: Vec<LogRow> = Vec::new();
+        let mut out: Vec<(Origin, LogRow)> = Vec::new();
         for rows in self.kept.by_time.into_values() {
             let mut rows: Vec<(Identity, KeptRow)> = rows.into_iter().collect();
             rows.sort_by(|(left_identity, left), (right_identity, right)| {
@@ -133,16 +152,16 @@ impl LogEvaluation {
                 let within = if is_backward { within.reverse() } else { within };
                 ranks[left.stream as usize].cmp(&ranks[right.stream as usize]).then(within)
             });
-            for (_, kept) in rows {
+            for (identity, kept) in rows {
                 if out.len() == self.params.limit {
                     return out;
                 }
-                let is_near = |last: &LogRow| {
+                let is_near = |(_, last): &(Origin, LogRow)| {
                     let apart = last.timestamp.since(kept.row.timestamp).nanos().saturating_abs();
                     apart < self.params.interval.nanos()
                 };
                 if !out.last().is_some_and(is_near) {
-                    out.push(kept.row);
+                    out.push((Origin { stream: kept.id, identity }, kept.row));
                 }
             }
         }
@@ -167,6 +186,7 @@ type PushOrder = (PushStamp, u32);
 #[derive(Debug)]
 struct KeptRow {
     stream: u32,
+    id: StreamId,
     order: PushOrder,
     row: LogRow,
 }
@@ -215,21 +235,16 @@ impl Kept {
     }
 
     fn labels(&mut self, stream: u32, row: &Row<'_>) -> EntryLabels {
-        let all = row.labels().sorted();
-        let of = |category: Category| {
-            let labels = all.iter().filter(|label| label.category == category);
-            LabelSet::from_pairs(labels.map(|label| (label.name, String::from_utf8_lossy(label.value))))
-        };
+        let mut labels = EntryLabels::of(row);
         let place = stream as usize;
         if self.stream_labels.len() <= place {
             self.stream_labels.resize(place + 1, None);
         }
-        let shown = of(Category::Stream);
-        let stream = match &self.stream_labels[place] {
-            Some(known) if **known == shown => known.clone(),
-            _ => self.stream_labels[place].insert(Arc::new(shown)).clone(),
-        };
-        EntryLabels { stream, metadata: of(Category::Metadata), parsed: of(Category::Parsed) }
+        match &self.stream_labels[place] {
+            Some(known) if *known == labels.stream => labels.stream = known.clone(),
+            _ => self.stream_labels[place] = Some(labels.stream.clone()),
+        }
+        labels
     }
 }
 

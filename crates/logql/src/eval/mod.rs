@@ -8,6 +8,7 @@
 mod budget;
 mod error;
 mod labels;
+mod live;
 mod logs;
 mod metric;
 mod range;
@@ -20,8 +21,11 @@ mod vector;
 pub use budget::EvalLimits;
 pub use error::EvalError;
 pub use labels::LabelSet;
+pub use live::LivePipeline;
 pub use logs::{Direction, LogEvaluation, LogParams};
 pub use metric::MetricEvaluation;
-pub use result::{EntryLabels, LogRow, MetricAnswer, Sample, Series, StreamKey, StreamRows, group_rows};
-pub use row::InputRow;
+pub use result::{
+    EntryLabels, LogRow, MetricAnswer, Origin, Sample, Series, StreamKey, StreamRows, group_rows,
+};
+pub use row::{Identity, InputRow};
 pub use steps::Steps;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use larch_types::Timestamp;
+use larch_types::{StreamId, Timestamp};
 
-use crate::eval::LabelSet;
+use crate::eval::{Identity, LabelSet};
+use crate::stage::{Category, Row};
 
 /// What a metric query comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,13 @@ pub struct LogRow {
     pub timestamp: Timestamp,
     pub line: Box<[u8]>,
     pub labels: EntryLabels,
+}
+
+/// The stored row that a shown one was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Origin {
+    pub stream: StreamId,
+    pub identity: Identity,
 }
 
 /// Labels by where they come from. No name is in two of the sets.
@@ -64,6 +72,20 @@ pub enum StreamKey {
 }
 
 impl EntryLabels {
+    /// The labels of a row behind its pipeline.
+    pub(crate) fn of(row: &Row<'_>) -> Self {
+        let all = row.labels().sorted();
+        let of = |category: Category| {
+            let labels = all.iter().filter(|label| label.category == category);
+            LabelSet::from_pairs(labels.map(|label| (label.name, String::from_utf8_lossy(label.value))))
+        };
+        Self {
+            stream: Arc::new(of(Category::Stream)),
+            metadata: of(Category::Metadata),
+            parsed: of(Category::Parsed),
+        }
+    }
+
     /// All of them as one set.
     pub fn all(&self) -> LabelSet {
         let sets = [&*self.stream, &self.metadata, &self.parsed];

@@ -20,9 +20,9 @@ pub struct InputRow<'a> {
     pub level: Option<&'a str>,
 }
 
-/// Two rows of one stream and one time with the same identity are one row.
+/// Two rows of one time with the same identity are one row. It means nothing outside the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Identity(u128);
+pub struct Identity(u128);
 
 impl<'a> InputRow<'a> {
     pub(crate) fn timestamp(&self) -> Timestamp {
@@ -40,8 +40,9 @@ impl<'a> InputRow<'a> {
         }
     }
 
-    /// A hash of 128 bits stands for line and metadata: no two rows that anybody will ever store share it.
-    pub(crate) fn identity(&self) -> Identity {
+    /// A hash of 128 bits stands for stream, line and metadata: no two rows that anybody will ever store
+    /// share it.
+    pub fn identity(&self) -> Identity {
         let mut hash = Xxh3::new();
         hash.update(&self.stream.as_u128().to_le_bytes());
         hash.update(&(self.line.len() as u64).to_le_bytes());

@@ -4,6 +4,7 @@
 
 mod examples;
 mod limits;
+mod progress;
 mod rows;
 
 mod splitting;

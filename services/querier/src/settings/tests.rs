@@ -9,6 +9,7 @@ fn querier_defaults_are_those_of_loki() {
         tail_max_duration: "1h"
         extra_query_delay: "0s"
         engine.max_count_min_sketch_heap_size: 10000
+        engine.max_memory: "512MB"
         max_concurrent: 4
         query_store_only: false
         query_ingester_only: false
@@ -53,7 +54,7 @@ fn frontend_worker_defaults_are_those_of_loki() {
 fn values_come_back() {
     let querier: QuerierSettings = comes_back(
         r#"{"tail_max_duration": "5m", "extra_query_delay": "500ms", "max_concurrent": 16,
-            "engine": {"max_count_min_sketch_heap_size": 100}, "query_store_only": true,
+            "engine": {"max_count_min_sketch_heap_size": 100, "max_memory": "1GB"}, "query_store_only": true,
             "multi_tenant_queries_enabled": true, "per_request_limits_enabled": true}"#,
     );
     assert_eq!(querier.check(), Ok(()));
@@ -77,6 +78,7 @@ fn refuses_what_cannot_be_meant() {
             r#"{"engine": {"max_count_min_sketch_heap_size": 0}}"#,
             "engine.max_count_min_sketch_heap_size: must be above 0",
         ),
+        (r#"{"engine": {"max_memory": "0"}}"#, "engine.max_memory: must be above 0"),
         (r#"{"max_concurrent": 0}"#, "max_concurrent: must be above 0"),
         (
             r#"{"query_store_only": true, "query_ingester_only": true}"#,

@@ -27,6 +27,7 @@ pub struct MetricEvaluation {
     now: Timestamp,
     memory: Memory,
     max_series: usize,
+    passed: u64,
 }
 
 impl MetricEvaluation {
@@ -41,7 +42,7 @@ impl MetricEvaluation {
         let mut scans = Vec::new();
         let plan = plan(expr, steps, limits, &mut scans)?;
         let memory = Memory::new(limits.max_memory);
-        Ok(Self { plan, scans, steps, now, memory, max_series: limits.max_series })
+        Ok(Self { plan, scans, steps, now, memory, max_series: limits.max_series, passed: 0 })
     }
 
     /// Takes rows in, whatever their streams and times: those that do not matter are left out.
@@ -49,18 +50,34 @@ impl MetricEvaluation {
         let mut work = crate::stage::Row::new(self.now);
         for row in rows {
             for scan in &mut self.scans {
-                scan.add(&row, &mut work, &mut self.memory)?;
+                let has_passed = scan.add(&row, &mut work, &mut self.memory)?;
+                self.passed += u64::from(has_passed);
             }
         }
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<MetricAnswer, EvalError> {
+    /// Rows that have given a sample, counted for each range by itself.
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    pub fn finish(self) -> Result<MetricAnswer, EvalError> {
+        // Nobody stops it, so that it always comes to an answer.
+        let answer = self.finish_while(|| true)?;
+        Ok(answer.unwrap_or_else(|| MetricAnswer::Matrix(Vec::new())))
+    }
+
+    /// As `finish`, and none if it was stopped: it asks before every step, of which there may be thousands.
+    pub fn finish_while(
+        mut self,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Result<Option<MetricAnswer>, EvalError> {
         for scan in &mut self.scans {
             scan.seal();
         }
         let operators = match self.plan {
-            Plan::Number(value) => return self.number(value),
+            Plan::Number(value) => return self.number(value).map(Some),
             Plan::Vector(ref operators) => operators,
         };
         if self.steps.is_instant() {
@@ -71,14 +88,17 @@ impl MetricEvaluation {
             if !sorts(operators) {
                 vector.sort_by(|left, right| left.labels.cmp(&right.labels));
             }
-            return Ok(MetricAnswer::Vector(vector));
+            return Ok(Some(MetricAnswer::Vector(vector)));
         }
         let mut table = Table::new(self.max_series);
         for time in self.steps.iter() {
+            if !goes_on() {
+                return Ok(None);
+            }
             let vector = evaluate(operators, time, &mut self.scans)?;
             table.add(time, vector, &mut self.memory)?;
         }
-        Ok(MetricAnswer::Matrix(table.into_series()))
+        Ok(Some(MetricAnswer::Matrix(table.into_series())))
     }
 
     /// A number has no series, but over a range it is shown as one.

@@ -9,8 +9,7 @@ use larch_types::{PushStamp, Timestamp};
 
 use crate::eval::budget::Memory;
 use crate::eval::range::Point;
-use crate::eval::row::Identity;
-use crate::eval::{EvalError, LabelSet};
+use crate::eval::{EvalError, Identity, LabelSet};
 
 /// A sample as it comes in.
 #[derive(Debug, Clone, Copy)]

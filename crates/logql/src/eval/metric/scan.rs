@@ -51,18 +51,18 @@ impl RangeScan {
         })
     }
 
-    /// Takes the row's sample, if some window sees the row and the pipeline keeps it.
+    /// Takes the row's sample, if some window sees the row and the pipeline keeps it; whether there was one.
     pub(crate) fn add<'r>(
         &mut self,
         row: &InputRow<'r>,
         work: &mut Row<'r>,
         memory: &mut Memory,
-    ) -> Result<(), EvalError> {
+    ) -> Result<bool, EvalError> {
         if !self.is_seen(row.timestamp()) {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(stream) = self.streams.place(row, memory)? else { return Ok(()) };
-        let Some((value, labels)) = self.sampler.sample(row, work) else { return Ok(()) };
+        let Some(stream) = self.streams.place(row, memory)? else { return Ok(false) };
+        let Some((value, labels)) = self.sampler.sample(row, work) else { return Ok(false) };
         let sample = RawSample {
             time: row.timestamp(),
             value,
@@ -71,7 +71,8 @@ impl RangeScan {
             stamp: row.order.stamp,
             identity: row.identity(),
         };
-        self.samples.add(&labels, sample, memory)
+        self.samples.add(&labels, sample, memory)?;
+        Ok(true)
     }
 
     /// All rows have come.

@@ -1,0 +1,151 @@
+use expect_test::{Expect, expect};
+use larch_logql::EntryLabels;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
+
+fn read(query: &str) -> Result<TailRequest, InvalidTail> {
+    let pairs: Vec<(String, String)> = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    TailRequest::from_pairs(&pairs, NOW)
+}
+
+#[test]
+fn parameters() {
+    let request = read(r#"query={a="b"} |= "x""#).unwrap();
+    assert_eq!(request.query.to_string(), r#"{a="b"} |= "x""#);
+    assert_eq!((request.delay, request.limit, request.start), (Span::ZERO, 100, NOW.minus(DEFAULT_SINCE)));
+    for (start, nanos) in [
+        ("1700000000", 1_700_000_000_000_000_000),
+        ("1700000000.5", 1_700_000_000_500_000_000),
+        ("1700000000123456789", 1_700_000_000_123_456_789),
+        ("2023-11-14T22:13:20Z", 1_700_000_000_000_000_000),
+    ] {
+        let request = read(&format!(r#"query={{a="b"}}&start={start}&limit=7&delay_for=5&limit=9"#)).unwrap();
+        assert_eq!(request.start.nanos(), nanos, "{start}");
+        assert_eq!((request.limit, request.delay), (7, Span::from_secs(5)));
+    }
+    let request = read(r#"query={a="b"} | json&regexp=a"b"#).unwrap();
+    assert_eq!(request.query.to_string(), r#"{a="b"} | json |~ "a\"b""#);
+}
+
+#[test]
+fn refusals() {
+    let check = |query: &str, text: &str| {
+        let error = read(query).unwrap_err();
+        assert_eq!(error.to_string(), text, "{query}");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    };
+    check("limit=1", "parse error : syntax error: unexpected $end");
+    check(r#"query={a="b"}&limit=0"#, "limit must be a positive value");
+    check(r#"query={a="b"}&limit=x"#, r#"strconv.Atoi: parsing "x": invalid syntax"#);
+    check(r#"query={a="b"}&limit=4294967296"#, "limit value 4294967296 is out of range [0, 4294967295]");
+    check(r#"query={a="b"}&delay_for=6"#, "delay_for can't be greater than 5");
+    check(r#"query={a="b"}&delay_for=-1"#, "delay_for can't be greater than 5");
+    check(r#"query=rate({a="b"}[1m])"#, "only log selector is supported");
+    let start = read(r#"query={a="b"}&start=soon"#).unwrap_err().to_string();
+    assert!(start.starts_with("could not parse 'start' parameter: parsing time \"soon\""), "{start}");
+    let regex = read(r#"query={a="b"}&regexp=("#).unwrap_err().to_string();
+    assert!(regex.starts_with("parse error"), "{regex}");
+}
+
+fn set(pairs: &[(&str, &str)]) -> LabelSet {
+    LabelSet::from_pairs(pairs.iter().copied())
+}
+
+fn row(nanos: i64, line: &[u8], metadata: &[(&str, &str)], parsed: &[(&str, &str)]) -> LogRow {
+    let stream = Arc::new(set(&[("app", "a<b"), ("service_name", "s")]));
+    LogRow {
+        timestamp: Timestamp::from_nanos(nanos),
+        line: line.into(),
+        labels: EntryLabels { stream, metadata: set(metadata), parsed: set(parsed) },
+    }
+}
+
+#[track_caller]
+fn check(shape: &TailShape, rows: &[LogRow], dropped: &[DroppedEntry], want: Expect) {
+    let frame = shape.frame(rows, dropped);
+    serde_json::from_str::<Value>(&frame).expect("a frame is JSON");
+    want.assert_eq(&frame);
+}
+
+#[test]
+fn frames() {
+    let rows = [
+        row(1_790_812_822_494_853_000, b"<a> & \xff\xfe \"q\"\n", &[("trace", "1")], &[("code", "<5>")]),
+        row(-5, b"", &[], &[]),
+    ];
+    let dropped =
+        [DroppedEntry { timestamp: Timestamp::from_nanos(7), labels: Arc::new(set(&[("app", "x")])) }];
+    check(
+        &TailShape::from_flags(None),
+        &rows,
+        &[],
+        expect![[
+            r#"{"streams":[{"stream":{"app":"a<b","code":"<5>","service_name":"s","trace":"1"},"values":[["1790812822494853000","\u003ca\u003e \u0026 \ufffd\ufffd \"q\"\n"]]},{"stream":{"app":"a<b","service_name":"s"},"values":[["-5",""]]}]}"#
+        ]],
+    );
+    check(
+        &TailShape::from_flags(Some("foo,categorize-labels")),
+        &rows,
+        &dropped,
+        expect![[
+            r#"{"streams":[{"stream":{"app":"a<b","service_name":"s"},"values":[["1790812822494853000","\u003ca\u003e \u0026 \ufffd\ufffd \"q\"\n",{"structuredMetadata":{"trace":"1"},"parsed":{"code":"<5>"}}]]},{"stream":{"app":"a<b","service_name":"s"},"values":[["-5","",{}]]}],"dropped_entries":[{"timestamp":"7","labels":{"app":"x"}}],"encodingFlags":["foo","categorize-labels"]}"#
+        ]],
+    );
+    check(
+        &TailShape::Legacy,
+        &rows[1..],
+        &dropped,
+        expect![[
+            r#"{"streams":[{"labels":"{app=\"a<b\", service_name=\"s\"}","entries":[{"ts":"1969-12-31T23:59:59.999999995Z","line":""}]}],"dropped_entries":[{"Timestamp":"1970-01-01T00:00:00.000000007Z","Labels":"{app=\"x\"}"}]}"#
+        ]],
+    );
+    check(&TailShape::Legacy, &[], &[], expect![[r#"{"streams":[],"dropped_entries":null}"#]]);
+}
+
+#[test]
+fn flags_are_not_trimmed() {
+    let plain = TailShape::from_flags(Some(" categorize-labels"));
+    let frame: Value = serde_json::from_str(&plain.frame(&[row(1, b"x", &[("m", "1")], &[])], &[])).unwrap();
+    assert_eq!(frame["encodingFlags"], json!([" categorize-labels"]));
+    assert_eq!(frame["streams"][0]["stream"]["m"], "1");
+}
+
+proptest! {
+    #[test]
+    fn frames_are_json(line in prop::collection::vec(any::<u8>(), 0..60), value in ".{0,20}") {
+        let row = row(1, &line, &[("m", &value)], &[]);
+        for shape in [TailShape::from_flags(None), TailShape::from_flags(Some(&value)), TailShape::Legacy] {
+            let frame: Value = serde_json::from_str(&shape.frame(std::slice::from_ref(&row), &[])).unwrap();
+            let shown = match shape {
+                TailShape::Legacy => frame["streams"][0]["entries"][0]["line"].clone(),
+                TailShape::Current(_) => frame["streams"][0]["values"][0][1].clone(),
+            };
+            let mut want = String::new();
+            for chunk in line.utf8_chunks() {
+                want.push_str(chunk.valid());
+                want.extend(chunk.invalid().iter().map(|_| '\u{fffd}'));
+            }
+            prop_assert_eq!(shown.as_str().unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn wild_parameters_never_panic(
+        names in prop::collection::vec(
+            prop::sample::select(vec!["query", "limit", "start", "delay_for", "regexp"]), 0..6,
+        ),
+        values in prop::collection::vec(".{0,24}", 6),
+    ) {
+        let pairs: Vec<(String, String)> =
+            names.iter().map(|name| (*name).to_owned()).zip(values).collect();
+        drop(TailRequest::from_pairs(&pairs, NOW));
+    }
+}

@@ -1,0 +1,170 @@
+//! Entries of a log query.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use larch_logql::{
+    Direction as Order, EntryLabels, EvalLimits, LabelSet, LogEvaluation, LogExpr, LogParams, LogRow, Origin,
+    parse_log,
+};
+use larch_proto::{
+    Direction, EntryBatch, Pair, QueryStatistics, ResultEntry, ResultLabels, ResultPart, ResultStream, Text,
+};
+use larch_rpc::CallError;
+use larch_runtime::Clock;
+use larch_types::{ErrorKind, Label, Span, StreamId, Timestamp};
+
+use super::feed::{feed, nodes};
+use super::output::{Output, PART_BYTES, PART_ITEMS};
+use super::{Task, statistics};
+use crate::cpu::Cpu;
+use crate::rows::{MergedRows, Opened, Streams, failed, log_read};
+
+pub(super) async fn answer(
+    task: &Task,
+    query: &str,
+    direction: Direction,
+    limit: u64,
+    output: &Output,
+) -> Result<QueryStatistics, CallError> {
+    let log = parse_log(query).map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
+    let read = log_read(&log, task.range, direction, limit);
+    let shown = Shown { range: task.range, direction, limit, now: task.now };
+    let evaluation = shown.begin(&task.cpu, log, task.limits).await?;
+    let Opened { mut rows, heads } = task.asker.open(&[read]).await?;
+    let entries = Entries::collect(&task.cpu, &*task.asker.deps.env.clock, &mut rows, evaluation).await?;
+    send(entries.rows, rows.streams(), output).await?;
+    Ok(statistics::of_rows(&rows, nodes(&heads), entries.passed, entries.run_ns))
+}
+
+/// Which rows are shown, and in which order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    /// Start included, end not.
+    pub(crate) range: (Timestamp, Timestamp),
+    pub(crate) direction: Direction,
+    pub(crate) limit: u64,
+    /// For templates that ask for the time.
+    pub(crate) now: Timestamp,
+}
+
+impl Shown {
+    /// Building the stages may take half a second.
+    pub(crate) async fn begin(
+        self,
+        cpu: &Cpu,
+        log: LogExpr,
+        limits: EvalLimits,
+    ) -> Result<LogEvaluation, CallError> {
+        let params = LogParams {
+            start: self.range.0,
+            end: self.range.1,
+            direction: match self.direction {
+                Direction::Forward => Order::Forward,
+                Direction::Backward => Order::Backward,
+            },
+            limit: number_or_most(self.limit),
+            interval: Span::ZERO,
+            now: self.now,
+        };
+        let built = cpu.run(move |_| LogEvaluation::new(&log, params, &limits)).await?;
+        built.map_err(|error| failed(&error))
+    }
+}
+
+fn number_or_most(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+/// The rows of an answer, in its order.
+pub(crate) struct Entries {
+    pub(crate) rows: Vec<(Origin, LogRow)>,
+    passed: u64,
+    run_ns: u64,
+}
+
+impl Entries {
+    pub(crate) async fn collect(
+        cpu: &Cpu,
+        clock: &dyn Clock,
+        rows: &mut MergedRows,
+        evaluation: LogEvaluation,
+    ) -> Result<Self, CallError> {
+        let (evaluation, run_ns) = feed(cpu, clock, rows, evaluation).await?;
+        let passed = evaluation.passed();
+        let rows = cpu.run(move |_| evaluation.finish_with_origins()).await?;
+        Ok(Self { rows, passed, run_ns })
+    }
+}
+
+async fn send(shown: Vec<(Origin, LogRow)>, streams: &Streams, output: &Output) -> Result<(), CallError> {
+    let mut part = PartialBatch::default();
+    for (origin, row) in shown {
+        if part.batch.entries.len() == PART_ITEMS || part.bytes >= PART_BYTES {
+            output.send(ResultPart::Entries(std::mem::take(&mut part).batch)).await?;
+        }
+        part.add(origin.stream, row, streams)?;
+    }
+    if !part.batch.entries.is_empty() {
+        output.send(ResultPart::Entries(part.batch)).await?;
+    }
+    Ok(())
+}
+
+/// A batch that grows: its lists, and where what is in them.
+#[derive(Default)]
+struct PartialBatch {
+    batch: EntryBatch,
+    bytes: usize,
+    streams: HashMap<StreamId, u32>,
+    labels: HashMap<EntryLabels, u32>,
+}
+
+impl PartialBatch {
+    fn add(&mut self, origin: StreamId, row: LogRow, streams: &Streams) -> Result<(), CallError> {
+        let stream = match self.streams.get(&origin) {
+            Some(place) => *place,
+            None => self.add_stream(origin, streams)?,
+        };
+        let labels = match self.labels.get(&row.labels) {
+            Some(place) => *place,
+            None => self.add_labels(row.labels),
+        };
+        self.bytes += row.line.len();
+        let line = Bytes::from(row.line.into_vec());
+        self.batch.entries.push(ResultEntry { stream, labels, timestamp: row.timestamp, line });
+        Ok(())
+    }
+
+    fn add_stream(&mut self, id: StreamId, streams: &Streams) -> Result<u32, CallError> {
+        let stream = streams
+            .find(id)
+            .ok_or_else(|| CallError::new(ErrorKind::Internal, "an entry of a stream that was never met"))?;
+        self.bytes += stream.text.len();
+        // Never more streams than entries, which are few.
+        let place = self.batch.streams.len() as u32;
+        self.batch.streams.push(ResultStream { tenant: stream.tenant.clone(), labels: stream.text.clone() });
+        self.streams.insert(id, place);
+        Ok(place)
+    }
+
+    fn add_labels(&mut self, labels: EntryLabels) -> u32 {
+        let place = self.batch.labels.len() as u32;
+        let shown = ResultLabels {
+            stream: pairs(&labels.stream),
+            metadata: pairs(&labels.metadata),
+            parsed: pairs(&labels.parsed),
+        };
+        for pair in shown.stream.iter().chain(&shown.metadata).chain(&shown.parsed) {
+            self.bytes += pair.name.as_bytes().len() + pair.value.as_bytes().len();
+        }
+        self.batch.labels.push(shown);
+        self.labels.insert(labels, place);
+        place
+    }
+}
+
+pub(super) fn pairs(labels: &LabelSet) -> Vec<Pair> {
+    let pair = |label: &Label| Pair { name: Text::from(&*label.name), value: Text::from(&*label.value) };
+    labels.iter().map(pair).collect()
+}

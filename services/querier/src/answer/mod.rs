@@ -1,0 +1,119 @@
+//! Answers to pieces: each kind of question in its own file.
+
+mod feed;
+mod labels;
+mod logs;
+mod metric;
+mod output;
+mod patterns;
+mod statistics;
+mod stats;
+mod volume;
+
+use std::sync::Arc;
+
+use larch_logql::EvalLimits;
+use larch_proto::{Done, Piece, Question};
+use larch_rpc::{CallContext, CallError};
+use larch_types::{Span, Timestamp};
+
+use crate::cpu::Cpu;
+use crate::deps::Deps;
+use crate::rows::Asker;
+
+pub(crate) use logs::{Entries, Shown};
+pub(crate) use output::Output;
+
+/// One piece while it is answered.
+pub(crate) struct Task {
+    pub(crate) asker: Asker,
+    pub(crate) cpu: Cpu,
+    /// The rows that may count: start included, end not.
+    range: (Timestamp, Timestamp),
+    /// 0: no limit.
+    max_series: u64,
+    limits: EvalLimits,
+    /// For templates that ask for the time.
+    now: Timestamp,
+}
+
+impl Task {
+    pub(crate) fn new(deps: &Arc<Deps>, piece: &Piece, call: CallContext, cpu: Cpu) -> Self {
+        let max_memory = deps.config.querier.engine.max_memory;
+        let limits = EvalLimits {
+            max_series: number_or_unbounded(piece.max_series),
+            max_range: max_range(deps, piece),
+            max_memory,
+        };
+        let asker = Asker {
+            deps: Arc::clone(deps),
+            call,
+            tenants: piece.tenants.clone(),
+            shard: piece.shard,
+            max_memory,
+            max_bytes: piece.max_bytes,
+        };
+        Self {
+            asker,
+            cpu,
+            range: (piece.start, piece.end),
+            max_series: piece.max_series,
+            limits,
+            now: deps.env.clock.now(),
+        }
+    }
+}
+
+fn number_or_unbounded(number: u64) -> usize {
+    if number == 0 { usize::MAX } else { usize::try_from(number).unwrap_or(usize::MAX) }
+}
+
+/// Of several tenants the smallest that is set counts.
+fn max_range(deps: &Deps, piece: &Piece) -> Option<Span> {
+    let of_tenants = piece.tenants.iter().map(|tenant| deps.limits.limits(&tenant.tenant).max_query_range);
+    of_tenants.filter(|range| *range > Span::ZERO).min()
+}
+
+/// Answers the question part by part; what is left is the last part.
+pub(crate) async fn answer(task: &Task, question: &Question, output: &Output) -> Result<Done, CallError> {
+    let done = match question {
+        Question::Logs { query, direction, limit } => {
+            logs::answer(task, query, *direction, *limit, output).await?
+        }
+        Question::Metric { query, start, end, step } => {
+            metric::answer(task, query, (*start, *end, *step), output).await?
+        }
+        Question::Labels { query, any_of } => labels::answer(task, query, any_of, output).await?,
+        Question::Volume { any_of, target_labels, by_label_names, step } => {
+            let by = volume::By { target_labels, by_label_names: *by_label_names, step: *step };
+            volume::answer(task, any_of, &by, output).await?
+        }
+        Question::Stats { any_of } => stats::answer(task, any_of, output).await?,
+        Question::Patterns { any_of, step } => patterns::answer(task, any_of, *step, output).await?,
+    };
+    // Nothing may be cached yet: ingesters hold all rows, and what they hold still grows.
+    Ok(Done { statistics: done, cache_key: None, warnings: Vec::new() })
+}
+
+/// For metrics and logs: what a question is called.
+pub(crate) fn kind_of(question: &Question) -> &'static str {
+    match question {
+        Question::Logs { .. } => "logs",
+        Question::Metric { .. } => "metric",
+        Question::Labels { .. } => "labels",
+        Question::Volume { .. } => "volume",
+        Question::Stats { .. } => "stats",
+        Question::Patterns { .. } => "patterns",
+    }
+}
+
+/// For the line that is logged: what was asked in the words of the query, if it has one.
+pub(crate) fn query_of(question: &Question) -> &str {
+    match question {
+        Question::Logs { query, .. } | Question::Metric { query, .. } => query,
+        Question::Labels { .. }
+        | Question::Volume { .. }
+        | Question::Stats { .. }
+        | Question::Patterns { .. } => "",
+    }
+}

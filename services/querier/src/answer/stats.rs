@@ -1,0 +1,57 @@
+//! Streams, rows and bytes: rows are read and counted once each, because nothing else proves that copies are
+//! counted once.
+
+use larch_proto::{Direction, Estimate, EstimateRequest, QueryStatistics, ResultPart, Selector};
+use larch_rpc::CallError;
+
+use super::feed::nodes;
+use super::output::Output;
+use super::{Task, statistics};
+use crate::rows::{Opened, Read, ask_all};
+
+pub(super) async fn answer(
+    task: &Task,
+    any_of: &[Selector],
+    output: &Output,
+) -> Result<QueryStatistics, CallError> {
+    let chunks = chunks(task, any_of).await?;
+    let Opened { mut rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
+    while rows.next_batch().await?.is_some() {}
+    let found = rows.found();
+    let streams = rows.streams().len() as u64;
+    let stats = Estimate { streams, chunks, rows: found.rows, bytes: found.line_bytes };
+    output.send(ResultPart::Stats(stats)).await?;
+    Ok(statistics::of_rows(&rows, nodes(&heads), found.rows, 0))
+}
+
+/// All rows of the selected streams in the piece's range.
+pub(super) fn whole_read(task: &Task, any_of: &[Selector]) -> Read {
+    Read {
+        any_of: any_of.to_vec(),
+        start: task.range.0,
+        end: task.range.1,
+        needles: Vec::new(),
+        direction: Direction::Forward,
+        limit: 0,
+    }
+}
+
+/// How many chunks there are is no matter of rows: each node says what it has.
+async fn chunks(task: &Task, any_of: &[Selector]) -> Result<u64, CallError> {
+    let asker = &task.asker;
+    let mut chunks = 0_u64;
+    for tenant in &asker.tenants {
+        let Some(selection) = asker.selection(tenant, any_of, task.range)? else { continue };
+        let request = EstimateRequest { selection };
+        let call = |ingester: std::sync::Arc<dyn larch_rpc::Ingester>| {
+            let (context, request) = (asker.context(&tenant.tenant), request.clone());
+            async move { ingester.estimate(context, request).await }
+        };
+        // An estimate does not say which ring it saw; nobody is asked again for it.
+        let digest = asker.deps.members.view().ring_digest();
+        for answer in ask_all(&asker.deps, call, |_: &Estimate| digest).await? {
+            chunks = chunks.saturating_add(answer.answer.chunks);
+        }
+    }
+    Ok(chunks)
+}

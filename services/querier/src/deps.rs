@@ -1,0 +1,33 @@
+//! What all parts of the role are given of the process.
+
+use std::sync::Arc;
+
+use larch_launch::{Frame, TenantLimits};
+use larch_membership::Members;
+use larch_rpc::Transport;
+use larch_runtime::Env;
+
+use crate::metrics::Metrics;
+use crate::role::Config;
+
+pub(crate) struct Deps {
+    pub(crate) env: Env,
+    pub(crate) members: Members,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) limits: TenantLimits,
+    pub(crate) metrics: Metrics,
+    pub(crate) config: Config,
+}
+
+impl Deps {
+    pub(crate) fn new(frame: &Frame, config: Config) -> Self {
+        Self {
+            env: frame.env.clone(),
+            members: frame.members.clone(),
+            transport: Arc::clone(&frame.transport),
+            limits: frame.limits.clone(),
+            metrics: Metrics::new(&frame.metrics),
+            config,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Rows of queries: which ones are needed, who is asked for them, and how copies become one row.
+
+mod budget;
+mod held;
+mod ingesters;
+mod merge;
+mod open;
+mod reads;
+mod source;
+mod stream;
+mod tenants;
+
+pub(crate) use budget::{Budget, failed};
+pub(crate) use held::{HeldRow, InputRows};
+pub(crate) use ingesters::{ask_all, ask_heads};
+pub(crate) use merge::{Found, MergedRows};
+pub(crate) use open::{Asker, Opened};
+pub(crate) use reads::{Read, log_needles, log_read, metric_reads};
+pub(crate) use source::rows_of_batch;
+pub(crate) use stream::{Stream, Streams};
+pub(crate) use tenants::{ORIGINAL_TENANT_LABEL, TENANT_LABEL, with_tenant};

@@ -1,0 +1,10 @@
+//! The role from outside: a queue that hands out pieces, ingesters that hold rows, and what comes back.
+
+mod cancellation;
+mod copies;
+mod fakes;
+mod questions;
+mod recorded;
+mod refusals;
+mod setting;
+mod tail;
