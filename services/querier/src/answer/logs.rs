@@ -18,7 +18,7 @@ use super::feed::{feed, nodes};
 use super::output::{Output, PART_BYTES, PART_ITEMS};
 use super::{Task, statistics, unbuilt};
 use crate::cpu::Cpu;
-use crate::rows::{MergedRows, Opened, Streams, log_read};
+use crate::rows::{MergedRows, Opened, Streams, log_read, turn_selector};
 
 pub(super) async fn answer(
     task: &Task,
@@ -27,9 +27,12 @@ pub(super) async fn answer(
     limit: u64,
     output: &Output,
 ) -> Result<QueryStatistics, CallError> {
-    let log = parse_log(query).map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
+    let mut log = parse_log(query).map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
     let read = log_read(&log, task.range, direction, limit);
     let shown = Shown { range: task.range, direction, limit, now: task.now };
+    if task.asker.has_several_tenants() {
+        turn_selector(&mut log.matchers);
+    }
     let evaluation = match shown.begin(&task.cpu, log, task.limits).await? {
         Ok(evaluation) => evaluation,
         Err(error) => return unbuilt::answer(task, &[read], &error).await,

@@ -11,7 +11,7 @@ use super::feed::{feed, nodes};
 use super::logs::pairs;
 use super::output::{Output, PART_ITEMS};
 use super::{Task, statistics, unbuilt};
-use crate::rows::{Opened, failed, metric_reads};
+use crate::rows::{Opened, failed, metric_reads, turn_selector};
 
 pub(super) async fn answer(
     task: &Task,
@@ -26,7 +26,10 @@ pub(super) async fn answer(
     };
     let steps = if step.is_zero() { Some(Steps::at(start)) } else { Steps::range(start, end, step) };
     let steps = steps.ok_or_else(|| invalid("the steps of the query lead nowhere".to_owned()))?;
-    let (metric, now, limits) = (metric.clone(), task.now, task.limits);
+    let (mut metric, now, limits) = (metric.clone(), task.now, task.limits);
+    if task.asker.has_several_tenants() {
+        metric.selectors_mut().into_iter().for_each(|matchers| turn_selector(matchers));
+    }
     let built = task.cpu.run(move |_| MetricEvaluation::new(&metric, steps, now, &limits)).await?;
     let reads = metric_reads(&expr, steps, task.range);
     let evaluation = match built {
