@@ -6,5 +6,7 @@
 mod tail;
 mod tenancy;
 
-pub use tail::{DroppedEntry, InvalidTail, MAX_TAIL_FRAME_ENTRIES, TailRequest, TailShape};
+pub use tail::{
+    DroppedEntry, InvalidTail, MAX_TAIL_FRAME_ENTRIES, TailRequest, TailShape, fuzz_tail_request,
+};
 pub use tenancy::{InvalidTenancy, ORG_ID, Tenancy, TenantError};
