@@ -20,5 +20,7 @@ pub use request::{
     InvalidForm, InvalidNumber, ParamError, PatternsRequest, QueryTags, RangeRequest, SelectorRequest,
     SeriesRequest, ShardsRequest, VolumeRequest,
 };
-pub use tail::{DroppedEntry, InvalidTail, MAX_TAIL_FRAME_ENTRIES, TailRequest, TailShape};
+pub use tail::{
+    DroppedEntry, InvalidTail, MAX_TAIL_FRAME_ENTRIES, TailRequest, TailShape, fuzz_tail_request,
+};
 pub use tenancy::{InvalidTenancy, ORG_ID, Tenancy, TenantError};

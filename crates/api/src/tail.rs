@@ -112,6 +112,17 @@ fn start(text: &str, now: Timestamp) -> Result<Timestamp, InvalidTail> {
     }
 }
 
+/// For fuzzing: any bytes as a query string.
+pub fn fuzz_tail_request(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let pairs: Vec<(String, String)> = text
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    TailRequest::from_pairs(&pairs, Timestamp::EPOCH).is_ok()
+}
+
 /// How frames are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TailShape {

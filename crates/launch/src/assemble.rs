@@ -8,7 +8,7 @@ use larch_api::Tenancy;
 use larch_membership::Members;
 use larch_rpc::{GrpcSettings, GrpcTransport, LocalTransport, Transport};
 use larch_runtime::{AdminPages, Env, Module, Process, Routes, Server, StartError};
-use larch_store::{Backend, Backing, OpenError, Store, StoreOptions};
+use larch_store::{Backend, Backing, Catalog, OpenError, Store, StoreOptions};
 use larch_telemetry::{LevelHandle, Registry};
 use larch_types::Address;
 use larch_wal::{Dir, OsDir};
@@ -60,6 +60,7 @@ pub(crate) fn assemble(
         limits: limits.clone(),
         tenancy: tenancy.clone(),
         open_dir,
+        catalog: Catalog::new(store.clone(), env.clone(), metrics),
         store,
         transport: transport(&settings, &local)?,
         local,

@@ -1,6 +1,9 @@
 //! Segments as catalog and ingesters list them, and the deletes that readers apply.
 
-use larch_types::{Day, NodeId, SegmentId, Timestamp, TombstoneId};
+use std::fmt;
+use std::str::FromStr;
+
+use larch_types::{Day, InvalidDay, NodeId, SegmentId, Timestamp, TombstoneId};
 
 use crate::check::{
     id, list, missing, node_id, optional, required, to_id, to_list, to_tombstone_ids, tombstone_ids,
@@ -67,6 +70,25 @@ pub struct Tombstone {
     pub start: Timestamp,
     /// Not included.
     pub end: Timestamp,
+}
+
+/// In names of objects: `yyyymmdd` or `wide`.
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(day) => fmt::Display::fmt(day, f),
+            Self::Wide => f.write_str("wide"),
+        }
+    }
+}
+
+impl FromStr for Partition {
+    type Err = InvalidDay;
+
+    /// Only the one text that it prints as.
+    fn from_str(text: &str) -> Result<Self, InvalidDay> {
+        if text == "wide" { Ok(Self::Wide) } else { text.parse().map(Self::Day) }
+    }
 }
 
 // === conversions ===
@@ -214,6 +236,16 @@ impl TryFrom<wire::types::Tombstone> for Tombstone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn partitions_have_one_name() {
+        for text in ["wide", "20260701", "16770921"] {
+            assert_eq!(text.parse::<Partition>().unwrap().to_string(), text);
+        }
+        for text in ["", "Wide", "2026-07-01", "wide "] {
+            assert!(text.parse::<Partition>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn days_come_back_at_the_ends_of_time() {

@@ -98,6 +98,11 @@ impl StoreError {
         Self::new(operation, key, Failure::Late).caused_by(RequestFailure::Late(limit))
     }
 
+    /// A range that is not inside what it belongs to.
+    pub(crate) fn short(key: &str) -> Self {
+        Self::new(Operation::GetRange, key, Failure::Short)
+    }
+
     pub fn operation(&self) -> Operation {
         self.operation
     }
@@ -186,6 +191,8 @@ pub(crate) fn classify(error: &object_store::Error) -> Failure {
         object_store::Error::NotFound { .. } => Failure::Missing,
         object_store::Error::Generic { source, .. } => classify_chain(source.as_ref()),
         object_store::Error::JoinError { .. } => Failure::Local,
+        // Nothing is written under conditions here: the store is busy with the same key.
+        object_store::Error::AlreadyExists { .. } => Failure::Unavailable,
         _ => Failure::Refused,
     }
 }

@@ -14,16 +14,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use larch_types::{Day, FactId, SegmentId, TenantId, Timestamp};
-
-/// The part of a tenant's rows that one catalog describes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Partition {
-    /// One UTC day of the rows' own timestamps.
-    Day(Day),
-    /// Rows of many days that were cut together.
-    Wide,
-}
+use larch_proto::Partition;
+use larch_types::{FactId, SegmentId, TenantId};
 
 /// What kind of fact an object of the catalog states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -179,12 +171,6 @@ pub fn fuzz_names(bytes: &[u8]) {
     }
 }
 
-impl Partition {
-    pub const fn of(time: Timestamp) -> Self {
-        Self::Day(time.day())
-    }
-}
-
 impl DocumentKind {
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -207,43 +193,19 @@ impl FactKind {
     }
 }
 
-/// The text is not the name of what was asked for.
+/// The text is not the name of an object of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not the name of a {what}: {}", larch_types::quoted(.text))]
-pub struct InvalidName {
-    what: &'static str,
-    text: String,
-}
-
-impl FromStr for Partition {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        if text == "wide" {
-            return Ok(Self::Wide);
-        }
-        let invalid = |_| InvalidName { what: "partition", text: text.to_owned() };
-        text.parse().map(Self::Day).map_err(invalid)
-    }
-}
+#[error("not the name of a fact: {}", larch_types::quoted(.0))]
+pub struct InvalidName(String);
 
 impl FromStr for FactName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let invalid = || InvalidName { what: "fact", text: text.to_owned() };
+        let invalid = || InvalidName(text.to_owned());
         let (kind, id) = text.split_once('-').ok_or_else(invalid)?;
         let kind = FactKind::ALL.into_iter().find(|known| known.as_str() == kind).ok_or_else(invalid)?;
         Ok(Self { kind, id: id.parse().map_err(|_| invalid())? })
-    }
-}
-
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Day(day) => fmt::Display::fmt(day, f),
-            Self::Wide => f.write_str("wide"),
-        }
     }
 }
 
@@ -317,7 +279,7 @@ mod tests {
 
     #[test]
     fn keys_are_as_documented() {
-        let day = Partition::of("2026-07-01T12:00:00Z".parse().unwrap());
+        let day = "20260701".parse().unwrap();
         let segment = Key::segment(&tenant("a.b"), day, SegmentId::from_u128(7));
         assert_eq!(segment.as_str(), "a%2Eb/seg/20260701/00000000000000000000000007.seg");
         for (kind, name) in [(FactKind::Add, "add"), (FactKind::Swap, "swap"), (FactKind::Snap, "snap")] {

@@ -4,6 +4,7 @@
 
 mod backend;
 mod backing;
+mod catalog;
 mod directory;
 mod error;
 mod http;
@@ -15,11 +16,15 @@ mod testing;
 
 pub use backend::{Backend, OpenError, Variables};
 pub use backing::{Backing, Kind, Sse};
+pub use catalog::{
+    Catalog, CatalogError, CatalogSets, DayView, DecodeError, EMBED_BELOW_BYTES, Fact, FactBody, Input,
+    MAX_FACT_BYTES, MAX_UNFOLDED, MAX_VIEW_AGE, NewSegment, Removal, SegmentPlace, fuzz_fact,
+};
 pub use error::{Failure, Operation, StoreError};
 pub use http::fuzz_answer;
 pub use key::{
     DocumentKind, FactKind, FactName, Folder, InvalidKey, InvalidName, Key, MAX_DOCUMENT_NAME_BYTES,
-    Partition, fuzz_names, parse_document_name, parse_segment_name,
+    fuzz_names, parse_document_name, parse_segment_name,
 };
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,

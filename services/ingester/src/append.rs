@@ -9,6 +9,7 @@ use larch_wal::{AppendError, Committed};
 use tokio::sync::oneshot;
 use tracing::error;
 
+use crate::cut::{CUT_BYTES, check_cuts};
 use crate::node::{Node, unavailable};
 use crate::record;
 use crate::refusal::{line_bytes, too_fast, too_many_streams};
@@ -18,8 +19,14 @@ use crate::tenant::{Duplicates, Tenant, for_each_part};
 /// What a row takes in memory besides its bytes, roughly: its columns and its place among identities.
 const ROW_BYTES: usize = 100;
 
+/// Who waits for a record of the log.
+pub(crate) enum Waiting {
+    Push(Push),
+    Cut(oneshot::Sender<Result<WalPosition, AppendError>>),
+}
+
 /// A push that is on its way through the log.
-pub(crate) struct Waiting {
+pub(crate) struct Push {
     tenant: Arc<Tenant>,
     /// Without what was refused.
     request: Arc<AppendRequest>,
@@ -45,14 +52,15 @@ pub(crate) async fn append(
     }
     node.check_room(request.streams.iter().map(memory_bytes).sum())?;
     let tenant = node.find_or_make_tenant(tenant);
+    check_cuts(&tenant)?;
     let (request, mut outcomes) = admit(node, &tenant, request);
     if request.streams.is_empty() {
         return Ok(response(node, outcomes, node.applied()));
     }
-    let record = record::encode(&tenant.id, request.clone());
+    let record = record::encode_push(&tenant.id, request.clone());
     let (answer, answered) = oneshot::channel();
-    let waiting = Waiting { tenant, request: Arc::new(request), answer };
-    node.log.append(record, waiting).map_err(|(error, _)| refused(&error))?;
+    let push = Push { tenant, request: Arc::new(request), answer };
+    node.log.append(record, Waiting::Push(push)).map_err(|(error, _)| refused(&error))?;
     let gone = |_| unavailable("Ingester is shutting down");
     let applied = answered.await.map_err(gone)??;
     let mut duplicates = applied.duplicates.into_iter();
@@ -128,27 +136,36 @@ fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendReq
 pub(crate) async fn apply_committed(node: Arc<Node>, mut committed: Committed<Waiting>) {
     while let Some(batch) = committed.next().await {
         for (waiting, outcome) in batch {
-            let answer = match outcome {
-                Ok(position) => apply(&node, &waiting, WalPosition(position.0)),
-                Err(error) => Err(refused(&error)),
-            };
-            // Whoever pushed may have gone; the rows stay.
-            drop(waiting.answer.send(answer));
+            let outcome = outcome.map(|position| WalPosition(position.0));
+            match waiting {
+                Waiting::Push(push) => {
+                    let answer = match outcome {
+                        Ok(position) => apply(&node, &push, position),
+                        Err(error) => Err(refused(&error)),
+                    };
+                    // Whoever pushed may have gone; the rows stay.
+                    drop(push.answer.send(answer));
+                }
+                Waiting::Cut(answer) => drop(answer.send(outcome)),
+            }
             tokio::task::yield_now().await;
         }
     }
 }
 
-fn apply(node: &Node, waiting: &Waiting, position: WalPosition) -> Result<Applied, CallError> {
+fn apply(node: &Node, push: &Push, position: WalPosition) -> Result<Applied, CallError> {
     let now = node.env.clock.monotonic();
-    let applied = waiting.tenant.apply(&waiting.request, position, now);
+    let applied = push.tenant.apply(&push.request, position, now);
     node.set_applied(position);
-    let (duplicates, grown) = applied.map_err(|error| {
-        error!(tenant = %waiting.tenant.id, error = %error, "a logged push cannot be applied");
+    let duplicates = applied.map_err(|error| {
+        error!(tenant = %push.tenant.id, error = %error, "a logged push cannot be applied");
         CallError::new(ErrorKind::Internal, error.to_string())
     })?;
-    node.add_held(grown);
-    node.metrics.count_applied(&waiting.tenant.id, &duplicates);
+    node.note_memory(&push.tenant);
+    if push.tenant.shelf.holdings().raw_bytes >= CUT_BYTES {
+        node.wake_cutter.notify_one();
+    }
+    node.metrics.count_applied(&push.tenant.id, &duplicates);
     Ok(Applied { duplicates, position })
 }
 

@@ -1,6 +1,7 @@
 //! The ingester: makes pushes durable, serves recent rows, cuts and uploads segments.
 
 mod append;
+mod cut;
 mod metrics;
 mod module;
 mod needles;
@@ -10,9 +11,12 @@ mod record;
 mod refusal;
 mod replay;
 mod role;
+mod segment_file;
 mod selection;
 mod service;
 mod settings;
+mod shelf;
+mod source;
 mod streams;
 mod tail;
 mod tenant;

@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     pub(crate) recovered_rows: Counter,
     pub(crate) recovered_bytes: Counter,
     pub(crate) unreadable_records: Counter,
+    pub(crate) cuts: Counter,
+    pub(crate) failed_cuts: Counter,
 }
 
 impl Metrics {
@@ -46,6 +48,12 @@ impl Metrics {
                 "larch_ingester_unreadable_records_total",
                 "Records of the log that are whole and mean nothing.",
             ),
+            cuts: counter(
+                registry,
+                "larch_ingester_cuts_total",
+                "Times that a tenant's rows went from memory into segment files.",
+            ),
+            failed_cuts: counter(registry, "larch_ingester_failed_cuts_total", "Times that they could not."),
         }
     }
 

@@ -9,9 +9,10 @@ use larch_launch::Frame;
 use larch_membership::{Member, Part};
 use larch_runtime::{Job, Module, Next, Rhythm, Scope, Stage, StartError, spawn_job};
 use larch_types::{NodeId, Timestamp};
-use larch_wal::{Log, LogMetrics, LogSettings, SyncMode};
+use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode};
 
 use crate::append::{Waiting, apply_committed};
+use crate::cut::{cut_tenant, cut_when_due};
 use crate::metrics::{Metrics, show_holdings};
 use crate::node::{Bounds, Node, Parts};
 use crate::replay::{Replay, Replayed};
@@ -42,7 +43,14 @@ impl Module for IngesterModule {
             let Ok(node) = self.door.node() else { return };
             match stage {
                 Stage::Refuse => node.leave(),
-                Stage::Drain | Stage::Cut => {}
+                Stage::Drain => {}
+                Stage::Cut if self.settings.wal.flush_on_shutdown => {
+                    for tenant in node.tenants.all() {
+                        // What failed is said, and stays in the log.
+                        drop(cut_tenant(node, &tenant).await);
+                    }
+                }
+                Stage::Cut => {}
                 Stage::Leave => {
                     self.frame.members.leave(Part::Ingester, node.id);
                     self.frame.local.remove(&self.frame.here);
@@ -68,15 +76,18 @@ impl IngesterModule {
         };
         let settings = self.log_settings();
         let (recovery, replayed) = if blocks {
-            let reading = tokio::task::spawn_blocking(move || replay.run(dir, settings));
+            let dir = Arc::clone(&dir);
+            let reading = tokio::task::spawn_blocking(move || replay.run(&dir, settings));
             reading.await.map_err(|error| StartError::caused_by("read the log back", error))??
         } else {
-            replay.run(dir, settings)?
+            replay.run(&dir, settings)?
         };
         let id = recovery.node();
         let (log, committed) = recovery.start(scope);
-        let node = self.node(id, log, replayed);
+        let node = self.node(id, log, dir, replayed);
         scope.spawn("ingester-apply", apply_committed(Arc::clone(&node), committed));
+        let max_age = self.settings.max_chunk_age.to_std();
+        scope.spawn("ingester-cut", cut_when_due(Arc::clone(&node), max_age, scope.clone()));
         spawn_job(scope, &frame.env, Rhythm::every(FORGET_EVERY), Forget { node: Arc::downgrade(&node) });
         show_holdings(&frame.metrics, &node);
         self.door.open(node);
@@ -86,7 +97,7 @@ impl IngesterModule {
         Ok(())
     }
 
-    fn node(&self, id: NodeId, log: Log<Waiting>, replayed: Replayed) -> Arc<Node> {
+    fn node(&self, id: NodeId, log: Log<Waiting>, dir: Arc<dyn Dir>, replayed: Replayed) -> Arc<Node> {
         let frame = &self.frame;
         Arc::new(Node::new(Parts {
             id,
@@ -103,6 +114,7 @@ impl IngesterModule {
             synced: self.log_settings().sync == SyncMode::Always,
             metrics: self.metrics.clone(),
             log,
+            dir,
             replayed,
         }))
     }

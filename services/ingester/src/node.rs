@@ -1,7 +1,7 @@
 //! One ingester: what it knows of itself, what it holds, and what it may take.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
 
 use larch_launch::TenantLimits;
 use larch_membership::{Members, Part};
@@ -9,7 +9,8 @@ use larch_proto::{ReadHead, RingDigest, WalPosition};
 use larch_rpc::CallError;
 use larch_runtime::Env;
 use larch_types::{Address, ErrorKind, NodeId, TenantId, Timestamp};
-use larch_wal::Log;
+use larch_wal::{Dir, Log, Position};
+use tokio::sync::Notify;
 
 use crate::append::Waiting;
 use crate::metrics::Metrics;
@@ -19,7 +20,7 @@ use crate::tenant::Tenant;
 use crate::tenants::Tenants;
 
 /// What a tenant takes on a node before it has a row: its tables and its name.
-const TENANT_BYTES: usize = 4096;
+const TENANT_BYTES: isize = 4096;
 
 pub(crate) struct Node {
     pub(crate) id: NodeId,
@@ -33,10 +34,14 @@ pub(crate) struct Node {
     pub(crate) synced: bool,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log<Waiting>,
+    /// Where the log is, and segment files beside it.
+    pub(crate) dir: Arc<dyn Dir>,
     pub(crate) tenants: Tenants,
+    /// Told when a tenant has rows enough to cut.
+    pub(crate) wake_cutter: Notify,
     leaving: AtomicBool,
     applied: AtomicU64,
-    held_bytes: AtomicUsize,
+    held_bytes: AtomicIsize,
 }
 
 /// What the configuration allows.
@@ -62,14 +67,27 @@ pub(crate) struct Parts {
     pub(crate) synced: bool,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log<Waiting>,
+    pub(crate) dir: Arc<dyn Dir>,
     /// With what came back from the log.
     pub(crate) replayed: Replayed,
 }
 
 impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { id, env, limits, members, here, replication, bounds, synced, metrics, log, replayed } =
-            parts;
+        let Parts {
+            id,
+            env,
+            limits,
+            members,
+            here,
+            replication,
+            bounds,
+            synced,
+            metrics,
+            log,
+            dir,
+            replayed,
+        } = parts;
         let started = env.clock.now();
         Self {
             id,
@@ -83,10 +101,12 @@ impl Node {
             synced,
             metrics,
             log,
+            dir,
             tenants: replayed.tenants,
+            wake_cutter: Notify::new(),
             leaving: AtomicBool::new(false),
             applied: AtomicU64::new(replayed.last),
-            held_bytes: AtomicUsize::new(replayed.held_bytes),
+            held_bytes: AtomicIsize::new(replayed.held_bytes),
         }
     }
 
@@ -137,12 +157,25 @@ impl Node {
         self.applied.store(position.0, Ordering::Release);
     }
 
-    pub(crate) fn add_held(&self, bytes: usize) {
-        self.held_bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// Counts what a tenant's rows take in memory now.
+    pub(crate) fn note_memory(&self, tenant: &Tenant) {
+        self.held_bytes.fetch_add(tenant.memory_change(), Ordering::Relaxed);
     }
 
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes.load(Ordering::Relaxed)
+        self.held_bytes.load(Ordering::Relaxed).max(0) as usize
+    }
+
+    /// Lets go of records that no restart needs.
+    pub(crate) fn release_log(&self) {
+        // Read first: what is applied from here on is not let go of.
+        let mut needed = self.applied().0 + 1;
+        for tenant in self.tenants.all() {
+            if let Some(oldest) = tenant.shelf.holdings().needed {
+                needed = needed.min(oldest.0);
+            }
+        }
+        self.log.release(Position(needed));
     }
 
     pub(crate) fn ring_digest(&self) -> RingDigest {

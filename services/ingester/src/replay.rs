@@ -1,18 +1,22 @@
-//! Brings the rows of the log back into memory when the process starts.
+//! Brings back what tenants had when the process starts: segment files, and from the log what is not in
+//! them.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use larch_launch::TenantLimits;
-use larch_proto::WalPosition;
+use larch_proto::{AppendRequest, WalPosition};
 use larch_runtime::{Env, StartError};
-use larch_types::StreamId;
-use larch_wal::{Dir, LogMetrics, LogSettings, Recovery};
+use larch_types::{SegmentId, StreamId, TenantId};
+use larch_wal::{Dir, LogMetrics, LogSettings, Position, Recovery};
 use tracing::{error, info, warn};
 
 use crate::metrics::Metrics;
-use crate::record;
+use crate::record::{self, Content, Cut, Record, RecordError};
+use crate::segment_file::{SegmentFile, parse_name};
 use crate::streams::StreamLimits;
 use crate::tenants::Tenants;
 
@@ -30,29 +34,33 @@ pub(crate) struct Replay {
 #[derive(Default)]
 pub(crate) struct Replayed {
     pub(crate) tenants: Tenants,
-    pub(crate) held_bytes: usize,
+    pub(crate) held_bytes: isize,
     /// The last record.
     pub(crate) last: u64,
 }
+
+/// The last cut of each tenant, and the position of the record that says so.
+type Cuts = HashMap<TenantId, (Cut, WalPosition)>;
 
 impl Replay {
     /// Takes the log's directory and reads all of it, one record at a time. It blocks.
     pub(crate) fn run(
         self,
-        dir: Arc<dyn Dir>,
+        dir: &Arc<dyn Dir>,
         settings: LogSettings,
     ) -> Result<(Recovery, Replayed), StartError> {
-        let mut recovery = Recovery::open(dir, settings, &self.env, &self.log_metrics)
+        let mut recovery = Recovery::open(Arc::clone(dir), settings, &self.env, &self.log_metrics)
             .map_err(|error| StartError::caused_by("open the log in ingester.wal.dir", error))?;
         let mut replayed = Replayed::default();
         let started = self.env.clock.monotonic();
         self.metrics.replay_active.set(1);
-        let found = recovery
-            .replay(|position, record| {
-                self.bring_back(&mut replayed, WalPosition(position.0), record);
-                Ok::<(), Infallible>(())
-            })
-            .map_err(|error| StartError::caused_by("read the log back", error))?;
+        // Twice, because a cut stands behind the pushes that it makes superfluous.
+        let mut cuts = Cuts::new();
+        read_back(&mut recovery, |position, bytes| find_cut(&mut cuts, position, bytes))?;
+        restore_files(&**dir, &cuts, &replayed)?;
+        let found = read_back(&mut recovery, |position, bytes| {
+            self.bring_back(&mut replayed, &cuts, WalPosition(position.0), bytes);
+        })?;
         self.metrics.replay_active.set(0);
         let took = self.env.clock.monotonic().since(started);
         info!(
@@ -64,7 +72,7 @@ impl Replay {
             duration = ?took,
             "log read back"
         );
-        if replayed.held_bytes > self.ceiling {
+        if replayed.held_bytes > self.ceiling as isize {
             let bytes = replayed.held_bytes;
             warn!(bytes, "the log's rows take more memory than ingester.wal.replay_memory_ceiling");
         }
@@ -72,30 +80,84 @@ impl Replay {
     }
 
     /// A record that means nothing is stepped over, loudly: the others are as good as before.
-    fn bring_back(&self, replayed: &mut Replayed, position: WalPosition, bytes: &[u8]) {
+    fn bring_back(&self, replayed: &mut Replayed, cuts: &Cuts, position: WalPosition, bytes: &[u8]) {
         replayed.last = position.0;
         self.metrics.recovered_bytes.add(bytes.len() as u64);
-        let push = match record::decode(Bytes::copy_from_slice(bytes)) {
-            Ok(push) => push,
-            Err(problem) => {
-                self.metrics.unreadable_records.inc();
-                error!(position = position.0, error = %problem, "a record of the log is skipped");
-                return;
+        match decode(bytes) {
+            Ok(Record { tenant, content: Content::Push(push) }) => {
+                if cuts.get(&tenant).is_none_or(|(cut, _)| cut.position < position) {
+                    self.apply(replayed, &tenant, position, push);
+                }
             }
-        };
-        let now = self.env.clock.monotonic();
-        let tenant = replayed.tenants.find_or_make(&push.tenant);
-        let limits = StreamLimits::of(&self.limits.limits(&push.tenant), 1, 1);
-        for stream in &push.request.streams {
-            tenant.streams.recall(StreamId::of_canonical(&stream.labels), limits, now);
-            self.metrics.recovered_rows.add(stream.entries.len() as u64);
-        }
-        match tenant.apply(&Arc::new(push.request), position, now) {
-            Ok((_, grown)) => replayed.held_bytes += grown,
+            Ok(Record { content: Content::Cut(_), .. }) => {}
             Err(problem) => {
                 self.metrics.unreadable_records.inc();
                 error!(position = position.0, error = %problem, "a record of the log is skipped");
             }
         }
     }
+
+    fn apply(&self, replayed: &mut Replayed, tenant: &TenantId, position: WalPosition, push: AppendRequest) {
+        let now = self.env.clock.monotonic();
+        let limits = StreamLimits::of(&self.limits.limits(tenant), 1, 1);
+        let tenant = replayed.tenants.find_or_make(tenant);
+        for stream in &push.streams {
+            tenant.streams.recall(StreamId::of_canonical(&stream.labels), limits, now);
+            self.metrics.recovered_rows.add(stream.entries.len() as u64);
+        }
+        if let Err(problem) = tenant.apply(&Arc::new(push), position, now) {
+            self.metrics.unreadable_records.inc();
+            error!(position = position.0, error = %problem, "a record of the log is skipped");
+        }
+        replayed.held_bytes += tenant.memory_change();
+    }
+}
+
+fn find_cut(cuts: &mut Cuts, position: Position, bytes: &[u8]) {
+    // What means nothing is counted and said when the record comes again.
+    if record::is_cut(bytes)
+        && let Ok(Record { tenant, content: Content::Cut(cut) }) = decode(bytes)
+    {
+        cuts.insert(tenant, (cut, WalPosition(position.0)));
+    }
+}
+
+/// Opens the files that the log names, and removes those that it does not: their rows are in the log.
+fn restore_files(dir: &dyn Dir, cuts: &Cuts, replayed: &Replayed) -> Result<(), StartError> {
+    let mut named: Vec<SegmentId> = Vec::new();
+    for (tenant, (cut, described)) in cuts {
+        let mut files = Vec::with_capacity(cut.files.len());
+        for id in &cut.files {
+            // Without this file, answers would be silent about its rows.
+            let file = SegmentFile::open(dir, *id)
+                .map_err(|error| StartError::caused_by("open a segment file that the log names", error))?;
+            files.push(Arc::new(file));
+        }
+        named.extend(&cut.files);
+        replayed.tenants.find_or_make(tenant).shelf.restore(files, *described, cut.position);
+    }
+    let failed = |error: io::Error| StartError::caused_by("look through ingester.wal.dir", error);
+    for name in dir.list().map_err(failed)? {
+        let Some((id, is_finished)) = parse_name(&name) else { continue };
+        if !is_finished || !named.contains(&id) {
+            info!(file = %name, "a segment file that the log does not name is removed");
+            dir.remove(&name).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
+    record::decode(Bytes::copy_from_slice(bytes))
+}
+
+fn read_back(
+    recovery: &mut Recovery,
+    mut visit: impl FnMut(Position, &[u8]),
+) -> Result<larch_wal::Replayed, StartError> {
+    let visited = recovery.replay(|position, bytes| {
+        visit(position, bytes);
+        Ok::<(), Infallible>(())
+    });
+    visited.map_err(|error| StartError::caused_by("read the log back", error))
 }

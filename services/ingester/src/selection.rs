@@ -3,8 +3,10 @@
 use larch_logql::{LabelMatcher, RegexError};
 use larch_proto::{Selection, Selector};
 use larch_rpc::CallError;
-use larch_segment::{OrdinalSet, Snapshot, Test};
+use larch_segment::{OrdinalSet, Test};
 use larch_types::{ErrorKind, Labels, MatchOp, Matcher, StreamId, StreamShard, Timestamp};
+
+use crate::source::Source;
 
 /// A selection with its regexes compiled.
 #[derive(Debug)]
@@ -35,23 +37,24 @@ impl Chosen {
         self.start <= time && time < self.end
     }
 
-    /// The snapshot's streams that are meant.
-    pub(crate) fn streams(&self, snapshot: &Snapshot) -> OrdinalSet {
+    /// The source's streams that are meant.
+    pub(crate) fn streams(&self, source: &Source) -> Result<OrdinalSet, CallError> {
         let mut chosen = if self.any_of.is_empty() {
-            OrdinalSet::all(snapshot.streams())
+            OrdinalSet::all(source.streams())
         } else {
-            one_of(&self.any_of, snapshot)
+            one_of(&self.any_of, source)?
         };
         if let Some(policy) = &self.policy {
-            keep(&mut chosen, &one_of(policy, snapshot));
+            keep(&mut chosen, &one_of(policy, source)?);
         }
         if let Some(shard) = self.shard {
-            let outside = chosen.iter().filter(|stream| !shard.contains(snapshot.stream_id(*stream)));
-            for stream in outside.collect::<Vec<u32>>() {
-                chosen.remove(stream);
+            for stream in chosen.iter().collect::<Vec<u32>>() {
+                if !shard.contains(source.stream_id(stream)?) {
+                    chosen.remove(stream);
+                }
             }
         }
-        chosen
+        Ok(chosen)
     }
 
     /// Whether one stream is meant.
@@ -79,8 +82,8 @@ fn no_matcher(error: &RegexError) -> CallError {
     CallError::new(ErrorKind::Invalid, error.to_string())
 }
 
-fn one_of(any_of: &[Conditions], snapshot: &Snapshot) -> OrdinalSet {
-    let mut union = OrdinalSet::none(snapshot.streams());
+fn one_of(any_of: &[Conditions], source: &Source) -> Result<OrdinalSet, CallError> {
+    let mut union = OrdinalSet::none(source.streams());
     for conditions in any_of {
         let passes: Vec<_> =
             conditions.iter().map(|(_, one)| |value: &str| one.matches(value.as_bytes())).collect();
@@ -93,14 +96,14 @@ fn one_of(any_of: &[Conditions], snapshot: &Snapshot) -> OrdinalSet {
             };
             selectors.push(larch_segment::Selector { name: &matcher.name, test });
         }
-        for stream in snapshot.select(&selectors).iter() {
+        for stream in source.select(&selectors)?.iter() {
             // Streams may have come in between two looks at a growing table.
             if stream < union.count() {
                 union.insert(stream);
             }
         }
     }
-    union
+    Ok(union)
 }
 
 fn keep(chosen: &mut OrdinalSet, allowed: &OrdinalSet) {

@@ -13,15 +13,16 @@ use larch_proto::{
     WalPosition,
 };
 use larch_rpc::{CallContext, CallError, CallStream, Headed, Ingester, Tail, TenantContext};
-use larch_segment::Snapshot;
 use larch_types::ErrorKind;
 use tokio::sync::watch;
 
 use crate::append::append;
+use crate::cut::cut_tenant;
 use crate::needles::Needles;
 use crate::node::{Node, unavailable};
 use crate::read::{estimate, histogram, labels, rows};
 use crate::selection::Chosen;
+use crate::source::Source;
 use crate::tail::{Filter, Reading};
 use crate::tenant::Tenant;
 
@@ -51,13 +52,9 @@ impl Door {
 
 /// What the tenant holds, with the head that goes before it. The head is older, so that a position that
 /// it names is in the rows.
-fn look(node: &Node, context: &TenantContext) -> (ReadHead, Option<Snapshot>) {
+fn look(node: &Node, context: &TenantContext) -> (ReadHead, Vec<Source>) {
     let head = node.read_head();
-    (head, node.tenants.find(&context.tenant).map(|tenant| tenant.snapshot()))
-}
-
-fn nothing<T: Send + 'static>() -> CallStream<T> {
-    futures_util::stream::empty().boxed()
+    (head, node.tenants.find(&context.tenant).map(|tenant| tenant.shelf.sources()).unwrap_or_default())
 }
 
 #[async_trait]
@@ -82,9 +79,8 @@ impl Ingester for Door {
             direction: request.direction,
             limit: request.limit,
         };
-        let (head, snapshot) = look(node, &context);
-        let body = snapshot.map_or_else(nothing, |snapshot| rows::read(snapshot, query));
-        Ok(Headed { head, body })
+        let (head, sources) = look(node, &context);
+        Ok(Headed { head, body: rows::read(sources, query)? })
     }
 
     async fn labels(
@@ -94,12 +90,8 @@ impl Ingester for Door {
     ) -> Result<Headed<ReadHead, TextBatch>, CallError> {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
-        let (head, snapshot) = look(node, &context);
-        let body = match snapshot {
-            Some(snapshot) => labels::read(&snapshot, &chosen, &request.query).await?,
-            None => nothing(),
-        };
-        Ok(Headed { head, body })
+        let (head, sources) = look(node, &context);
+        Ok(Headed { head, body: labels::read(sources, &chosen, &request.query).await? })
     }
 
     async fn histogram(
@@ -109,11 +101,8 @@ impl Ingester for Door {
     ) -> Result<Headed<ReadHead, HistogramBatch>, CallError> {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
-        let (head, snapshot) = look(node, &context);
-        let body = match snapshot {
-            Some(snapshot) => histogram::read(&snapshot, &chosen, request.minutes_per_cell, node.id).await?,
-            None => nothing(),
-        };
+        let (head, sources) = look(node, &context);
+        let body = histogram::read(sources, &chosen, request.minutes_per_cell, node.id).await?;
         Ok(Headed { head, body })
     }
 
@@ -134,17 +123,24 @@ impl Ingester for Door {
     ) -> Result<Estimate, CallError> {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
-        match look(node, &context).1 {
-            Some(snapshot) => estimate::read(&snapshot, &chosen).await,
-            None => Ok(Estimate::default()),
-        }
+        estimate::read(look(node, &context).1, &chosen).await
     }
 
-    async fn flush(&self, _: CallContext, _: FlushRequest) -> Result<FlushResponse, CallError> {
-        Err(CallError::new(
-            ErrorKind::Unprocessable,
-            "rows are kept in memory and in the log; nothing is cut yet",
-        ))
+    /// Cuts what is meant; a tenant's rows are cut together.
+    async fn flush(&self, _: CallContext, request: FlushRequest) -> Result<FlushResponse, CallError> {
+        let node = self.node()?;
+        let wal_position = node.applied();
+        let tenants = match &request.tenant {
+            None => node.tenants.all(),
+            Some(tenant) => node.tenants.find(tenant).into_iter().collect(),
+        };
+        let mut segments = 0;
+        for tenant in tenants {
+            let cut = cut_tenant(node, &tenant).await;
+            segments += cut.map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))? as u64;
+        }
+        node.release_log();
+        Ok(FlushResponse { wal_position, segments })
     }
 
     async fn state(&self, _: CallContext) -> Result<StateResponse, CallError> {
@@ -155,7 +151,7 @@ impl Ingester for Door {
 fn state(node: &Node) -> StateResponse {
     let (mut streams, mut rows, mut raw_bytes, mut tenants) = (0, 0, 0, 0);
     for tenant in node.tenants.all() {
-        let held = tenant.holdings();
+        let held = tenant.shelf.holdings();
         tenants += 1;
         streams += held.streams as u64;
         rows += held.rows;

@@ -1,24 +1,26 @@
-//! One tenant's recent rows on this node.
+//! One tenant on this node.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use larch_proto::{AppendEntry, AppendRequest, AppendStream, WalPosition};
-use larch_segment::{Arena, ArenaLimits, PushPart, Row, Snapshot};
+use larch_segment::{PushPart, Row};
 use larch_types::{InvalidLabels, Labels, Monotonic, StreamId, TenantId};
 
+use crate::shelf::Shelf;
 use crate::streams::Streams;
 use crate::tail::Feed;
-
-/// What an arena may take is decided for the node as a whole, before a push is logged.
-const UNBOUNDED: ArenaLimits = ArenaLimits { row_bytes: usize::MAX, stream_bytes: usize::MAX };
 
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) streams: Streams,
     pub(crate) feed: Feed,
-    arena: Arena,
-    /// What it held when it was last looked at.
+    pub(crate) shelf: Shelf,
+    /// Held by whoever cuts: cuts of a tenant complete in order.
+    pub(crate) cutting: tokio::sync::Mutex<()>,
+    /// Cuts that failed one after the other.
+    pub(crate) failed_cuts: AtomicU32,
+    /// What its rows took in memory when that was last looked at.
     memory: AtomicUsize,
 }
 
@@ -29,63 +31,47 @@ pub(crate) struct Duplicates {
     pub(crate) bytes: u64,
 }
 
-/// What a tenant holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Holdings {
-    pub(crate) streams: usize,
-    pub(crate) rows: u64,
-    pub(crate) raw_bytes: usize,
-    pub(crate) memory_bytes: usize,
-}
-
 impl Tenant {
     pub(crate) fn new(id: TenantId) -> Self {
         Self {
             id,
             streams: Streams::default(),
             feed: Feed::default(),
-            arena: Arena::new(UNBOUNDED),
+            shelf: Shelf::new(),
+            cutting: tokio::sync::Mutex::new(()),
+            failed_cuts: AtomicU32::new(0),
             memory: AtomicUsize::new(0),
         }
     }
 
-    /// The rows that are there now.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.arena.snapshot()
-    }
-
-    pub(crate) fn holdings(&self) -> Holdings {
-        let held = self.arena.held();
-        Holdings {
-            streams: held.streams,
-            rows: held.rows,
-            raw_bytes: held.raw_bytes,
-            memory_bytes: held.memory_bytes,
-        }
-    }
-
-    /// Takes rows that are in the log. Returns the duplicates of each stream, and by how much the memory
-    /// has grown.
+    /// Takes rows that are in the log. Returns the duplicates of each stream.
     pub(crate) fn apply(
         &self,
         request: &Arc<AppendRequest>,
         position: WalPosition,
         now: Monotonic,
-    ) -> Result<(Vec<Duplicates>, usize), InvalidLabels> {
-        let mut duplicates = Vec::with_capacity(request.streams.len());
-        for stream in &request.streams {
-            let mut counted = Duplicates::default();
-            for_each_part(request, stream, |part| {
-                let pushed = self.arena.apply(part);
-                counted.rows += pushed.duplicates as u64;
-                counted.bytes += pushed.duplicate_bytes as u64;
-            })?;
-            duplicates.push(counted);
-        }
+    ) -> Result<Vec<Duplicates>, InvalidLabels> {
+        let duplicates = self.shelf.apply(position, now, |arena| {
+            let mut duplicates = Vec::with_capacity(request.streams.len());
+            for stream in &request.streams {
+                let mut counted = Duplicates::default();
+                for_each_part(request, stream, |part| {
+                    let pushed = arena.apply(part);
+                    counted.rows += pushed.duplicates as u64;
+                    counted.bytes += pushed.duplicate_bytes as u64;
+                })?;
+                duplicates.push(counted);
+            }
+            Ok(duplicates)
+        })?;
         self.feed.offer(request, position, now);
-        let memory = self.arena.held().memory_bytes;
-        let before = self.memory.swap(memory, Ordering::Relaxed);
-        Ok((duplicates, memory.saturating_sub(before)))
+        Ok(duplicates)
+    }
+
+    /// By how much the memory of its rows has grown since the last look, or shrunk.
+    pub(crate) fn memory_change(&self) -> isize {
+        let memory = self.shelf.holdings().memory_bytes;
+        memory as isize - self.memory.swap(memory, Ordering::Relaxed) as isize
     }
 }
 

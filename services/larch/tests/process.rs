@@ -57,7 +57,7 @@ fn the_configuration_is_shown_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let configuration = "
 common: {path_prefix: ./data}
-storage_config: {aws: {access_key_id: me, secret_access_key: hunter2}}
+storage_config: {aws: {bucketnames: logs, endpoint: 'http://127.0.0.1:1', access_key_id: me, secret_access_key: hunter2}}
 ruler: {alertmanager_url: 'http://me:hunter2@alertmanager:9093'}
 querier: {max_concurrent: 9}
 ";

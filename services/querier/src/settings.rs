@@ -32,7 +32,8 @@ pub struct QuerierSettings {
 pub struct EngineSettings {
     /// Most series that an approximate `topk` follows.
     pub max_count_min_sketch_heap_size: u32,
-    /// Most memory that one piece of a query may take for its rows, samples and streams.
+    /// Most memory that the evaluation of one piece of a query may take, and as much again for rows on their way
+    /// to it.
     pub max_memory: ByteSize,
 }
 
@@ -70,7 +71,7 @@ impl Default for QuerierSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        // Four pieces at a time then take 2 GB at most.
+        // Nine million samples, and for four pieces at a time 4 GB at the very most.
         Self { max_count_min_sketch_heap_size: 10_000, max_memory: ByteSize::mib(512) }
     }
 }

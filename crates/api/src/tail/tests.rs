@@ -136,16 +136,41 @@ proptest! {
             prop_assert_eq!(shown.as_str().unwrap(), want);
         }
     }
+}
 
-    #[test]
-    fn wild_parameters_never_panic(
-        names in prop::collection::vec(
-            prop::sample::select(vec!["query", "limit", "start", "delay_for", "regexp"]), 0..6,
-        ),
-        values in prop::collection::vec(".{0,24}", 6),
-    ) {
-        let pairs: Vec<(String, String)> =
-            names.iter().map(|name| (*name).to_owned()).zip(values).collect();
-        drop(TailRequest::from_pairs(&pairs, NOW));
+/// 20,000 mutations of real requests, the same ones in every run.
+#[test]
+fn mutated_requests_never_panic() {
+    let corpus = [
+        r#"query={a="b"} |= "x" | json | line_format "{{.y}}"&limit=10&start=1700000000.5&delay_for=3"#,
+        r#"start=2023-11-14T22:13:20.123Z&query={a=~"b|c", d!="e"} !~ "(f|g)+"&regexp=h.*i"#,
+        r#"query={a="b"} | logfmt | pattern "<_> <x>" | x > 5ms or y = ip("10.0.0.0/8")&limit=1"#,
+    ];
+    assert!(corpus.iter().all(|request| fuzz_tail_request(request.as_bytes())), "the corpus is of requests");
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move |below: usize| {
+        // xorshift64: any sequence will do, as long as it is always this one.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below.max(1) as u64) as usize
+    };
+    let mut taken = 0;
+    for round in 0..20_000 {
+        let mut bytes = corpus[round % corpus.len()].as_bytes().to_vec();
+        for _ in 0..=next(3) {
+            let at = next(bytes.len());
+            if bytes.is_empty() {
+                break;
+            }
+            match next(4) {
+                0 => bytes[at] = [b'"', b'{', b'|', b'=', b'-', b'9', 0xff, 0][next(8)],
+                1 => drop(bytes.remove(at)),
+                2 => bytes.truncate(at.max(1)),
+                _ => bytes.insert(at, b"\"(){}|.*0&"[next(10)]),
+            }
+        }
+        taken += u32::from(fuzz_tail_request(&bytes));
     }
+    assert!((500..19_500).contains(&taken), "both ways are tried: {taken} taken");
 }

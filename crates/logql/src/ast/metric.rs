@@ -1,6 +1,6 @@
 //! Expressions that make numbers out of lines.
 
-use larch_types::Span;
+use larch_types::{Matcher, Span};
 
 use super::{BinaryOp, Conversion, LabelFilter, LogExpr, RangeOp, VectorOp};
 
@@ -14,6 +14,24 @@ pub enum MetricExpr {
     Literal(f64),
     /// `vector(1)`: one series without labels.
     VectorOf(f64),
+}
+
+impl MetricExpr {
+    /// The matchers of every selector, in any order, to be changed. By hand, because expressions may be very
+    /// deep.
+    pub fn selectors_mut(&mut self) -> Vec<&mut Vec<Matcher>> {
+        let (mut found, mut waiting) = (Vec::new(), vec![self]);
+        while let Some(expr) = waiting.pop() {
+            match expr {
+                Self::Range(aggregation) => found.push(&mut aggregation.range.log.matchers),
+                Self::Vector(aggregation) => waiting.push(&mut aggregation.expr),
+                Self::Binary(binary) => waiting.extend([&mut binary.left, &mut binary.right]),
+                Self::LabelReplace(replace) => waiting.push(&mut replace.expr),
+                Self::Literal(_) | Self::VectorOf(_) => {}
+            }
+        }
+        found
+    }
 }
 
 /// `rate({app="x"}[5m])`: the samples of a window become one number a series.

@@ -96,3 +96,14 @@ fn live_streams_may_be_any_number() {
         assert_eq!(shown.len(), 100);
     }
 }
+
+#[test]
+fn every_selector_of_a_metric_query_can_be_changed() {
+    let query = r#"sum(rate({a="1"}[1m])) / label_replace(rate({b="2"}[1m]), "x", "y", "z", "") + vector(1)"#;
+    let mut metric = parse_metric(query).expect("a query");
+    for matchers in metric.selectors_mut() {
+        matchers[0].value.push('!');
+    }
+    let text = metric.to_string();
+    assert!(text.contains(r#"{a="1!"}"#) && text.contains(r#"{b="2!"}"#), "{text}");
+}

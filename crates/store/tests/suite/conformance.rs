@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use larch_proto::Partition;
 use larch_store::{
-    DocumentKind, FactKind, FactName, Failure, Folder, Key, Partition, Source, Store, parse_document_name,
+    DocumentKind, FactKind, FactName, Failure, Folder, Key, Source, Store, parse_document_name,
     parse_segment_name,
 };
 use larch_types::{FactId, Monotonic, SegmentId, TenantId};

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use larch_proto::Partition;
 use larch_store::{
-    Backing, FactKind, FactName, Failure, Folder, HedgingSettings, Key, Partition, Patience, Store,
-    StoreOptions,
+    Backing, FactKind, FactName, Failure, Folder, HedgingSettings, Key, Patience, Store, StoreOptions,
 };
 use larch_telemetry::Registry;
 use larch_testkit::sim::{World, run};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use larch_store::{Backend, Key, Partition, Sse, Store, StoreOptions};
+use larch_proto::Partition;
+use larch_store::{Backend, Key, Sse, Store, StoreOptions};
 use larch_telemetry::Registry;
 use larch_types::{SegmentId, TenantId};
 use serde_json::{Value, json};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use larch_store::{Failure, Key, Partition, Store, StoreError};
+use larch_proto::Partition;
+use larch_store::{Failure, Key, Store, StoreError};
 use larch_types::SegmentId;
 use serde_json::{Value, json};
 

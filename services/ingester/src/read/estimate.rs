@@ -1,39 +1,42 @@
 //! How much a read would touch.
 
+use std::collections::HashSet;
+
 use larch_proto::Estimate;
 use larch_rpc::CallError;
-use larch_segment::{Decoder, OrdinalSet, Snapshot};
+use larch_segment::{Columns, Decoder};
 
-use super::{is_chosen, overlaps, rows_in_range, unreadable};
+use super::{Asked, rows_in_range};
 use crate::selection::Chosen;
+use crate::source::Source;
 
 /// Rows are counted; their bytes are the chunks' own, in proportion.
-pub(crate) async fn read(snapshot: &Snapshot, chosen: &Chosen) -> Result<Estimate, CallError> {
-    let streams = chosen.streams(snapshot);
-    let mut with_rows = OrdinalSet::none(streams.count());
+pub(crate) async fn read(sources: Vec<Source>, chosen: &Chosen) -> Result<Estimate, CallError> {
+    let mut streams = HashSet::new();
     let mut estimate = Estimate::default();
     let mut decoder = Decoder::new();
-    for chunk in snapshot.chunks().iter().filter(|chunk| overlaps(chunk, chosen)) {
-        let times = chunk.times().map_err(|error| unreadable(&error))?;
-        let mut rows = 0;
-        for run in chunk.streams(&mut decoder).map_err(|error| unreadable(&error))? {
-            if !is_chosen(&streams, run.stream) {
-                continue;
+    for source in sources {
+        let asked = Asked::new(source, chosen)?;
+        for (number, info) in asked.chunks(chosen) {
+            let chunk = asked.source.chunk(number, Columns::default()).await?;
+            let times = chunk.times().map_err(|error| asked.source.unreadable(&error))?;
+            let mut rows = 0;
+            for run in chunk.streams(&mut decoder).map_err(|error| asked.source.unreadable(&error))? {
+                let in_range =
+                    if asked.has(run.stream) { rows_in_range(*run, times, chosen).len() } else { 0 };
+                if in_range > 0 {
+                    streams.insert(asked.source.stream_id(run.stream)?);
+                    rows += in_range as u64;
+                }
             }
-            let in_range = rows_in_range(*run, times, chosen).len() as u64;
-            if in_range > 0 {
-                with_rows.insert(run.stream);
-                rows += in_range;
+            if rows > 0 {
+                estimate.chunks += 1;
+                estimate.rows += rows;
+                estimate.bytes += share(info.raw_bytes, rows, info.rows as u64);
             }
         }
-        if rows > 0 {
-            estimate.chunks += 1;
-            estimate.rows += rows;
-            estimate.bytes += share(chunk.info().raw_bytes, rows, chunk.rows() as u64);
-        }
-        tokio::task::yield_now().await;
     }
-    estimate.streams = with_rows.len() as u64;
+    estimate.streams = streams.len() as u64;
     Ok(estimate)
 }
 

@@ -6,11 +6,12 @@ use std::num::NonZeroU32;
 use futures_util::stream::{StreamExt, iter};
 use larch_proto::{HistogramBatch, HistogramCell, HistogramSource, LevelCount};
 use larch_rpc::{CallError, CallStream};
-use larch_segment::{Chunk, Decoder, OrdinalSet, ReadError, RowIdentity, Snapshot};
-use larch_types::{NodeId, Timestamp};
+use larch_segment::{Chunk, Columns, Decoder, ReadError, RowIdentity, StreamRun};
+use larch_types::{NodeId, StreamId, Timestamp};
 
-use super::{is_chosen, overlaps, rows_in_range, unreadable};
+use super::{Asked, rows_in_range};
 use crate::selection::Chosen;
+use crate::source::Source;
 
 const NANOS_PER_MINUTE: i64 = 60_000_000_000;
 
@@ -21,7 +22,7 @@ const PART_CELLS: usize = 4096;
 /// seven, but clients may push any text.
 const MOST_LEVELS: usize = 64;
 
-/// Cells by stream and end.
+/// Cells of one source by its own number of the stream, and by end.
 type Cells = BTreeMap<(u32, i64), Cell>;
 
 #[derive(Default)]
@@ -39,63 +40,77 @@ struct Levels {
     places: HashMap<String, u32>,
 }
 
-/// Whole cells of the range, of all rows that are held by the node.
+/// Whole cells of the range, of all rows that are held by the node, for each place where it holds them.
 pub(crate) async fn read(
-    snapshot: &Snapshot,
+    sources: Vec<Source>,
     chosen: &Chosen,
     minutes_per_cell: NonZeroU32,
     node: NodeId,
 ) -> Result<CallStream<HistogramBatch>, CallError> {
     let width = NANOS_PER_MINUTE.saturating_mul(i64::from(minutes_per_cell.get()));
-    let streams = chosen.streams(snapshot);
-    let (mut cells, mut levels) = (Cells::new(), Levels::default());
-    let mut decoder = Decoder::new();
-    for chunk in snapshot.chunks().iter().filter(|chunk| overlaps(chunk, chosen)) {
-        let count = Count { snapshot, chosen, streams: &streams, width };
-        count.add(chunk, &mut cells, &mut levels, &mut decoder).map_err(|error| unreadable(&error))?;
-        tokio::task::yield_now().await;
+    let mut parts = Vec::new();
+    for source in sources {
+        let segment = match &source {
+            Source::Memory(_) => None,
+            Source::File(file) => Some(file.id()),
+        };
+        let asked = Asked::new(source, chosen)?;
+        let count = Count { asked: &asked, chosen, width };
+        let (cells, levels) = count.all().await?;
+        in_parts(&asked.source, cells, &levels, HistogramSource { uploader: node, segment }, &mut parts)?;
     }
-    Ok(iter(in_parts(snapshot, cells, &levels, node)).map(Ok).boxed())
+    Ok(iter(parts).map(Ok).boxed())
 }
 
 struct Count<'a> {
-    snapshot: &'a Snapshot,
+    asked: &'a Asked,
     chosen: &'a Chosen,
-    streams: &'a OrdinalSet,
     width: i64,
 }
 
 impl Count<'_> {
+    async fn all(&self) -> Result<(Cells, Levels), CallError> {
+        let (mut cells, mut levels) = (Cells::new(), Levels::default());
+        let mut decoder = Decoder::new();
+        let columns = Columns { stamps: false, ..Columns::ALL };
+        for (number, _) in self.asked.chunks(self.chosen) {
+            let chunk = self.asked.source.chunk(number, columns).await?;
+            for run in chunk.streams(&mut decoder).map_err(|error| self.asked.source.unreadable(&error))? {
+                if self.asked.has(run.stream) {
+                    let id = self.asked.source.stream_id(run.stream)?;
+                    self.add(&chunk, *run, id, &mut cells, &mut levels)
+                        .map_err(|error| self.asked.source.unreadable(&error))?;
+                }
+            }
+        }
+        Ok((cells, levels))
+    }
+
     fn add(
         &self,
         chunk: &Chunk,
+        run: StreamRun,
+        id: StreamId,
         cells: &mut Cells,
         levels: &mut Levels,
-        decoder: &mut Decoder,
     ) -> Result<(), ReadError> {
+        let mut decoder = Decoder::new();
         let times = chunk.times()?;
-        let lines = chunk.lines(decoder)?;
-        let row_levels = chunk.levels(decoder)?;
-        for run in chunk.streams(decoder)? {
-            if !is_chosen(self.streams, run.stream) {
-                continue;
-            }
-            let id = self.snapshot.stream_id(run.stream);
-            for row in rows_in_range(*run, times, self.chosen) {
-                let Some(end) = self.cell_end(times[row]) else { continue };
-                let line = lines.get(row);
-                let metadata = chunk.row_metadata(row, decoder)?;
-                let identity =
-                    RowIdentity::of(id, Timestamp::from_nanos(times[row]), line, metadata.into_iter());
-                let cell = cells.entry((run.stream, end)).or_default();
-                cell.rows += 1;
-                cell.bytes += line.len() as u64;
-                cell.digest = cell.digest.wrapping_add(identity.0);
-                if let Some(level) = levels.place(row_levels.get(row)) {
-                    let counts = cell.levels.entry(level).or_default();
-                    counts.0 += 1;
-                    counts.1 += line.len() as u64;
-                }
+        let lines = chunk.lines(&mut decoder)?;
+        let row_levels = chunk.levels(&mut decoder)?;
+        for row in rows_in_range(run, times, self.chosen) {
+            let Some(end) = self.cell_end(times[row]) else { continue };
+            let line = lines.get(row);
+            let metadata = chunk.row_metadata(row, &mut decoder)?;
+            let identity = RowIdentity::of(id, Timestamp::from_nanos(times[row]), line, metadata.into_iter());
+            let cell = cells.entry((run.stream, end)).or_default();
+            cell.rows += 1;
+            cell.bytes += line.len() as u64;
+            cell.digest = cell.digest.wrapping_add(identity.0);
+            if let Some(level) = levels.place(row_levels.get(row)) {
+                let counts = cell.levels.entry(level).or_default();
+                counts.0 += 1;
+                counts.1 += line.len() as u64;
             }
         }
         Ok(())
@@ -128,21 +143,26 @@ impl Levels {
     }
 }
 
-fn in_parts(snapshot: &Snapshot, cells: Cells, levels: &Levels, node: NodeId) -> Vec<HistogramBatch> {
-    let source = HistogramSource { uploader: node, segment: None };
+fn in_parts(
+    from: &Source,
+    cells: Cells,
+    levels: &Levels,
+    source: HistogramSource,
+    parts: &mut Vec<HistogramBatch>,
+) -> Result<(), CallError> {
     let new_part = || HistogramBatch {
         levels: levels.texts.clone(),
         sources: vec![source],
         ..HistogramBatch::default()
     };
-    let (mut parts, mut part, mut last_stream) = (Vec::new(), new_part(), None);
+    let (mut part, mut last_stream) = (new_part(), None);
     for ((stream, end), cell) in cells {
         if part.cells.len() >= PART_CELLS {
             parts.push(std::mem::replace(&mut part, new_part()));
             last_stream = None;
         }
         if last_stream != Some(stream) {
-            part.streams.push(snapshot.labels(stream).canonical());
+            part.streams.push(from.labels(stream)?.canonical());
             last_stream = Some(stream);
         }
         let count = |(level, (rows, bytes)): (&Option<u32>, &(u64, u64))| LevelCount {
@@ -163,5 +183,5 @@ fn in_parts(snapshot: &Snapshot, cells: Cells, levels: &Levels, node: NodeId) ->
     if !part.cells.is_empty() {
         parts.push(part);
     }
-    parts
+    Ok(())
 }

@@ -5,46 +5,47 @@ use std::collections::BTreeSet;
 use futures_util::stream::{StreamExt, iter};
 use larch_proto::{LabelsQuery, TextBatch};
 use larch_rpc::{CallError, CallStream};
-use larch_segment::{Decoder, OrdinalSet, Snapshot};
+use larch_segment::{Columns, Decoder, OrdinalSet};
 
-use super::{PART_BYTES, is_chosen, overlaps, rows_in_range, unreadable};
+use super::{Asked, PART_BYTES, rows_in_range};
 use crate::selection::Chosen;
+use crate::source::Source;
 
 /// The texts, sorted, each once.
 pub(crate) async fn read(
-    snapshot: &Snapshot,
+    sources: Vec<Source>,
     chosen: &Chosen,
     query: &LabelsQuery,
 ) -> Result<CallStream<TextBatch>, CallError> {
-    let streams = streams_with_rows(snapshot, chosen).await?;
     let mut texts = BTreeSet::new();
-    for stream in streams.iter() {
-        let labels = snapshot.labels(stream);
-        match query {
-            LabelsQuery::Names => texts.extend(labels.iter().map(|label| label.name.to_string())),
-            LabelsQuery::Values(name) => texts.extend(labels.get(name).map(str::to_owned)),
-            LabelsQuery::Series => {
-                texts.insert(labels.canonical());
+    for source in sources {
+        let asked = Asked::new(source, chosen)?;
+        for stream in streams_with_rows(&asked, chosen).await?.iter() {
+            let labels = asked.source.labels(stream)?;
+            match query {
+                LabelsQuery::Names => texts.extend(labels.iter().map(|label| label.name.to_string())),
+                LabelsQuery::Values(name) => texts.extend(labels.get(name).map(str::to_owned)),
+                LabelsQuery::Series => {
+                    texts.insert(labels.canonical());
+                }
             }
         }
     }
     Ok(iter(in_parts(texts)).map(Ok).boxed())
 }
 
-/// Lets other tasks run between two chunks.
-async fn streams_with_rows(snapshot: &Snapshot, chosen: &Chosen) -> Result<OrdinalSet, CallError> {
-    let streams = chosen.streams(snapshot);
-    let mut with_rows = OrdinalSet::none(streams.count());
+async fn streams_with_rows(asked: &Asked, chosen: &Chosen) -> Result<OrdinalSet, CallError> {
+    let mut with_rows = OrdinalSet::none(asked.streams.count());
     let mut decoder = Decoder::new();
-    for chunk in snapshot.chunks().iter().filter(|chunk| overlaps(chunk, chosen)) {
-        let times = chunk.times().map_err(|error| unreadable(&error))?;
-        for run in chunk.streams(&mut decoder).map_err(|error| unreadable(&error))? {
-            let is_open = is_chosen(&streams, run.stream) && !with_rows.contains(run.stream);
+    for (number, _) in asked.chunks(chosen) {
+        let chunk = asked.source.chunk(number, Columns::default()).await?;
+        let times = chunk.times().map_err(|error| asked.source.unreadable(&error))?;
+        for run in chunk.streams(&mut decoder).map_err(|error| asked.source.unreadable(&error))? {
+            let is_open = asked.has(run.stream) && !with_rows.contains(run.stream);
             if is_open && !rows_in_range(*run, times, chosen).is_empty() {
                 with_rows.insert(run.stream);
             }
         }
-        tokio::task::yield_now().await;
     }
     Ok(with_rows)
 }

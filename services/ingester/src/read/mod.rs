@@ -6,24 +6,41 @@ pub(crate) mod labels;
 pub(crate) mod rows;
 
 use larch_rpc::CallError;
-use larch_segment::{Chunk, OrdinalSet, ReadError, StreamRun};
-use larch_types::{ErrorKind, Timestamp};
+use larch_segment::{ChunkInfo, OrdinalSet, StreamRun};
+use larch_types::Timestamp;
 
 use crate::selection::Chosen;
+use crate::source::Source;
 
 /// Texts and cells are sent in parts of about this size: enough to be few, little enough to be buffered
 /// on the way.
 const PART_BYTES: usize = 1 << 20;
 
-/// Rows of an arena are never encoded, so nothing can be wrong with them; the interface is the one of
-/// stored segments.
-fn unreadable(error: &ReadError) -> CallError {
-    CallError::new(ErrorKind::Internal, format!("read rows in memory: {error}"))
+/// A source with its streams that are meant.
+struct Asked {
+    source: Source,
+    streams: OrdinalSet,
 }
 
-fn overlaps(chunk: &Chunk, chosen: &Chosen) -> bool {
-    let info = chunk.info();
-    info.first_time < chosen.end && chosen.start <= info.last_time
+impl Asked {
+    fn new(source: Source, chosen: &Chosen) -> Result<Self, CallError> {
+        let streams = chosen.streams(&source)?;
+        Ok(Self { source, streams })
+    }
+
+    /// The chunks that may have rows that are meant, by number.
+    fn chunks(&self, chosen: &Chosen) -> Vec<(usize, ChunkInfo)> {
+        if self.streams.is_empty() {
+            return Vec::new();
+        }
+        let chunks = self.source.chunks().into_iter().enumerate();
+        chunks.filter(|(_, info)| info.first_time < chosen.end && chosen.start <= info.last_time).collect()
+    }
+
+    /// Whether a stream that a chunk names is meant. Streams in memory may be newer than the choice.
+    fn has(&self, stream: u32) -> bool {
+        stream < self.streams.count() && self.streams.contains(stream)
+    }
 }
 
 /// The part of a stream's run that is in the range; its rows ascend in time.
@@ -33,11 +50,6 @@ fn rows_in_range(run: StreamRun, times: &[i64], chosen: &Chosen) -> std::ops::Ra
     let first = times.partition_point(|time| Timestamp::from_nanos(*time) < chosen.start);
     let end = times.partition_point(|time| Timestamp::from_nanos(*time) < chosen.end);
     range.start + first..range.start + end
-}
-
-/// Whether a stream that a chunk names is chosen. Streams may be newer than the choice.
-fn is_chosen(streams: &OrdinalSet, stream: u32) -> bool {
-    stream < streams.count() && streams.contains(stream)
 }
 
 #[cfg(test)]

@@ -1,22 +1,23 @@
 //! The rows of a read, in order, batch by batch.
 //!
 //! Chunks are opened one after the other as their times come up, and merged: what a read keeps at a time
-//! are the chunks that overlap, and a limit ends it early.
+//! are the chunks that overlap, and a limit ends it early. Rows that two sources hold are one row.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, unfold};
 use larch_proto::{Direction, Pair, Row, RowBatch, TieOrder};
-use larch_rpc::CallStream;
-use larch_segment::{Chunk, Decoder, OrdinalSet, ReadError, RowStamp, Snapshot};
-use larch_types::{StreamOrder, Timestamp};
+use larch_rpc::{CallError, CallStream};
+use larch_segment::{Chunk, ChunkInfo, Columns, Decoder, ReadError, RowIdentity, RowStamp};
+use larch_types::{StreamId, StreamOrder, Timestamp};
 
-use super::{is_chosen, overlaps, rows_in_range, unreadable};
+use super::{Asked, rows_in_range};
 use crate::needles::Needles;
 use crate::selection::Chosen;
+use crate::source::Source;
 
 /// Rows of a batch: as many as are worth a message, and little enough to be buffered on the way.
 const BATCH_ROWS: usize = 4096;
@@ -32,38 +33,41 @@ pub(crate) struct RowsQuery {
 }
 
 /// The rows by time, then by stream order, then by push. A part of the work is done for each batch.
-pub(crate) fn read(snapshot: Snapshot, query: RowsQuery) -> CallStream<RowBatch> {
-    let merge = Merge::new(snapshot, query);
+pub(crate) fn read(sources: Vec<Source>, query: RowsQuery) -> Result<CallStream<RowBatch>, CallError> {
+    let merge = Merge::new(sources, query)?;
     let batches = unfold(Some(merge), |state| async {
         let mut merge = state?;
         match merge.next_batch().await {
             Ok(None) => None,
             Ok(Some(batch)) => Some((Ok(batch), Some(merge))),
-            Err(error) => Some((Err(unreadable(&error)), None)),
+            Err(error) => Some((Err(error), None)),
         }
     });
-    batches.boxed()
+    Ok(batches.boxed())
 }
 
 struct Merge {
-    snapshot: Snapshot,
     query: RowsQuery,
-    streams: OrdinalSet,
+    sources: Vec<Asked>,
     /// In the order in which they are opened, from the end.
-    unopened: Vec<Arc<Chunk>>,
-    open: Vec<OpenChunk>,
+    unopened: Vec<Unopened>,
+    /// The rows of each chunk that are wanted, the next one last; `None` once they have gone.
+    open: Vec<Option<Vec<Place>>>,
     /// The first row of each chunk that has rows left.
     heads: BinaryHeap<Head>,
-    orders: HashMap<u32, StreamOrder>,
+    streams: Streams,
+    /// Rows with one time of one stream, the next one last; they are looked at together, because some may
+    /// be the same row.
+    ties: Vec<Head>,
     /// Rows that may still be sent.
     left: u64,
     decoder: Decoder,
 }
 
-/// A chunk and those of its rows that are wanted, the next one last.
-struct OpenChunk {
-    chunk: Arc<Chunk>,
-    rows: Vec<Place>,
+struct Unopened {
+    source: usize,
+    number: usize,
+    info: ChunkInfo,
 }
 
 /// A row's place in the order, and in its chunk.
@@ -71,16 +75,35 @@ struct OpenChunk {
 struct Place {
     time: i64,
     order: StreamOrder,
+    /// Among the streams of the read.
     stream: u32,
     stamp: RowStamp,
     row: u32,
 }
 
+#[derive(Clone)]
 struct Head {
     place: Place,
-    /// Which open chunk.
-    chunk: usize,
+    source: usize,
+    chunk: Arc<Chunk>,
+    /// Which of the open chunks it is.
+    slot: usize,
     direction: Direction,
+}
+
+/// The streams of a read, numbered over all sources.
+#[derive(Default)]
+struct Streams {
+    known: Vec<Stream>,
+    by_id: HashMap<StreamId, u32>,
+    /// By source and the source's own number.
+    by_place: HashMap<(usize, u32), u32>,
+}
+
+struct Stream {
+    id: StreamId,
+    order: StreamOrder,
+    labels: String,
 }
 
 /// Rows of a stream with equal times are mirrored when time runs backward; the order of streams is not.
@@ -93,97 +116,165 @@ fn compare(a: &Place, b: &Place, direction: Direction) -> Ordering {
 }
 
 impl Merge {
-    fn new(snapshot: Snapshot, query: RowsQuery) -> Self {
-        let streams = query.chosen.streams(&snapshot);
-        let mut unopened: Vec<Arc<Chunk>> = Vec::new();
-        if !streams.is_empty() {
-            unopened.extend(snapshot.chunks().iter().filter(|chunk| overlaps(chunk, &query.chosen)).cloned());
+    fn new(sources: Vec<Source>, query: RowsQuery) -> Result<Self, CallError> {
+        let (mut asked, mut unopened) = (Vec::with_capacity(sources.len()), Vec::new());
+        for (number, source) in sources.into_iter().enumerate() {
+            let one = Asked::new(source, &query.chosen)?;
+            for (chunk, info) in one.chunks(&query.chosen) {
+                unopened.push(Unopened { source: number, number: chunk, info });
+            }
+            asked.push(one);
         }
         match query.direction {
-            Direction::Forward => unopened.sort_by_key(|chunk| std::cmp::Reverse(chunk.info().first_time)),
-            Direction::Backward => unopened.sort_by_key(|chunk| chunk.info().last_time),
+            Direction::Forward => unopened.sort_by_key(|chunk| std::cmp::Reverse(chunk.info.first_time)),
+            Direction::Backward => unopened.sort_by_key(|chunk| chunk.info.last_time),
         }
         let left = if query.limit == 0 { u64::MAX } else { query.limit };
-        Self {
-            snapshot,
+        Ok(Self {
             query,
-            streams,
+            sources: asked,
             unopened,
             open: Vec::new(),
             heads: BinaryHeap::new(),
-            orders: HashMap::new(),
+            streams: Streams::default(),
+            ties: Vec::new(),
             left,
             decoder: Decoder::new(),
-        }
+        })
     }
 
-    /// Lets other tasks run between two chunks: each is a millisecond of work.
-    async fn next_batch(&mut self) -> Result<Option<RowBatch>, ReadError> {
+    async fn next_batch(&mut self) -> Result<Option<RowBatch>, CallError> {
         let mut batch = BatchBuilder::default();
         while self.left > 0 && !batch.is_full() {
-            if self.must_open() {
-                self.open_next()?;
-                tokio::task::yield_now().await;
-                continue;
-            }
-            let Some(mut head) = self.heads.pop() else { break };
-            let open = &mut self.open[head.chunk];
-            batch.push(&open.chunk, head.place, &self.snapshot, &mut self.decoder)?;
+            let Some(head) = self.next_row().await? else { break };
+            let pushed = batch.push(&head.chunk, head.place, &self.streams, &mut self.decoder);
+            pushed.map_err(|error| self.sources[head.source].source.unreadable(&error))?;
             self.left -= 1;
-            match open.rows.pop() {
-                Some(place) => {
-                    head.place = place;
-                    self.heads.push(head);
-                }
-                None => open.rows = Vec::new(),
-            }
         }
         Ok(batch.finish())
     }
 
-    /// Whether the next chunk may have a row that comes before all that are open.
+    async fn next_row(&mut self) -> Result<Option<Head>, CallError> {
+        if let Some(head) = self.ties.pop() {
+            return Ok(Some(head));
+        }
+        let Some(first) = self.next_head().await? else { return Ok(None) };
+        if self.sources.len() == 1 {
+            return Ok(Some(first));
+        }
+        let (time, stream) = (first.place.time, first.place.stream);
+        let is_tie = |head: &Head| (head.place.time, head.place.stream) == (time, stream);
+        let mut ties = vec![first];
+        loop {
+            self.open_what_is_due().await?;
+            if !self.heads.peek().is_some_and(is_tie) {
+                break;
+            }
+            ties.extend(self.take_head());
+        }
+        self.ties = self.without_copies(ties)?;
+        Ok(self.ties.pop())
+    }
+
+    /// Of rows that are the same, the one with the smallest stamp stays. What comes first stands last.
+    fn without_copies(&mut self, mut ties: Vec<Head>) -> Result<Vec<Head>, CallError> {
+        if ties.len() > 1 {
+            ties.sort_by_key(|head| head.place.stamp);
+            let mut seen = HashSet::with_capacity(ties.len());
+            let mut kept = Vec::with_capacity(ties.len());
+            for head in ties {
+                if seen.insert(self.identity(&head)?) {
+                    kept.push(head);
+                }
+            }
+            ties = kept;
+            if self.query.direction == Direction::Forward {
+                ties.reverse();
+            }
+        }
+        Ok(ties)
+    }
+
+    fn identity(&mut self, head: &Head) -> Result<RowIdentity, CallError> {
+        let id = self.streams.known[head.place.stream as usize].id;
+        let row = head.place.row as usize;
+        let identity = |chunk: &Chunk, decoder: &mut Decoder| -> Result<RowIdentity, ReadError> {
+            let line = chunk.lines(decoder)?.get(row);
+            let metadata = chunk.row_metadata(row, decoder)?;
+            Ok(RowIdentity::of(id, Timestamp::from_nanos(head.place.time), line, metadata.into_iter()))
+        };
+        identity(&head.chunk, &mut self.decoder)
+            .map_err(|error| self.sources[head.source].source.unreadable(&error))
+    }
+
+    async fn next_head(&mut self) -> Result<Option<Head>, CallError> {
+        self.open_what_is_due().await?;
+        Ok(self.take_head())
+    }
+
+    /// The first row of all that are open; the next row of its chunk takes its place.
+    fn take_head(&mut self) -> Option<Head> {
+        let head = self.heads.pop()?;
+        match self.open[head.slot].as_mut()?.pop() {
+            Some(place) => self.heads.push(Head { place, ..head.clone() }),
+            None => self.open[head.slot] = None,
+        }
+        Some(head)
+    }
+
+    /// Opens chunks as long as the next one may have a row that comes before all that are open.
+    async fn open_what_is_due(&mut self) -> Result<(), CallError> {
+        while self.must_open() {
+            let Some(next) = self.unopened.pop() else { break };
+            let chunk = self.sources[next.source].source.chunk(next.number, Columns::ALL).await?;
+            let wanted = self.wanted_rows(&chunk, next.source);
+            let mut rows = wanted.map_err(|failed| match failed {
+                Failed::Read(error) => self.sources[next.source].source.unreadable(&error),
+                Failed::Call(error) => error,
+            })?;
+            let direction = self.query.direction;
+            rows.sort_unstable_by(|a, b| compare(b, a, direction));
+            if let Some(place) = rows.pop() {
+                let (source, slot) = (next.source, self.open.len());
+                self.heads.push(Head { place, source, chunk, slot, direction });
+                self.open.push(Some(rows));
+            }
+        }
+        Ok(())
+    }
+
     fn must_open(&self) -> bool {
         let Some(next) = self.unopened.last() else { return false };
         let Some(head) = self.heads.peek() else { return true };
         let time = Timestamp::from_nanos(head.place.time);
         match self.query.direction {
-            Direction::Forward => next.info().first_time <= time,
-            Direction::Backward => next.info().last_time >= time,
+            Direction::Forward => next.info.first_time <= time,
+            Direction::Backward => next.info.last_time >= time,
         }
     }
 
-    fn open_next(&mut self) -> Result<(), ReadError> {
-        let Some(chunk) = self.unopened.pop() else { return Ok(()) };
-        let mut rows = self.wanted_rows(&chunk)?;
-        let direction = self.query.direction;
-        rows.sort_unstable_by(|a, b| compare(b, a, direction));
-        if let Some(place) = rows.pop() {
-            self.heads.push(Head { place, chunk: self.open.len(), direction });
-            self.open.push(OpenChunk { chunk, rows });
-        }
-        Ok(())
-    }
-
-    fn wanted_rows(&mut self, chunk: &Chunk) -> Result<Vec<Place>, ReadError> {
+    fn wanted_rows(&mut self, chunk: &Chunk, source: usize) -> Result<Vec<Place>, Failed> {
         let mut wanted = Vec::new();
-        let times = chunk.times()?;
-        let stamps = chunk.stamps(&mut self.decoder)?;
+        let asked = &self.sources[source];
         let runs = chunk.streams(&mut self.decoder)?;
-        if !runs.iter().any(|run| is_chosen(&self.streams, run.stream)) {
+        if !runs.iter().any(|run| asked.has(run.stream)) {
             return Ok(wanted);
         }
+        let times = chunk.times()?;
+        let stamps = chunk.stamps(&mut self.decoder)?;
         let passing = self.query.needles.rows(chunk.lines(&mut self.decoder)?);
-        for run in runs {
-            if !is_chosen(&self.streams, run.stream) {
+        for run in runs.iter().filter(|run| asked.has(run.stream)) {
+            let range = rows_in_range(*run, times, &self.query.chosen);
+            if range.is_empty() {
                 continue;
             }
-            let order = self.order_of(run.stream);
+            let stream = self.streams.number(&asked.source, source, run.stream)?;
+            let order = self.streams.known[stream as usize].order;
             let mut take = |row: usize| {
-                // Rows in memory have their stamps always.
+                // Every row has a stamp.
                 let Some(stamp) = stamps.get(row) else { return };
-                wanted.push(Place { time: times[row], order, stream: run.stream, stamp, row: row as u32 });
+                wanted.push(Place { time: times[row], order, stream, stamp, row: row as u32 });
             };
-            let range = rows_in_range(*run, times, &self.query.chosen);
             match &passing {
                 None => range.for_each(&mut take),
                 Some(passing) => {
@@ -195,17 +286,50 @@ impl Merge {
         }
         Ok(wanted)
     }
+}
 
-    fn order_of(&mut self, stream: u32) -> StreamOrder {
-        let snapshot = &self.snapshot;
-        *self.orders.entry(stream).or_insert_with(|| StreamOrder::of(&snapshot.labels(stream)))
+/// Rows of a chunk, or labels of its source, could not be read.
+enum Failed {
+    Read(ReadError),
+    Call(CallError),
+}
+
+impl From<ReadError> for Failed {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<CallError> for Failed {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl Streams {
+    fn number(&mut self, source: &Source, place: usize, stream: u32) -> Result<u32, CallError> {
+        if let Some(number) = self.by_place.get(&(place, stream)) {
+            return Ok(*number);
+        }
+        let id = source.stream_id(stream)?;
+        let number = match self.by_id.get(&id) {
+            Some(number) => *number,
+            None => {
+                let labels = source.labels(stream)?;
+                self.known.push(Stream { id, order: StreamOrder::of(&labels), labels: labels.canonical() });
+                self.by_id.insert(id, self.known.len() as u32 - 1);
+                self.known.len() as u32 - 1
+            }
+        };
+        self.by_place.insert((place, stream), number);
+        Ok(number)
     }
 }
 
 impl Ord for Head {
     /// The heap gives the greatest first, and that is the first row.
     fn cmp(&self, other: &Self) -> Ordering {
-        compare(&other.place, &self.place, self.direction).then_with(|| other.chunk.cmp(&self.chunk))
+        compare(&other.place, &self.place, self.direction).then_with(|| other.slot.cmp(&self.slot))
     }
 }
 
@@ -241,7 +365,7 @@ impl BatchBuilder {
         &mut self,
         chunk: &Chunk,
         place: Place,
-        snapshot: &Snapshot,
+        streams: &Streams,
         decoder: &mut Decoder,
     ) -> Result<(), ReadError> {
         let row = place.row as usize;
@@ -253,7 +377,7 @@ impl BatchBuilder {
             self.bytes += name.len() + value.len();
             metadata.push(Pair { name: name.into(), value: value.into() });
         }
-        let stream = self.stream(place.stream, snapshot);
+        let stream = self.stream(place.stream, streams);
         let tie = TieOrder { stamp: place.stamp.stamp, index: place.stamp.index };
         let timestamp = Timestamp::from_nanos(place.time);
         self.batch.rows.push(Row { stream, timestamp, line, metadata, level, tie: Some(tie) });
@@ -270,10 +394,10 @@ impl BatchBuilder {
         place
     }
 
-    fn stream(&mut self, stream: u32, snapshot: &Snapshot) -> u32 {
+    fn stream(&mut self, stream: u32, known: &Streams) -> u32 {
         let (streams, bytes) = (&mut self.batch.streams, &mut self.bytes);
         *self.streams.entry(stream).or_insert_with(|| {
-            let labels = snapshot.labels(stream).canonical();
+            let labels = known.known[stream as usize].labels.clone();
             *bytes += labels.len();
             streams.push(labels);
             streams.len() as u32 - 1

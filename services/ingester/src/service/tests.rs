@@ -17,6 +17,7 @@ use larch_wal::{LogMetrics, LogSettings, SyncMode};
 
 use super::*;
 use crate::append::apply_committed;
+use crate::cut::cut_when_due;
 use crate::metrics::Metrics;
 use crate::node::{Bounds, Parts};
 use crate::replay::Replay;
@@ -47,7 +48,8 @@ fn start(world: &World, sync: SyncMode, limits: &TenantLimits, memory_bytes: usi
         ceiling: memory_bytes,
     };
     let settings = LogSettings { sync, ..LogSettings::default() };
-    let (recovery, replayed) = replay.run(Arc::new(world.wal_dir.clone()), settings).unwrap();
+    let dir: Arc<dyn larch_wal::Dir> = Arc::new(world.wal_dir.clone());
+    let (recovery, replayed) = replay.run(&dir, settings).unwrap();
     let scope = Scope::default();
     let id = recovery.node();
     let (log, committed) = recovery.start(&scope);
@@ -62,9 +64,12 @@ fn start(world: &World, sync: SyncMode, limits: &TenantLimits, memory_bytes: usi
         synced: sync == SyncMode::Always,
         metrics,
         log,
+        dir,
         replayed,
     }));
     scope.spawn("apply", apply_committed(Arc::clone(&node), committed));
+    let max_age = Duration::from_secs(7200);
+    scope.spawn("cut", cut_when_due(Arc::clone(&node), max_age, scope.clone()));
     let door = Door::default();
     door.open(node);
     Life { door, scope }

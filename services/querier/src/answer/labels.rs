@@ -11,7 +11,7 @@ use larch_types::{ErrorKind, Labels, TenantId};
 
 use super::Task;
 use super::output::{Output, PART_BYTES, PART_ITEMS};
-use crate::rows::{Asker, ORIGINAL_TENANT_LABEL, TENANT_LABEL, ask_heads, with_tenant};
+use crate::rows::{Asker, ORIGINAL_TENANT_LABEL, TENANT_LABEL, ask_heads, may_be_seen, with_tenant};
 
 /// Tenants are asked side by side, so many at a time.
 const TENANTS_AT_ONCE: usize = 16;
@@ -33,7 +33,8 @@ pub(super) async fn answer(
         && name == TENANT_LABEL
         && asker.has_several_tenants()
     {
-        texts.extend(asker.tenants.iter().map(|tenant| tenant.tenant.to_string()));
+        let seen = asker.tenants.iter().filter(|tenant| may_be_seen(tenant));
+        texts.extend(seen.map(|tenant| tenant.tenant.to_string()));
         return send(texts, output).await.map(|()| QueryStatistics::default());
     }
     let calls: Vec<_> = asker.tenants.iter().map(|tenant| of_tenant(task, tenant, query, any_of)).collect();
@@ -74,7 +75,7 @@ async fn of_tenant(
     any_of: &[Selector],
 ) -> Result<(TenantId, usize, Bodies), CallError> {
     let asker = &task.asker;
-    let Some(selection) = asker.selection(tenant, any_of, task.range)? else {
+    let Some(selection) = asker.selection(tenant, any_of, task.range) else {
         return Ok((tenant.tenant.clone(), 0, Vec::new()));
     };
     let request = LabelsRequest { selection, query: stored(asker, query) };

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use larch_logql::{
-    Direction as Order, EntryLabels, EvalLimits, LabelSet, LogEvaluation, LogExpr, LogParams, LogRow, Origin,
-    parse_log,
+    Direction as Order, EntryLabels, EvalError, EvalLimits, LabelSet, LogEvaluation, LogExpr, LogParams,
+    LogRow, Origin, parse_log,
 };
 use larch_proto::{
     Direction, EntryBatch, Pair, QueryStatistics, ResultEntry, ResultLabels, ResultPart, ResultStream, Text,
@@ -16,9 +16,9 @@ use larch_types::{ErrorKind, Label, Span, StreamId, Timestamp};
 
 use super::feed::{feed, nodes};
 use super::output::{Output, PART_BYTES, PART_ITEMS};
-use super::{Task, statistics};
+use super::{Task, statistics, unbuilt};
 use crate::cpu::Cpu;
-use crate::rows::{MergedRows, Opened, Streams, failed, log_read};
+use crate::rows::{MergedRows, Opened, Streams, log_read, turn_selector};
 
 pub(super) async fn answer(
     task: &Task,
@@ -27,10 +27,16 @@ pub(super) async fn answer(
     limit: u64,
     output: &Output,
 ) -> Result<QueryStatistics, CallError> {
-    let log = parse_log(query).map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
+    let mut log = parse_log(query).map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
     let read = log_read(&log, task.range, direction, limit);
     let shown = Shown { range: task.range, direction, limit, now: task.now };
-    let evaluation = shown.begin(&task.cpu, log, task.limits).await?;
+    if task.asker.has_several_tenants() {
+        turn_selector(&mut log.matchers);
+    }
+    let evaluation = match shown.begin(&task.cpu, log, task.limits).await? {
+        Ok(evaluation) => evaluation,
+        Err(error) => return unbuilt::answer(task, &[read], &error).await,
+    };
     let Opened { mut rows, heads } = task.asker.open(&[read]).await?;
     let entries = Entries::collect(&task.cpu, &*task.asker.deps.env.clock, &mut rows, evaluation).await?;
     send(entries.rows, rows.streams(), output).await?;
@@ -55,7 +61,7 @@ impl Shown {
         cpu: &Cpu,
         log: LogExpr,
         limits: EvalLimits,
-    ) -> Result<LogEvaluation, CallError> {
+    ) -> Result<Result<LogEvaluation, EvalError>, CallError> {
         let params = LogParams {
             start: self.range.0,
             end: self.range.1,
@@ -67,8 +73,7 @@ impl Shown {
             interval: Span::ZERO,
             now: self.now,
         };
-        let built = cpu.run(move |_| LogEvaluation::new(&log, params, &limits)).await?;
-        built.map_err(|error| failed(&error))
+        cpu.run(move |_| LogEvaluation::new(&log, params, &limits)).await
     }
 }
 

@@ -10,8 +10,8 @@ use larch_types::{ErrorKind, Span, Timestamp};
 use super::feed::{feed, nodes};
 use super::logs::pairs;
 use super::output::{Output, PART_ITEMS};
-use super::{Task, statistics};
-use crate::rows::{Opened, failed, metric_reads};
+use super::{Task, statistics, unbuilt};
+use crate::rows::{Opened, failed, metric_reads, turn_selector};
 
 pub(super) async fn answer(
     task: &Task,
@@ -26,11 +26,18 @@ pub(super) async fn answer(
     };
     let steps = if step.is_zero() { Some(Steps::at(start)) } else { Steps::range(start, end, step) };
     let steps = steps.ok_or_else(|| invalid("the steps of the query lead nowhere".to_owned()))?;
-    let (metric, now, limits) = (metric.clone(), task.now, task.limits);
+    let (mut metric, now, limits) = (metric.clone(), task.now, task.limits);
+    if task.asker.has_several_tenants() {
+        metric.selectors_mut().into_iter().for_each(|matchers| turn_selector(matchers));
+    }
     let built = task.cpu.run(move |_| MetricEvaluation::new(&metric, steps, now, &limits)).await?;
-    let evaluation = built.map_err(|error| failed(&error))?;
+    let reads = metric_reads(&expr, steps, task.range);
+    let evaluation = match built {
+        Ok(evaluation) => evaluation,
+        Err(error) => return unbuilt::answer(task, &reads, &error).await,
+    };
     // A query that reads nothing, such as `vector(1)`, asks nobody.
-    let Opened { mut rows, heads } = task.asker.open(&metric_reads(&expr, steps, task.range)).await?;
+    let Opened { mut rows, heads } = task.asker.open(&reads).await?;
     let clock = &*task.asker.deps.env.clock;
     let (evaluation, run_ns) = feed(&task.cpu, clock, &mut rows, evaluation).await?;
     let passed = evaluation.passed();

@@ -8,6 +8,7 @@ mod output;
 mod patterns;
 mod statistics;
 mod stats;
+mod unbuilt;
 mod volume;
 
 use std::sync::Arc;

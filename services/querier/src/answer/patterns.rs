@@ -28,7 +28,7 @@ pub(super) async fn answer(
     let mut budget = asker.budget();
     let mut statistics = QueryStatistics::default();
     for tenant in &asker.tenants {
-        let Some(selection) = asker.selection(tenant, any_of, task.range)? else { continue };
+        let Some(selection) = asker.selection(tenant, any_of, task.range) else { continue };
         let request = PatternsRequest { selection, step };
         let answers = ask_heads(&asker.deps, task.range, |ingester| {
             let (context, request) = (asker.context(&tenant.tenant), request.clone());

@@ -41,7 +41,7 @@ async fn chunks(task: &Task, any_of: &[Selector]) -> Result<u64, CallError> {
     let asker = &task.asker;
     let mut chunks = 0_u64;
     for tenant in &asker.tenants {
-        let Some(selection) = asker.selection(tenant, any_of, task.range)? else { continue };
+        let Some(selection) = asker.selection(tenant, any_of, task.range) else { continue };
         let request = EstimateRequest { selection };
         let call = |ingester: std::sync::Arc<dyn larch_rpc::Ingester>| {
             let (context, request) = (asker.context(&tenant.tenant), request.clone());

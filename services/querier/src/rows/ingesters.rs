@@ -29,6 +29,10 @@ pub(crate) async fn ask_all<T, F>(
 where
     F: Future<Output = Result<T, CallError>>,
 {
+    if deps.config.querier.query_store_only {
+        let text = "querier.query_store_only forbids to ask ingesters, and this querier reads nothing else";
+        return Err(CallError::new(ErrorKind::Unavailable, text));
+    }
     let mut asked = BTreeSet::new();
     let mut answers: Vec<Answer<T>> = Vec::new();
     loop {

@@ -18,4 +18,4 @@ pub(crate) use open::{Asker, Opened};
 pub(crate) use reads::{Read, log_needles, log_read, metric_reads};
 pub(crate) use source::rows_of_batch;
 pub(crate) use stream::{Stream, Streams};
-pub(crate) use tenants::{ORIGINAL_TENANT_LABEL, TENANT_LABEL, with_tenant};
+pub(crate) use tenants::{ORIGINAL_TENANT_LABEL, TENANT_LABEL, may_be_seen, turn_selector, with_tenant};

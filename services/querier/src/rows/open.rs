@@ -14,7 +14,7 @@ use super::merge::MergedRows;
 use super::reads::Read;
 use super::source::Source;
 use super::stream::Streams;
-use super::tenants::of_tenant;
+use super::tenants::may_be_seen;
 use crate::deps::Deps;
 
 /// Reads are opened side by side, so many at a time: a question may be about a thousand tenants.
@@ -54,21 +54,15 @@ impl Asker {
         Budget::new(self.max_memory)
     }
 
-    /// What is selected of a tenant; none if nothing of it can be.
+    /// What is selected of a tenant; none if nothing of it may be seen.
     pub(crate) fn selection(
         &self,
         tenant: &PieceTenant,
         any_of: &[Selector],
         (start, end): (Timestamp, Timestamp),
-    ) -> Result<Option<Selection>, CallError> {
-        let any_of = if self.has_several_tenants() {
-            of_tenant(any_of, &tenant.tenant)?
-        } else {
-            Some(any_of.to_vec())
-        };
-        let selection =
-            |any_of| Selection { any_of, policy: tenant.policy.clone(), start, end, shard: self.shard };
-        Ok(any_of.map(selection))
+    ) -> Option<Selection> {
+        let (any_of, policy) = (any_of.to_vec(), tenant.policy.clone());
+        may_be_seen(tenant).then_some(Selection { any_of, policy, start, end, shard: self.shard })
     }
 
     /// Ingesters are asked first, because what they hand over later is in segments then. Rows of segments
@@ -77,7 +71,7 @@ impl Asker {
         let mut calls = Vec::new();
         for tenant in &self.tenants {
             for (number, read) in reads.iter().enumerate() {
-                if let Some(selection) = self.selection(tenant, &read.any_of, (read.start, read.end))? {
+                if let Some(selection) = self.selection(tenant, &read.any_of, (read.start, read.end)) {
                     calls.push(self.open_read(number, read, &tenant.tenant, selection));
                 }
             }

@@ -1,9 +1,10 @@
-//! Answers of several tenants: each stream carries its tenant as a label, and selectors may ask for it.
+//! Answers of several tenants: each stream carries its tenant as a label.
+//!
+//! Selectors in a piece are of streams as they are stored, also where a label of theirs has the name that the
+//! tenant's label has: whoever made the piece has chosen the tenants and turned the names.
 
-use larch_logql::LabelMatcher;
-use larch_proto::Selector;
-use larch_rpc::CallError;
-use larch_types::{ErrorKind, InvalidLabels, Labels, Matcher, TenantId};
+use larch_proto::PieceTenant;
+use larch_types::{InvalidLabels, Labels, Matcher, TenantId};
 
 /// The label that carries the tenant.
 pub(crate) const TENANT_LABEL: &str = "__tenant_id__";
@@ -25,46 +26,22 @@ pub(crate) fn with_tenant(stored: &Labels, tenant: &TenantId) -> Result<Labels, 
     Labels::from_pairs(pairs)
 }
 
-/// What the selectors, which see streams as the answer shows them, ask of the stored streams of one tenant.
-/// None: nothing of this tenant can match.
-pub(crate) fn of_tenant(
-    selectors: &[Selector],
-    tenant: &TenantId,
-) -> Result<Option<Vec<Selector>>, CallError> {
-    if selectors.is_empty() {
-        return Ok(Some(Vec::new()));
-    }
-    let mut stored = Vec::with_capacity(selectors.len());
-    for selector in selectors {
-        stored.extend(selector_of_tenant(selector, tenant)?);
-    }
-    Ok((!stored.is_empty()).then_some(stored))
-}
-
-fn selector_of_tenant(selector: &Selector, tenant: &TenantId) -> Result<Option<Selector>, CallError> {
-    let mut matchers = Vec::with_capacity(selector.matchers.len());
-    for matcher in &selector.matchers {
-        match matcher.name.as_str() {
-            TENANT_LABEL => {
-                let compiled = LabelMatcher::new(matcher)
-                    .map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
-                if !compiled.matches(tenant.as_str().as_bytes()) {
-                    return Ok(None);
-                }
-            }
-            ORIGINAL_TENANT_LABEL => {
-                matchers.push(Matcher { name: TENANT_LABEL.to_owned(), ..matcher.clone() });
-            }
-            _ => matchers.push(matcher.clone()),
+/// A selector of stored streams, as one of streams that show their tenant.
+pub(crate) fn turn_selector(matchers: &mut [Matcher]) {
+    for matcher in matchers {
+        if matcher.name == TENANT_LABEL {
+            ORIGINAL_TENANT_LABEL.clone_into(&mut matcher.name);
         }
     }
-    Ok(Some(Selector { matchers }))
+}
+
+/// False for a tenant that is named only so that answers show tenants.
+pub(crate) fn may_be_seen(tenant: &PieceTenant) -> bool {
+    tenant.policy.as_ref().is_none_or(|policy| !policy.any_of.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
-    use larch_logql::parse_any_selector;
-
     use super::*;
 
     #[test]
@@ -81,23 +58,5 @@ mod tests {
         ] {
             assert_eq!(with_tenant(&stored.parse().unwrap(), &tenant).unwrap().to_string(), shown);
         }
-    }
-
-    #[test]
-    fn selectors_ask_for_tenants() {
-        let check = |selectors: &[&str], want: Option<&[&str]>| {
-            let read = |text: &&str| Selector { matchers: parse_any_selector(text).unwrap() };
-            let selectors: Vec<Selector> = selectors.iter().map(read).collect();
-            let stored = of_tenant(&selectors, &"t".parse().unwrap()).unwrap();
-            assert_eq!(stored, want.map(|want| want.iter().map(read).collect()), "{selectors:?}");
-        };
-        check(&[], Some(&[]));
-        check(&[r#"{a="1"}"#], Some(&[r#"{a="1"}"#]));
-        check(&[r#"{a="1", __tenant_id__=~"t|u"}"#], Some(&[r#"{a="1"}"#]));
-        check(&[r#"{a="1", __tenant_id__!="t"}"#], None);
-        check(
-            &[r#"{__tenant_id__="u"}"#, r#"{original___tenant_id__="u"}"#],
-            Some(&[r#"{__tenant_id__="u"}"#]),
-        );
     }
 }

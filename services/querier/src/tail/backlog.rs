@@ -14,7 +14,7 @@ use super::session::Session;
 use super::subscription::{Subscribed, Subscriber};
 use crate::answer::{Entries, Shown};
 use crate::cpu::Cpu;
-use crate::rows::{Asker, Opened, log_read};
+use crate::rows::{Asker, Opened, failed, log_read};
 
 /// Reads are begun anew if an ingester cannot go on from where one ended: the new one then covers what was
 /// missing. Once is enough, because the subscriptions are open by then.
@@ -91,7 +91,7 @@ impl Session {
         let read = log_read(&log, range, direction, limit);
         let shown = Shown { range, direction, limit, now: deps.env.clock.now() };
         let limits = EvalLimits { max_series: 0, max_range: None, max_memory };
-        let evaluation = shown.begin(cpu, log, limits).await?;
+        let evaluation = shown.begin(cpu, log, limits).await?.map_err(|error| failed(&error))?;
         let mut live = BTreeMap::new();
         let mut rows = self.open_seamless(&asker, &read, subscriber, &mut live).await?;
         let entries = Entries::collect(cpu, &*deps.env.clock, &mut rows.rows, evaluation).await?;

@@ -105,6 +105,15 @@ async fn ingesters_that_do_not_answer() {
     assert!(alone.ask(piece(2, &["t"], metric("vector(1)"))).await.1.is_ok());
     alone.stop().await;
 
+    let mut config = Config::default();
+    config.querier.query_store_only = true;
+    let store_only = Setting::with(vec![FakeIngester::new(1, rows())], config, LimitsSettings::default());
+    store_only.start();
+    let (kind, text) = failure(&store_only, piece(1, &["t"], logs(r#"{app="1"}"#))).await;
+    assert_eq!(kind, ErrorKind::Unavailable);
+    assert!(text.starts_with("querier.query_store_only forbids"), "{text}");
+    store_only.stop().await;
+
     let mut failing = FakeIngester::new(2, Vec::new());
     failing.fails = Some(CallError::new(ErrorKind::Unavailable, "still replaying"));
     let setting = Setting::new(vec![FakeIngester::new(1, rows()), failing]);

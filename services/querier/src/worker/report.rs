@@ -85,7 +85,8 @@ impl Worker {
                 let cpu = Cpu::new(self.deps.metrics.panics.clone(), Some(slot));
                 let deadline = call.deadline;
                 let task = Task::new(&self.deps, piece, call, cpu);
-                within(deadline, answer(&task, &piece.question, &output)).await
+                // The kinds of questions together make a large future.
+                within(deadline, Box::pin(answer(&task, &piece.question, &output))).await
             }
         };
         let end = end.map(|mut done| {

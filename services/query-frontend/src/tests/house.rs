@@ -15,6 +15,7 @@ use larch_membership::{Members, Part};
 use larch_proto::{Assignment, Done, Piece, PieceId, PullRequest, QueryStatistics, ReportHead, ResultPart};
 use larch_rpc::{CallContext, CallError, Deadline, LocalTransport, WorkQueue};
 use larch_runtime::{Module, Scope};
+use larch_store::{Backing, Catalog, Store, StoreOptions};
 use larch_telemetry::{Format, Registry};
 use larch_testkit::sim;
 use larch_types::{Address, NodeId, RequestId, TraceContext};
@@ -66,6 +67,8 @@ pub(super) fn in_plain_house(test: impl AsyncFnOnce(House)) -> sim::Trace {
 fn build(wanted: Wanted, world: sim::World) -> House {
     let (metrics, local) = (Registry::default(), LocalTransport::new());
     let dir = world.wal_dir.clone();
+    let backing = Backing::other(Arc::new(world.store.clone()));
+    let store = Store::new(backing, StoreOptions::default(), world.env.clone(), &metrics);
     let frame = Frame {
         env: world.env.clone(),
         metrics: metrics.clone(),
@@ -73,7 +76,8 @@ fn build(wanted: Wanted, world: sim::World) -> House {
         limits: TenantLimits::new(wanted.limits, Default::default()),
         tenancy: Tenancy::new(true, "fake").expect("a tenancy"),
         open_dir: Arc::new(move |_| Ok(Arc::new(dir.clone()))),
-        store: Arc::new(world.store.clone()),
+        catalog: Catalog::new(store.clone(), world.env.clone(), &metrics),
+        store,
         transport: Arc::new(local.clone()),
         local,
         members: Members::default(),

@@ -1,0 +1,251 @@
+//! Cutting: a tenant's rows go from memory into segment files, which are their durable copy from then on.
+//!
+//! Files first, synced with their names; then the record of the log that says so; then readers and the log
+//! let go of the rows. A crash between any two leaves the rows in the log, in files, or in both, and rows
+//! that are there twice are one row.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use larch_proto::WalPosition;
+use larch_rpc::CallError;
+use larch_runtime::{Env, Scope};
+use larch_segment::{Effort, Frozen, Provenance, WriteError};
+use larch_types::{Day, ErrorKind, NodeId, SegmentId, Timestamp};
+use larch_wal::{AppendError, Dir};
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use crate::append::Waiting;
+use crate::node::Node;
+use crate::record;
+use crate::segment_file::{FileError, SegmentFile, write_durably};
+use crate::shelf::CutRows;
+use crate::tenant::Tenant;
+
+/// Raw bytes of rows at which a tenant's are cut: they make a segment of about a tenth of that.
+pub(crate) const CUT_BYTES: usize = 64 << 20;
+
+/// A segment holds rows of one day. Rows of more days than this share one segment for the rest.
+const MOST_DAYS: usize = 8;
+
+/// Files of the log that may be kept for the sake of few rows; beyond, the oldest rows are cut whatever
+/// their size, and the log says again which segment files there are.
+const MOST_LOG_FILES: usize = 8;
+
+/// How often it is looked for rows to cut, besides when somebody says so.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A tenant whose cuts fail so often takes no rows until one succeeds.
+const MOST_FAILURES: u32 = 3;
+
+/// Why rows stay in memory and in the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CutError {
+    #[error("make a segment")]
+    Make(#[from] WriteError),
+    #[error("write segment files")]
+    Write(#[from] io::Error),
+    #[error("read a segment file back")]
+    Read(#[from] FileError),
+    #[error("log a cut")]
+    Log(#[from] AppendError),
+    #[error("the process stops")]
+    Stopped,
+}
+
+/// Cuts what is large, old, or in the way, until the scope is asked to stop.
+pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scope) {
+    loop {
+        let woken = node.wake_cutter.notified();
+        let pause = node.env.sleep(LOOK_EVERY);
+        let wait = futures_util::future::select(Box::pin(woken), Box::pin(pause));
+        if scope.until_cancelled(wait).await.is_none() {
+            return;
+        }
+        for tenant in due(&node, max_age) {
+            if scope.is_cancelled() {
+                return;
+            }
+            // What failed is said, and tried again at the next look.
+            drop(cut_tenant(&node, &tenant).await);
+        }
+        restate(&node).await;
+        node.release_log();
+    }
+}
+
+/// Tenants to cut: those with much, those with old rows, the largest while memory is short, and those
+/// with the oldest rows while the log is long.
+fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
+    let now = node.env.clock.monotonic();
+    let files = node.log.files();
+    let keep_from = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first);
+    let mut due = Vec::new();
+    let mut others = Vec::new();
+    for tenant in node.tenants.all() {
+        let held = tenant.shelf.holdings();
+        if held.rows == 0 {
+            continue;
+        }
+        let is_large = held.raw_bytes >= CUT_BYTES || tenant.shelf.oldest_cut().is_some();
+        let is_old = held.since.is_some_and(|since| now.since(since) >= max_age);
+        let in_the_way = keep_from.is_some_and(|first| held.needed.is_some_and(|needed| needed.0 < first.0));
+        if is_large || is_old || in_the_way {
+            due.push(tenant);
+        } else {
+            others.push((held.memory_bytes, tenant));
+        }
+    }
+    others.sort_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    // Half is for rows that come while others are cut.
+    let mut excess = node.held_bytes().saturating_sub(node.bounds.memory_bytes / 2);
+    for (bytes, tenant) in others {
+        if excess == 0 {
+            break;
+        }
+        excess = excess.saturating_sub(bytes);
+        due.push(tenant);
+    }
+    due
+}
+
+/// Puts all rows that a tenant has in memory now into files. Returns how many files that took.
+pub(crate) async fn cut_tenant(node: &Node, tenant: &Arc<Tenant>) -> Result<usize, CutError> {
+    let _turn = tenant.cutting.lock().await;
+    tenant.shelf.begin_cut();
+    let mut count = 0;
+    while let Some(cut) = tenant.shelf.oldest_cut() {
+        match cut_rows(node, tenant, cut).await {
+            Ok(files) => count += files,
+            Err(problem) => {
+                let failures = tenant.failed_cuts.fetch_add(1, Ordering::Relaxed) + 1;
+                let source = std::error::Error::source(&problem).map(ToString::to_string);
+                error!(tenant = %tenant.id, failures, error = %problem, source, "rows are not cut");
+                node.metrics.failed_cuts.inc();
+                return Err(problem);
+            }
+        }
+        tenant.failed_cuts.store(0, Ordering::Relaxed);
+    }
+    Ok(count)
+}
+
+/// A tenant whose rows cannot be cut would fill the memory of all.
+pub(crate) fn check_cuts(tenant: &Tenant) -> Result<(), CallError> {
+    if tenant.failed_cuts.load(Ordering::Relaxed) < MOST_FAILURES {
+        return Ok(());
+    }
+    let text = "the tenant's rows could not be written to segment files; no more are taken until they are";
+    Err(CallError::new(ErrorKind::TooMany, text))
+}
+
+async fn cut_rows(node: &Node, tenant: &Arc<Tenant>, cut: Arc<CutRows>) -> Result<usize, CutError> {
+    let started = node.env.clock.monotonic();
+    let (rows, raw_bytes) = (cut.rows.held().rows, cut.rows.held().raw_bytes);
+    let upto = cut.upto;
+    let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
+    let files = blocking(&*node.dir, move || write_files(&*dir, &cut.rows, &env, id)).await??;
+    let described = log_description(node, tenant, Some(upto), &files).await?;
+    let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes()).sum::<u64>());
+    tenant.shelf.finish_cut(files, described);
+    node.note_memory(tenant);
+    node.metrics.cuts.inc();
+    let took = node.env.clock.monotonic().since(started);
+    info!(tenant = %tenant.id, rows, raw_bytes, files = count, bytes, duration = ?took, "rows cut");
+    Ok(count)
+}
+
+/// Says in the log which files a tenant has. Returns where.
+async fn log_description(
+    node: &Node,
+    tenant: &Tenant,
+    upto: Option<WalPosition>,
+    new: &[Arc<SegmentFile>],
+) -> Result<WalPosition, CutError> {
+    let record = record::encode_cut(&tenant.id, &tenant.shelf.description(upto, new));
+    let (answer, logged) = oneshot::channel();
+    node.log.append_reserved(record, Waiting::Cut(answer)).map_err(|(problem, _)| problem)?;
+    Ok(logged.await.map_err(|_| CutError::Stopped)??)
+}
+
+/// Says again which files there are where the record that says it would keep an old file of the log.
+async fn restate(node: &Node) {
+    let files = node.log.files();
+    let Some(keep_from) = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first) else {
+        return;
+    };
+    for tenant in node.tenants.all() {
+        let held = tenant.shelf.holdings();
+        if held.files == 0 || held.needed.is_none_or(|needed| needed.0 >= keep_from.0) {
+            continue;
+        }
+        let _turn = tenant.cutting.lock().await;
+        match log_description(node, &tenant, None, &[]).await {
+            Ok(described) => tenant.shelf.describe(described),
+            Err(problem) => {
+                error!(tenant = %tenant.id, error = %problem, "segment files are not named again in the log");
+                return;
+            }
+        }
+    }
+}
+
+/// One file a day, and one for the days beyond the eight that have most rows. It blocks.
+fn write_files(
+    dir: &dyn Dir,
+    rows: &Frozen,
+    env: &Env,
+    uploader: NodeId,
+) -> Result<Vec<Arc<SegmentFile>>, CutError> {
+    let mut built = Vec::new();
+    let (days, rest) = days_with_files(&rows.days());
+    for day in &days {
+        built.push(build(rows, env, uploader, |time| time.day() == *day)?);
+    }
+    if rest {
+        built.push(build(rows, env, uploader, |time| !days.contains(&time.day()))?);
+    }
+    write_durably(dir, &built)?;
+    let mut files = Vec::with_capacity(built.len());
+    for (id, _) in built {
+        files.push(Arc::new(SegmentFile::open(dir, id)?));
+    }
+    Ok(files)
+}
+
+/// The days that have a file each, and whether there are others.
+fn days_with_files(days: &BTreeMap<Day, usize>) -> (Vec<Day>, bool) {
+    let mut by_rows: Vec<(Day, usize)> = days.iter().map(|(day, rows)| (*day, *rows)).collect();
+    by_rows.sort_by_key(|(day, rows)| (std::cmp::Reverse(*rows), *day));
+    by_rows.truncate(MOST_DAYS);
+    (by_rows.into_iter().map(|(day, _)| day).collect(), days.len() > MOST_DAYS)
+}
+
+fn build(
+    rows: &Frozen,
+    env: &Env,
+    uploader: NodeId,
+    passes: impl Fn(Timestamp) -> bool,
+) -> Result<(SegmentId, Vec<u8>), WriteError> {
+    let id = env.new_segment_id();
+    let provenance =
+        Provenance { id, uploader, inputs: Vec::new(), siblings: Vec::new(), tombstones: Vec::new() };
+    Ok((id, rows.write(passes, provenance, Effort::Fresh)?.bytes))
+}
+
+/// Works where it may block, if the directory's calls take time; at once if not, which is how a simulation
+/// stays in one thread.
+async fn blocking<T: Send + 'static>(
+    dir: &dyn Dir,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CutError> {
+    if dir.blocks() {
+        tokio::task::spawn_blocking(work).await.map_err(|_| CutError::Stopped)
+    } else {
+        Ok(work())
+    }
+}
