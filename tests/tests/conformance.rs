@@ -1,4 +1,5 @@
-//! The recorded queries, asked of the built binary over HTTP: after the pushes, and again after a crash.
+//! The recorded queries, asked of the built binary over HTTP: after the pushes, after a crash, with a tenant's
+//! rows in segment files, with all of them pushed again, and after another crash.
 //!
 //! `conformance/known.md` holds where Larch differs on purpose, `conformance/not_yet.txt` what it does not
 //! do yet. Both lists may only become shorter.
@@ -29,7 +30,7 @@ limits_config:
 ";
 
 #[test]
-fn recorded_answers_come_back_before_and_after_a_crash() {
+fn recorded_answers_come_back_wherever_the_rows_are() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = || {
         let larch = Running::start(configured(built("larch"), folder.path(), SETTINGS));
@@ -47,9 +48,20 @@ fn recorded_answers_come_back_before_and_after_a_crash() {
     larch.kill();
     let larch = start();
     let after = ask_all(&mut larch.client(), &cases);
+    // Half of the rows in segment files, half in memory: the second half comes once more, and is there once.
+    let tenants = [("x-scope-orgid", "acme")];
+    let cut = larch.client().send("POST", "/flush/tenant", &tenants, b"").expect("an answer");
+    assert_eq!(cut.status, 204, "{}", cut.body);
+    let half_cut = ask_all(&mut larch.client(), &cases);
+    push_dataset(&mut larch.client());
+    let twice = ask_all(&mut larch.client(), &cases);
+    larch.kill();
+    let larch = start();
+    let last = ask_all(&mut larch.client(), &cases);
     larch.stop();
-    check_against_list(&before, &listed);
-    check_against_list(&after, &listed);
+    for outcomes in [before, after, half_cut, twice, last] {
+        check_against_list(&outcomes, &listed);
+    }
 }
 
 fn push_dataset(client: &mut Client) {
