@@ -21,7 +21,7 @@ const SEED: u64 = 20_261_001;
 const ROUNDS: usize = 20;
 const CLIENTS: usize = 4;
 /// How many pushes are answered before a process is killed, at most.
-const MOST_PUSHES: usize = 40;
+const MOST_PUSHES: usize = 100;
 /// How long it then goes on, at most: a few milliseconds, so that it is killed anywhere in the way of a
 /// write, and not only where it has just answered.
 const MOST_SPINS: u32 = 200_000;
