@@ -9,7 +9,7 @@ use larch_wal::{AppendError, Committed};
 use tokio::sync::oneshot;
 use tracing::error;
 
-use crate::cut::{CUT_BYTES, check_cuts};
+use crate::cut::{check_cuts, is_large};
 use crate::node::{Node, unavailable};
 use crate::record;
 use crate::refusal::{line_bytes, too_fast, too_many_streams};
@@ -47,12 +47,10 @@ pub(crate) async fn append(
     request: AppendRequest,
 ) -> Result<AppendResponse, CallError> {
     node.check_writable()?;
-    for stream in &request.streams {
-        check_stream(&request, stream)?;
-    }
     node.check_room(request.streams.iter().map(memory_bytes).sum())?;
     let tenant = node.find_or_make_tenant(tenant);
     check_cuts(&tenant)?;
+    check_streams(&tenant, &request)?;
     let (request, mut outcomes) = admit(node, &tenant, request);
     if request.streams.is_empty() {
         return Ok(response(node, outcomes, node.applied()));
@@ -84,18 +82,21 @@ fn response(node: &Node, outcomes: Vec<StreamOutcome>, wal_position: WalPosition
 }
 
 /// What could not be applied must not be logged.
-fn check_stream(request: &AppendRequest, stream: &AppendStream) -> Result<(), CallError> {
-    let mut unfit = None;
-    let readable = for_each_part(request, stream, |part| {
-        if let Err(error) = part.check() {
-            unfit.get_or_insert(error);
+fn check_streams(tenant: &Tenant, request: &AppendRequest) -> Result<(), CallError> {
+    let mut room = tenant.shelf.room();
+    for stream in &request.streams {
+        let mut refusal = None;
+        let readable = for_each_part(request, stream, |part| {
+            if refusal.is_none() {
+                refusal = tenant.shelf.admit(part, &mut room).err();
+            }
+        });
+        readable.map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
+        if let Some(error) = refusal {
+            return Err(CallError::new(error.kind(), error.to_string()));
         }
-    });
-    readable.map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
-    match unfit {
-        Some(error) => Err(CallError::new(error.kind(), error.to_string())),
-        None => Ok(()),
     }
+    Ok(())
 }
 
 fn memory_bytes(stream: &AppendStream) -> usize {
@@ -162,7 +163,7 @@ fn apply(node: &Node, push: &Push, position: WalPosition) -> Result<Applied, Cal
         CallError::new(ErrorKind::Internal, error.to_string())
     })?;
     node.note_memory(&push.tenant);
-    if push.tenant.shelf.holdings().raw_bytes >= CUT_BYTES {
+    if is_large(&push.tenant.shelf.holdings()) {
         node.wake_cutter.notify_one();
     }
     node.metrics.count_applied(&push.tenant.id, &duplicates);

@@ -23,11 +23,14 @@ use crate::append::Waiting;
 use crate::node::Node;
 use crate::record;
 use crate::segment_file::{FileError, SegmentFile, write_durably};
-use crate::shelf::CutRows;
+use crate::shelf::{CutRows, Holdings};
 use crate::tenant::Tenant;
 
 /// Raw bytes of rows at which a tenant's are cut: they make a segment of about a tenth of that.
-pub(crate) const CUT_BYTES: usize = 64 << 20;
+const CUT_BYTES: usize = 64 << 20;
+
+/// Memory of rows at which they are cut however few bytes they have: rows of few bytes, or many streams.
+const CUT_MEMORY_BYTES: usize = 2 * CUT_BYTES;
 
 /// A segment holds rows of one day. Rows of more days than this share one segment for the rest.
 const MOST_DAYS: usize = 8;
@@ -78,12 +81,18 @@ pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scop
     }
 }
 
-/// Tenants to cut: those with much, those with old rows, the largest while memory is short, and those
+/// Whether a tenant's rows make a segment.
+pub(crate) const fn is_large(held: &Holdings) -> bool {
+    held.raw_bytes >= CUT_BYTES || held.arena_bytes >= CUT_MEMORY_BYTES
+}
+
+/// Tenants to cut: all if somebody asked; those with much, those with old rows, the largest while memory is short, and those
 /// with the oldest rows while the log is long.
 fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
     let now = node.env.clock.monotonic();
     let files = node.log.files();
     let keep_from = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first);
+    let all = node.take_flush();
     let mut due = Vec::new();
     let mut others = Vec::new();
     for tenant in node.tenants.all() {
@@ -91,10 +100,10 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
         if held.rows == 0 {
             continue;
         }
-        let is_large = held.raw_bytes >= CUT_BYTES || tenant.shelf.oldest_cut().is_some();
+        let is_large = is_large(&held) || tenant.shelf.oldest_cut().is_some();
         let is_old = held.since.is_some_and(|since| now.since(since) >= max_age);
         let in_the_way = keep_from.is_some_and(|first| held.needed.is_some_and(|needed| needed.0 < first.0));
-        if is_large || is_old || in_the_way {
+        if all || is_large || is_old || in_the_way {
             due.push(tenant);
         } else {
             others.push((held.memory_bytes, tenant));

@@ -2,6 +2,7 @@
 
 mod append;
 mod cut;
+mod http;
 mod metrics;
 mod module;
 mod needles;

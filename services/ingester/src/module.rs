@@ -13,6 +13,7 @@ use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode};
 
 use crate::append::{Waiting, apply_committed};
 use crate::cut::{cut_tenant, cut_when_due};
+use crate::http::Marker;
 use crate::metrics::{Metrics, show_holdings};
 use crate::node::{Bounds, Node, Parts};
 use crate::replay::{Replay, Replayed};
@@ -27,6 +28,8 @@ pub(crate) struct IngesterModule {
     pub(crate) settings: IngesterSettings,
     pub(crate) metrics: Metrics,
     pub(crate) door: Arc<Door>,
+    /// Somebody may ask for a flush on the next stop.
+    pub(crate) marker: Marker,
 }
 
 impl Module for IngesterModule {
@@ -44,7 +47,7 @@ impl Module for IngesterModule {
             match stage {
                 Stage::Refuse => node.leave(),
                 Stage::Drain => {}
-                Stage::Cut if self.settings.wal.flush_on_shutdown => {
+                Stage::Cut if self.settings.wal.flush_on_shutdown || self.marker.is_set() => {
                     for tenant in node.tenants.all() {
                         // What failed is said, and stays in the log.
                         drop(cut_tenant(node, &tenant).await);

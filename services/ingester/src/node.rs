@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) tenants: Tenants,
     /// Told when a tenant has rows enough to cut.
     pub(crate) wake_cutter: Notify,
+    /// Somebody wants all rows to be cut.
+    flush_asked: AtomicBool,
     leaving: AtomicBool,
     applied: AtomicU64,
     held_bytes: AtomicIsize,
@@ -104,6 +106,7 @@ impl Node {
             dir,
             tenants: replayed.tenants,
             wake_cutter: Notify::new(),
+            flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             applied: AtomicU64::new(replayed.last),
             held_bytes: AtomicIsize::new(replayed.held_bytes),
@@ -164,6 +167,17 @@ impl Node {
 
     pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes.load(Ordering::Relaxed).max(0) as usize
+    }
+
+    /// Wants all rows to be cut, soon.
+    pub(crate) fn ask_for_flush(&self) {
+        self.flush_asked.store(true, Ordering::Release);
+        self.wake_cutter.notify_one();
+    }
+
+    /// Whether somebody has asked since this was last looked at.
+    pub(crate) fn take_flush(&self) -> bool {
+        self.flush_asked.swap(false, Ordering::AcqRel)
     }
 
     /// Lets go of records that no restart needs.

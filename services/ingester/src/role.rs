@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
+use crate::http::{Desk, Marker, routes};
 use crate::metrics::Metrics;
 use crate::module::IngesterModule;
 use crate::service::Door;
@@ -45,16 +45,22 @@ impl Role for Ingester {
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         let door = Arc::new(Door::default());
+        let marker = Marker {
+            open_dir: Arc::clone(&frame.open_dir),
+            dir: self.config.ingester.shutdown_marker_path.clone(),
+        };
         let module = IngesterModule {
             frame: frame.clone(),
             settings: self.config.ingester.clone(),
             metrics: Metrics::new(&frame.metrics),
             door: Arc::clone(&door),
+            marker: marker.clone(),
         };
+        let desk = Desk { door: Arc::clone(&door), tenancy: frame.tenancy.clone(), marker };
         let grpc = frame.grpc_services().ingester(Arc::clone(&door) as Arc<_>).tail(door);
         Ok(Service {
             modules: vec![Arc::new(module)],
-            http: Router::new(),
+            http: routes(Arc::new(desk)),
             grpc: grpc.into_routes().into_axum_router(),
         })
     }

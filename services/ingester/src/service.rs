@@ -48,6 +48,23 @@ impl Door {
     pub(crate) fn node(&self) -> Result<&Arc<Node>, CallError> {
         self.node.get().ok_or_else(|| unavailable("the ingester is reading its log back"))
     }
+
+    /// Cuts what is meant; a tenant's rows are cut together.
+    pub(crate) async fn flush_now(&self, request: &FlushRequest) -> Result<FlushResponse, CallError> {
+        let node = self.node()?;
+        let wal_position = node.applied();
+        let tenants = match &request.tenant {
+            None => node.tenants.all(),
+            Some(tenant) => node.tenants.find(tenant).into_iter().collect(),
+        };
+        let mut segments = 0;
+        for tenant in tenants {
+            let cut = cut_tenant(node, &tenant).await;
+            segments += cut.map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))? as u64;
+        }
+        node.release_log();
+        Ok(FlushResponse { wal_position, segments })
+    }
 }
 
 /// What the tenant holds, with the head that goes before it. The head is older, so that a position that
@@ -126,21 +143,8 @@ impl Ingester for Door {
         estimate::read(look(node, &context).1, &chosen).await
     }
 
-    /// Cuts what is meant; a tenant's rows are cut together.
     async fn flush(&self, _: CallContext, request: FlushRequest) -> Result<FlushResponse, CallError> {
-        let node = self.node()?;
-        let wal_position = node.applied();
-        let tenants = match &request.tenant {
-            None => node.tenants.all(),
-            Some(tenant) => node.tenants.find(tenant).into_iter().collect(),
-        };
-        let mut segments = 0;
-        for tenant in tenants {
-            let cut = cut_tenant(node, &tenant).await;
-            segments += cut.map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))? as u64;
-        }
-        node.release_log();
-        Ok(FlushResponse { wal_position, segments })
+        self.flush_now(&request).await
     }
 
     async fn state(&self, _: CallContext) -> Result<StateResponse, CallError> {

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larch_proto::WalPosition;
-use larch_segment::{Arena, ArenaLimits, Frozen, Held};
+use larch_segment::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Room};
 use larch_types::{Monotonic, SegmentId};
 
 use crate::record::Cut;
 use crate::segment_file::SegmentFile;
 use crate::source::Source;
 
-/// What an arena may take is decided for the node as a whole, before a push is logged.
-const UNBOUNDED: ArenaLimits = ArenaLimits { row_bytes: usize::MAX, stream_bytes: usize::MAX };
+/// A tenant's rows are cut long before; this is for when they cannot be, and keeps what is cut at once
+/// within a segment.
+const ARENA: ArenaLimits = ArenaLimits { row_bytes: 1 << 30, stream_bytes: 128 << 20 };
 
 pub(crate) struct Shelf {
     arena: Arena,
@@ -51,6 +52,8 @@ pub(crate) struct CutRows {
 pub(crate) struct Holdings {
     /// In the arena.
     pub(crate) raw_bytes: usize,
+    /// What the arena takes in memory, with its streams.
+    pub(crate) arena_bytes: usize,
     /// In the arena, and cut and still in memory.
     pub(crate) rows: u64,
     pub(crate) streams: usize,
@@ -64,12 +67,22 @@ pub(crate) struct Holdings {
 
 impl Shelf {
     pub(crate) fn new() -> Self {
-        Self { arena: Arena::new(UNBOUNDED), state: Mutex::new(State::default()) }
+        Self { arena: Arena::new(ARENA), state: Mutex::new(State::default()) }
     }
 
     /// Nothing that runs under the lock can panic halfway through a change.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What can be pushed before the next cut. What is being logged is not counted.
+    pub(crate) fn room(&self) -> Room {
+        self.arena.room()
+    }
+
+    /// Whether a part fits a segment and the room, of which it then takes its share.
+    pub(crate) fn admit(&self, part: &PushPart<'_>, room: &mut Room) -> Result<(), PushError> {
+        self.arena.admit(part, room)
     }
 
     /// Applies a push. A cut takes all of it or nothing.
@@ -105,6 +118,7 @@ impl Shelf {
         let oldest_rows = state.cut.first().map(|cut| cut.first).or(state.pushes.map(|pushes| pushes.first));
         Holdings {
             raw_bytes: held.raw_bytes,
+            arena_bytes: held.memory_bytes,
             rows: in_memory().map(|held| held.rows).sum(),
             streams: held.streams,
             memory_bytes: in_memory().map(memory_of).sum(),

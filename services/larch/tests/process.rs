@@ -80,7 +80,13 @@ querier: {max_concurrent: 9}
 fn tenants_read_their_limits_and_overrides_are_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let overrides = folder.path().join("overrides.yaml");
-    std::fs::write(&overrides, "overrides: {acme: {max_query_series: 7}}").unwrap();
+    // In one step, or half a file could be read.
+    let write = |text: &str| {
+        let half = folder.path().join("overrides.new");
+        std::fs::write(&half, text).unwrap();
+        std::fs::rename(&half, &overrides).unwrap();
+    };
+    write("overrides: {acme: {max_query_series: 7}}");
     let configuration = "
 common: {path_prefix: ./data}
 runtime_config: {file: overrides.yaml, period: 20ms}
@@ -97,10 +103,10 @@ runtime_config: {file: overrides.yaml, period: 20ms}
     assert_eq!((several.status, several.body.as_str()), (400, "multiple org IDs present\n"));
 
     let metric = |value: u32| format!("loki_runtime_config_last_reload_successful {value}\n");
-    std::fs::write(&overrides, "overrides: {acme: {max_query_series: x}}").unwrap();
+    write("overrides: {acme: {max_query_series: x}}");
     larch.get_until("/metrics", |answer| answer.body.contains(&metric(0)));
     assert!(limits("acme").body.contains("max_query_series: 7\n"), "the old overrides stay");
-    std::fs::write(&overrides, "overrides: {acme: {max_query_series: 8}}").unwrap();
+    write("overrides: {acme: {max_query_series: 8}}");
     larch.get_until("/metrics", |answer| answer.body.contains(&metric(1)));
     assert!(limits("acme").body.contains("max_query_series: 8\n"));
     let (_, log) = larch.stop();
