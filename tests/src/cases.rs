@@ -39,7 +39,7 @@ pub fn ids_listed(list: &str) -> BTreeSet<String> {
 
 /// Fails unless exactly the listed cases differ: the list may only become shorter.
 #[track_caller]
-pub fn check_against_list(outcomes: &[(String, Option<String>)], listed: &BTreeSet<String>) {
+pub fn check_against_list(what: &str, outcomes: &[(String, Option<String>)], listed: &BTreeSet<String>) {
     let mut problems = Vec::new();
     let mut unmet = listed.clone();
     for (id, difference) in outcomes {
@@ -51,5 +51,6 @@ pub fn check_against_list(outcomes: &[(String, Option<String>)], listed: &BTreeS
         }
     }
     problems.extend(unmet.iter().map(|id| format!("{id} is listed, and there is no such case")));
-    assert!(problems.is_empty(), "{} of {} cases:\n{}", problems.len(), outcomes.len(), problems.join("\n"));
+    let (count, all) = (problems.len(), outcomes.len());
+    assert!(problems.is_empty(), "{what}: {count} of {all} cases:\n{}", problems.join("\n"));
 }

@@ -1,5 +1,5 @@
-//! A process is killed again and again while clients push: what it acknowledged is there exactly once,
-//! and what it did not at most once, whether or not the client tries again.
+//! A process is killed again and again while clients push and rows are flushed: what it acknowledged is
+//! there exactly once, and what it did not at most once, whether or not the client tries again.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -21,10 +21,12 @@ const SEED: u64 = 20_261_001;
 const ROUNDS: usize = 20;
 const CLIENTS: usize = 4;
 /// How many pushes are answered before a process is killed, at most.
-const MOST_PUSHES: usize = 40;
+const MOST_PUSHES: usize = 100;
 /// How long it then goes on, at most: a few milliseconds, so that it is killed anywhere in the way of a
 /// write, and not only where it has just answered.
 const MOST_SPINS: u32 = 200_000;
+/// How often in a round the rows in memory are told to move into files, at most.
+const MOST_FLUSHES: usize = 2;
 /// The lines of a push in the stream of its client, and in the one that all clients share.
 const OWN_LINES: usize = 3;
 const SHARED_LINES: usize = 2;
@@ -42,6 +44,17 @@ struct Sender {
     unanswered: BTreeSet<usize>,
     /// One of these, which it means to try again.
     again: Option<usize>,
+}
+
+/// When a process is killed.
+#[derive(Debug)]
+struct Moment {
+    /// After so many answers, of all clients together,
+    pushes: usize,
+    /// with rows flushed after so many of them,
+    flush_after: Vec<usize>,
+    /// and so much later.
+    spins: u32,
 }
 
 #[test]
@@ -62,8 +75,13 @@ fn acknowledged_lines_survive_twenty_crashes_exactly_once() {
             sender.again = sender.again.filter(|_| random.random_ratio(2, 3));
         }
         let pushes = random.random_range(0..MOST_PUSHES);
-        let spins = random.random_range(0..MOST_SPINS);
-        push_until_killed(larch, &mut senders, pushes, spins);
+        let flushes = random.random_range(0..=MOST_FLUSHES);
+        let moment = Moment {
+            pushes,
+            flush_after: (0..flushes).map(|_| random.random_range(0..=pushes)).collect(),
+            spins: random.random_range(0..MOST_SPINS),
+        };
+        push_until_killed(larch, &mut senders, &moment);
     }
     let larch = start(folder.path());
     larch.get_until("/ready", |answer| answer.status == 200);
@@ -85,8 +103,8 @@ fn start(folder: &Path) -> Running {
     Running::start(command)
 }
 
-/// All clients push at once, until so many pushes were answered and a little later the process is gone.
-fn push_until_killed(larch: Running, senders: &mut [Sender], pushes: usize, spins: u32) {
+/// All clients push at once, until the process is gone.
+fn push_until_killed(larch: Running, senders: &mut [Sender], moment: &Moment) {
     // Nobody waits for room here: a client that is ahead of the count has as much as it can want.
     let (answered, answers) = sync_channel(1_000_000);
     let address = larch.address();
@@ -96,14 +114,26 @@ fn push_until_killed(larch: Running, senders: &mut [Sender], pushes: usize, spin
             scope.spawn(move || sender.push_until_refused(address, &answered));
         }
         drop(answered);
-        for _ in 0..pushes {
-            answers.recv_timeout(DEADLINE).expect("the process answers until it is killed");
+        for count in 0..=moment.pushes {
+            for _ in moment.flush_after.iter().filter(|after| **after == count) {
+                scope.spawn(move || flush(address));
+            }
+            if count < moment.pushes {
+                answers.recv_timeout(DEADLINE).expect("the process answers until it is killed");
+            }
         }
-        for _ in 0..spins {
+        for _ in 0..moment.spins {
             std::hint::spin_loop();
         }
         larch.kill();
     });
+}
+
+fn flush(address: SocketAddr) {
+    // It may be killed in the middle of it.
+    if let Ok(answer) = Client::new(address).post("/flush", &[], b"") {
+        assert_eq!(answer.status, 204, "{}", answer.body);
+    }
 }
 
 impl Sender {

@@ -46,7 +46,7 @@ fn recorded_pushes_are_answered_and_stored_as_recorded() {
         outcomes.push((text(case, "id").to_owned(), difference));
     }
     larch.stop();
-    check_against_list(&outcomes, &ids_listed(NOT_YET));
+    check_against_list("recorded pushes", &outcomes, &ids_listed(NOT_YET));
 }
 
 fn difference(client: &mut Client, case: &Value, own_tenant: &str, now: Timestamp) -> Option<String> {
