@@ -22,7 +22,7 @@ use tracing::{error, info};
 use crate::append::Waiting;
 use crate::node::Node;
 use crate::record;
-use crate::segment_file::{FileError, SegmentFile, write_durably};
+use crate::segment_file::{SegmentFile, blocking, write_durably};
 use crate::shelf::{CutRows, Holdings};
 use crate::tenant::Tenant;
 
@@ -52,8 +52,6 @@ pub(crate) enum CutError {
     Make(#[from] WriteError),
     #[error("write segment files")]
     Write(#[from] io::Error),
-    #[error("read a segment file back")]
-    Read(#[from] FileError),
     #[error("log a cut")]
     Log(#[from] AppendError),
     #[error("the process stops")]
@@ -102,7 +100,8 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
         }
         let is_large = is_large(&held) || tenant.shelf.oldest_cut().is_some();
         let is_old = held.since.is_some_and(|since| now.since(since) >= max_age);
-        let in_the_way = keep_from.is_some_and(|first| held.needed.is_some_and(|needed| needed.0 < first.0));
+        let in_the_way =
+            keep_from.is_some_and(|first| held.oldest_rows.is_some_and(|oldest| oldest.0 < first.0));
         if all || is_large || is_old || in_the_way {
             due.push(tenant);
         } else {
@@ -157,9 +156,10 @@ async fn cut_rows(node: &Node, tenant: &Arc<Tenant>, cut: Arc<CutRows>) -> Resul
     let (rows, raw_bytes) = (cut.rows.held().rows, cut.rows.held().raw_bytes);
     let upto = cut.upto;
     let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
-    let files = blocking(&*node.dir, move || write_files(&*dir, &cut.rows, &env, id)).await??;
+    let written = blocking(&*node.dir, move || write_files(&*dir, &cut.rows, &env, id)).await;
+    let (files, bytes) = written.map_err(|_| CutError::Stopped)??;
     let described = log_description(node, tenant, Some(upto), &files).await?;
-    let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes()).sum::<u64>());
+    let count = files.len();
     tenant.shelf.finish_cut(files, described);
     node.note_memory(tenant);
     node.metrics.cuts.inc();
@@ -189,7 +189,7 @@ async fn restate(node: &Node) {
     };
     for tenant in node.tenants.all() {
         let held = tenant.shelf.holdings();
-        if held.files == 0 || held.needed.is_none_or(|needed| needed.0 >= keep_from.0) {
+        if held.described.is_none_or(|described| described.0 >= keep_from.0) {
             continue;
         }
         let _turn = tenant.cutting.lock().await;
@@ -203,13 +203,14 @@ async fn restate(node: &Node) {
     }
 }
 
-/// One file a day, and one for the days beyond the eight that have most rows. It blocks.
+/// One file a day, and one for the days beyond the eight that have most rows. Gives also how many bytes they
+/// have. It blocks.
 fn write_files(
     dir: &dyn Dir,
     rows: &Frozen,
     env: &Env,
     uploader: NodeId,
-) -> Result<Vec<Arc<SegmentFile>>, CutError> {
+) -> Result<(Vec<Arc<SegmentFile>>, usize), CutError> {
     let mut built = Vec::new();
     let (days, rest) = days_with_files(&rows.days());
     for day in &days {
@@ -219,11 +220,9 @@ fn write_files(
         built.push(build(rows, env, uploader, |time| !days.contains(&time.day()))?);
     }
     write_durably(dir, &built)?;
-    let mut files = Vec::with_capacity(built.len());
-    for (id, _) in built {
-        files.push(Arc::new(SegmentFile::open(dir, id)?));
-    }
-    Ok(files)
+    let bytes = built.iter().map(|(_, bytes)| bytes.len()).sum();
+    let files = built.into_iter().map(|(id, _)| Arc::new(SegmentFile::new(id))).collect();
+    Ok((files, bytes))
 }
 
 /// The days that have a file each, and whether there are others.
@@ -244,17 +243,4 @@ fn build(
     let provenance =
         Provenance { id, uploader, inputs: Vec::new(), siblings: Vec::new(), tombstones: Vec::new() };
     Ok((id, rows.write(passes, provenance, Effort::Fresh)?.bytes))
-}
-
-/// Works where it may block, if the directory's calls take time; at once if not, which is how a simulation
-/// stays in one thread.
-async fn blocking<T: Send + 'static>(
-    dir: &dyn Dir,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, CutError> {
-    if dir.blocks() {
-        tokio::task::spawn_blocking(work).await.map_err(|_| CutError::Stopped)
-    } else {
-        Ok(work())
-    }
 }

@@ -20,6 +20,7 @@ mod shelf;
 mod source;
 mod streams;
 mod tail;
+mod tails;
 mod tenant;
 mod tenants;
 #[cfg(test)]

@@ -81,6 +81,14 @@ pub(crate) fn show_holdings(registry: &Registry, node: &Arc<Node>) {
         node.tenants.all().iter().map(sample).collect()
     });
     let weak = Arc::downgrade(node);
+    let files =
+        Spec { name: "larch_ingester_segment_files", help: "Segment files beside the log.", labels: [] };
+    registry.gauge_fn(files, move || {
+        let Some(node) = weak.upgrade() else { return Vec::new() };
+        let files: usize = node.tenants.all().iter().map(|tenant| tenant.shelf.holdings().files).sum();
+        vec![([], files as f64)]
+    });
+    let weak = Arc::downgrade(node);
     let memory = Spec {
         name: "larch_ingester_memory_bytes",
         help: "What rows in memory take, with their tables.",

@@ -16,6 +16,7 @@ use crate::append::Waiting;
 use crate::metrics::Metrics;
 use crate::replay::Replayed;
 use crate::streams::StreamLimits;
+use crate::tails::Tails;
 use crate::tenant::Tenant;
 use crate::tenants::Tenants;
 
@@ -37,6 +38,7 @@ pub(crate) struct Node {
     /// Where the log is, and segment files beside it.
     pub(crate) dir: Arc<dyn Dir>,
     pub(crate) tenants: Tenants,
+    pub(crate) tails: Tails,
     /// Told when a tenant has rows enough to cut.
     pub(crate) wake_cutter: Notify,
     /// Somebody wants all rows to be cut.
@@ -105,6 +107,7 @@ impl Node {
             log,
             dir,
             tenants: replayed.tenants,
+            tails: Tails::default(),
             wake_cutter: Notify::new(),
             flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -185,7 +188,7 @@ impl Node {
         // Read first: what is applied from here on is not let go of.
         let mut needed = self.applied().0 + 1;
         for tenant in self.tenants.all() {
-            if let Some(oldest) = tenant.shelf.holdings().needed {
+            if let Some(oldest) = tenant.shelf.holdings().needed() {
                 needed = needed.min(oldest.0);
             }
         }

@@ -1,7 +1,7 @@
 //! Brings back what tenants had when the process starts: segment files, and from the log what is not in
 //! them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use bytes::Bytes;
 use larch_launch::TenantLimits;
 use larch_proto::{AppendRequest, WalPosition};
 use larch_runtime::{Env, StartError};
-use larch_types::{SegmentId, StreamId, TenantId};
+use larch_types::{StreamId, TenantId};
 use larch_wal::{Dir, LogMetrics, LogSettings, Position, Recovery};
 use tracing::{error, info, warn};
 
 use crate::metrics::Metrics;
 use crate::record::{self, Content, Cut, Record, RecordError};
-use crate::segment_file::{SegmentFile, parse_name};
+use crate::segment_file::{SegmentFile, file_name, parse_name};
 use crate::streams::StreamLimits;
 use crate::tenants::Tenants;
 
@@ -122,27 +122,32 @@ fn find_cut(cuts: &mut Cuts, position: Position, bytes: &[u8]) {
     }
 }
 
-/// Opens the files that the log names, and removes those that it does not: their rows are in the log.
+/// Puts the files that the log names back, and removes those that it does not: their rows are in the log.
 fn restore_files(dir: &dyn Dir, cuts: &Cuts, replayed: &Replayed) -> Result<(), StartError> {
-    let mut named: Vec<SegmentId> = Vec::new();
-    for (tenant, (cut, described)) in cuts {
-        let mut files = Vec::with_capacity(cut.files.len());
-        for id in &cut.files {
-            // Without this file, answers would be silent about its rows.
-            let file = SegmentFile::open(dir, *id)
-                .map_err(|error| StartError::caused_by("open a segment file that the log names", error))?;
-            files.push(Arc::new(file));
+    let failed = |error: io::Error| StartError::caused_by("look through ingester.wal.dir", error);
+    let mut found = HashSet::new();
+    let mut others = Vec::new();
+    for name in dir.list().map_err(failed)? {
+        match parse_name(&name) {
+            Some((id, true)) => drop(found.insert(id)),
+            Some((_, false)) => others.push(name),
+            None => {}
         }
-        named.extend(&cut.files);
+    }
+    for (tenant, (cut, described)) in cuts {
+        for id in &cut.files {
+            // Without it, answers would be silent about its rows.
+            if !found.remove(id) {
+                return Err(StartError::new(format!("segment file {id} is not in ingester.wal.dir")));
+            }
+        }
+        let files = cut.files.iter().map(|id| Arc::new(SegmentFile::new(*id))).collect();
         replayed.tenants.find_or_make(tenant).shelf.restore(files, *described, cut.position);
     }
-    let failed = |error: io::Error| StartError::caused_by("look through ingester.wal.dir", error);
-    for name in dir.list().map_err(failed)? {
-        let Some((id, is_finished)) = parse_name(&name) else { continue };
-        if !is_finished || !named.contains(&id) {
-            info!(file = %name, "a segment file that the log does not name is removed");
-            dir.remove(&name).map_err(failed)?;
-        }
+    others.extend(found.into_iter().map(file_name));
+    for name in others {
+        info!(file = %name, "a segment file that the log does not name is removed");
+        dir.remove(&name).map_err(failed)?;
     }
     Ok(())
 }

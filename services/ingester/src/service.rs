@@ -22,6 +22,7 @@ use crate::needles::Needles;
 use crate::node::{Node, unavailable};
 use crate::read::{estimate, histogram, labels, rows};
 use crate::selection::Chosen;
+use crate::shelf::Place;
 use crate::source::Source;
 use crate::tail::{Filter, Reading};
 use crate::tenant::Tenant;
@@ -69,9 +70,24 @@ impl Door {
 
 /// What the tenant holds, with the head that goes before it. The head is older, so that a position that
 /// it names is in the rows.
-fn look(node: &Node, context: &TenantContext) -> (ReadHead, Vec<Source>) {
+async fn look(
+    node: &Node,
+    context: &TenantContext,
+    chosen: &Chosen,
+) -> Result<(ReadHead, Vec<Source>), CallError> {
     let head = node.read_head();
-    (head, node.tenants.find(&context.tenant).map(|tenant| tenant.shelf.sources()).unwrap_or_default())
+    let places = node.tenants.find(&context.tenant).map(|tenant| tenant.shelf.places());
+    let mut sources = Vec::new();
+    for place in places.unwrap_or_default() {
+        match place {
+            Place::Memory(snapshot) => sources.push(Source::Memory(snapshot)),
+            Place::File(file) if file.may_have(chosen.start, chosen.end) => {
+                sources.push(Source::File(file.open(&node.dir, &node.tails).await?));
+            }
+            Place::File(_) => {}
+        }
+    }
+    Ok((head, sources))
 }
 
 #[async_trait]
@@ -96,7 +112,7 @@ impl Ingester for Door {
             direction: request.direction,
             limit: request.limit,
         };
-        let (head, sources) = look(node, &context);
+        let (head, sources) = look(node, &context, &query.chosen).await?;
         Ok(Headed { head, body: rows::read(sources, query)? })
     }
 
@@ -107,7 +123,7 @@ impl Ingester for Door {
     ) -> Result<Headed<ReadHead, TextBatch>, CallError> {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
-        let (head, sources) = look(node, &context);
+        let (head, sources) = look(node, &context, &chosen).await?;
         Ok(Headed { head, body: labels::read(sources, &chosen, &request.query).await? })
     }
 
@@ -118,7 +134,7 @@ impl Ingester for Door {
     ) -> Result<Headed<ReadHead, HistogramBatch>, CallError> {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
-        let (head, sources) = look(node, &context);
+        let (head, sources) = look(node, &context, &chosen).await?;
         let body = histogram::read(sources, &chosen, request.minutes_per_cell, node.id).await?;
         Ok(Headed { head, body })
     }
@@ -140,7 +156,7 @@ impl Ingester for Door {
     ) -> Result<Estimate, CallError> {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
-        estimate::read(look(node, &context).1, &chosen).await
+        estimate::read(look(node, &context, &chosen).await?.1, &chosen).await
     }
 
     async fn flush(&self, _: CallContext, request: FlushRequest) -> Result<FlushResponse, CallError> {

@@ -3,12 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larch_proto::WalPosition;
-use larch_segment::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Room};
+use larch_segment::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Room, Snapshot};
 use larch_types::{Monotonic, SegmentId};
 
 use crate::record::Cut;
 use crate::segment_file::SegmentFile;
-use crate::source::Source;
 
 /// A tenant's rows are cut long before; this is for when they cannot be, and keeps what is cut at once
 /// within a segment.
@@ -47,6 +46,12 @@ pub(crate) struct CutRows {
     pub(crate) upto: WalPosition,
 }
 
+/// Where some of the rows are.
+pub(crate) enum Place {
+    Memory(Snapshot),
+    File(Arc<SegmentFile>),
+}
+
 /// What there is, for decisions about cuts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Holdings {
@@ -60,9 +65,18 @@ pub(crate) struct Holdings {
     pub(crate) memory_bytes: usize,
     /// When the oldest push came that is not cut.
     pub(crate) since: Option<Monotonic>,
-    /// The oldest record that a restart needs.
-    pub(crate) needed: Option<WalPosition>,
+    /// The oldest record whose rows are in memory only.
+    pub(crate) oldest_rows: Option<WalPosition>,
+    /// The record that names the files, if there are any.
+    pub(crate) described: Option<WalPosition>,
     pub(crate) files: usize,
+}
+
+impl Holdings {
+    /// The oldest record that a restart needs.
+    pub(crate) fn needed(&self) -> Option<WalPosition> {
+        [self.oldest_rows, self.described].into_iter().flatten().min()
+    }
 }
 
 impl Shelf {
@@ -100,15 +114,14 @@ impl Shelf {
     }
 
     /// All rows, as of one moment.
-    pub(crate) fn sources(&self) -> Vec<Source> {
+    pub(crate) fn places(&self) -> Vec<Place> {
         let state = self.lock();
-        let mut sources: Vec<Source> =
-            state.files.iter().map(|file| Source::File(Arc::clone(file))).collect();
-        sources.extend(state.cut.iter().map(|cut| Source::Memory(cut.rows.snapshot())));
+        let mut places: Vec<Place> = state.files.iter().map(|file| Place::File(Arc::clone(file))).collect();
+        places.extend(state.cut.iter().map(|cut| Place::Memory(cut.rows.snapshot())));
         if state.pushes.is_some() {
-            sources.push(Source::Memory(self.arena.snapshot()));
+            places.push(Place::Memory(self.arena.snapshot()));
         }
-        sources
+        places
     }
 
     pub(crate) fn holdings(&self) -> Holdings {
@@ -123,7 +136,8 @@ impl Shelf {
             streams: held.streams,
             memory_bytes: in_memory().map(memory_of).sum(),
             since: state.pushes.map(|pushes| pushes.since),
-            needed: [oldest_rows, state.described].into_iter().flatten().min(),
+            oldest_rows,
+            described: state.described,
             files: state.files.len(),
         }
     }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use larch_rpc::CallError;
-use larch_segment::{Chunk, ChunkInfo, Columns, Corrupt, OrdinalSet, ReadError, Selector, Snapshot};
+use larch_segment::{Chunk, ChunkInfo, Columns, OrdinalSet, ReadError, Selector, Snapshot};
 use larch_types::{ErrorKind, Labels, StreamId};
 
-use crate::segment_file::SegmentFile;
+use crate::segment_file::OpenFile;
 
 #[derive(Clone)]
 pub(crate) enum Source {
     Memory(Snapshot),
-    File(Arc<SegmentFile>),
+    File(OpenFile),
 }
 
 impl Source {
@@ -28,7 +28,7 @@ impl Source {
         match self {
             Self::Memory(snapshot) => Ok(snapshot.select(selectors)),
             Self::File(file) => {
-                file.segment().index().select(selectors).map_err(|error| file.corrupt(&error))
+                file.segment().index().select(selectors).map_err(|error| file.unreadable(&error.into()))
             }
         }
     }
@@ -36,7 +36,9 @@ impl Source {
     pub(crate) fn labels(&self, stream: u32) -> Result<Labels, CallError> {
         match self {
             Self::Memory(snapshot) => Ok(snapshot.labels(stream)),
-            Self::File(file) => file.segment().index().labels(stream).map_err(|error| file.corrupt(&error)),
+            Self::File(file) => {
+                file.segment().index().labels(stream).map_err(|error| file.unreadable(&error.into()))
+            }
         }
     }
 
@@ -44,7 +46,7 @@ impl Source {
         match self {
             Self::Memory(snapshot) => Ok(snapshot.stream_id(stream)),
             Self::File(file) => {
-                file.segment().index().stream_id(stream).map_err(|error| file.corrupt(&error))
+                file.segment().index().stream_id(stream).map_err(|error| file.unreadable(&error.into()))
             }
         }
     }
@@ -74,15 +76,5 @@ impl Source {
             Self::Memory(_) => CallError::new(ErrorKind::Internal, format!("read rows in memory: {error}")),
             Self::File(file) => file.unreadable(error),
         }
-    }
-}
-
-impl SegmentFile {
-    pub(crate) fn corrupt(&self, error: &Corrupt) -> CallError {
-        CallError::new(ErrorKind::Corrupt, format!("segment file {}: {error}", self.id()))
-    }
-
-    fn unreadable(&self, error: &ReadError) -> CallError {
-        CallError::new(ErrorKind::Corrupt, format!("segment file {}: {error}", self.id()))
     }
 }

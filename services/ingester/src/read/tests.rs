@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use super::{estimate, histogram, labels, rows};
 use crate::needles::Needles;
 use crate::selection::Chosen;
+use crate::shelf::Place;
+use crate::source::Source;
 use crate::tenant::Tenant;
 use crate::testing::{Line, needle, push, selection};
 
@@ -25,6 +27,14 @@ fn tenant(pushes: &[Vec<Line<'_>>]) -> Tenant {
         tenant.apply(&push(number as u128, lines), position, Monotonic::from_start(Duration::ZERO)).unwrap();
     }
     tenant
+}
+
+fn sources(tenant: &Tenant) -> Vec<Source> {
+    let in_memory = |place| match place {
+        Place::Memory(snapshot) => Source::Memory(snapshot),
+        Place::File(_) => panic!("nothing is cut here"),
+    };
+    tenant.shelf.places().into_iter().map(in_memory).collect()
 }
 
 /// Nothing waits for anything: the first poll of each step is enough.
@@ -46,7 +56,7 @@ fn rows_of(batch: &RowBatch) -> impl Iterator<Item = Row> {
 fn read(tenant: &Tenant, query: rows::RowsQuery) -> Vec<Row> {
     wait(async {
         let mut found = Vec::new();
-        let mut batches = rows::read(tenant.shelf.sources(), query).unwrap();
+        let mut batches = rows::read(sources(tenant), query).unwrap();
         while let Some(batch) = batches.next().await {
             found.extend(rows_of(&batch.unwrap()));
         }
@@ -115,7 +125,7 @@ fn many_chunks_are_merged() {
     let lines: Vec<Line<'_>> = texts.iter().map(String::as_str).enumerate().map(line).collect();
     let pushes: Vec<Vec<Line<'_>>> = lines.chunks(1000).map(<[_]>::to_vec).collect();
     let tenant = tenant(&pushes);
-    assert!(tenant.shelf.sources()[0].chunks().len() > 2);
+    assert!(sources(&tenant)[0].chunks().len() > 2);
     for direction in [Direction::Forward, Direction::Backward] {
         for limit in [0, 5, 5000] {
             let chosen = Chosen::new(selection(&[], 0, 60_000)).unwrap();
@@ -190,7 +200,7 @@ fn labels_are_those_of_streams_with_rows_in_the_range() {
         let chosen = Chosen::new(selection(&[], start, end)).unwrap();
         wait(async {
             let mut texts = Vec::new();
-            let mut parts = labels::read(tenant.shelf.sources(), &chosen, &query).await.unwrap();
+            let mut parts = labels::read(sources(&tenant), &chosen, &query).await.unwrap();
             while let Some(part) = parts.next().await {
                 texts.extend(part.unwrap().texts);
             }
@@ -220,7 +230,7 @@ proptest! {
         let node = NodeId::from_u128(5);
         let mut got = BTreeMap::new();
         wait(async {
-            let mut parts = histogram::read(tenant.shelf.sources(), &chosen, NonZeroU32::new(width).unwrap(), node).await.unwrap();
+            let mut parts = histogram::read(sources(&tenant), &chosen, NonZeroU32::new(width).unwrap(), node).await.unwrap();
             while let Some(part) = parts.next().await {
                 let part = part.unwrap();
                 for cell in &part.cells {
@@ -247,7 +257,7 @@ proptest! {
     fn estimates_count_rows(pushes in lines(), start in -4_i64..6, length in 0_i64..8) {
         let tenant = tenant(&pushes);
         let chosen = Chosen::new(selection(&[], start, start + length)).unwrap();
-        let estimate = wait(estimate::read(tenant.shelf.sources(), &chosen)).unwrap();
+        let estimate = wait(estimate::read(sources(&tenant), &chosen)).unwrap();
         let want = expected(&pushes, start, start + length, "", Direction::Forward);
         let streams: std::collections::BTreeSet<&String> = want.iter().map(|row| &row.0).collect();
         prop_assert_eq!((estimate.rows, estimate.streams), (want.len() as u64, streams.len() as u64));

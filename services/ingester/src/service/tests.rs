@@ -38,6 +38,11 @@ fn limits(change: impl FnOnce(&mut LimitsSettings)) -> TenantLimits {
 }
 
 fn start(world: &World, sync: SyncMode, limits: &TenantLimits, memory_bytes: usize) -> Life {
+    start_with(world, LogSettings { sync, ..LogSettings::default() }, limits, memory_bytes)
+}
+
+fn start_with(world: &World, settings: LogSettings, limits: &TenantLimits, memory_bytes: usize) -> Life {
+    let sync = settings.sync;
     let registry = Registry::new("loki".parse::<Namespace>().unwrap());
     let metrics = Metrics::new(&registry);
     let replay = Replay {
@@ -47,7 +52,6 @@ fn start(world: &World, sync: SyncMode, limits: &TenantLimits, memory_bytes: usi
         log_metrics: LogMetrics::new(&registry, &world.env),
         ceiling: memory_bytes,
     };
-    let settings = LogSettings { sync, ..LogSettings::default() };
     let dir: Arc<dyn larch_wal::Dir> = Arc::new(world.wal_dir.clone());
     let (recovery, replayed) = replay.run(&dir, settings).unwrap();
     let scope = Scope::default();
@@ -100,6 +104,34 @@ async fn rows(door: &Door) -> Result<BTreeMap<String, u32>, CallError> {
         }
     }
     Ok(lines)
+}
+
+/// The rows of a read, in its order, as what they are told apart by.
+async fn rows_in_order(
+    door: &Door,
+    direction: Direction,
+    limit: u64,
+) -> Result<Vec<(i64, String)>, CallError> {
+    let request = ReadRequest {
+        selection: selection(&[], 0, i64::MAX),
+        needles: Vec::new(),
+        direction,
+        limit,
+        tombstones_known: Vec::new(),
+    };
+    let mut answer = door.read(context(), request).await?.body;
+    let mut rows = Vec::new();
+    while let Some(batch) = answer.next().await {
+        for row in batch?.rows {
+            rows.push((row.timestamp.nanos(), String::from_utf8(row.line.to_vec()).unwrap()));
+        }
+    }
+    Ok(rows)
+}
+
+async fn flush(door: &Door) -> Result<u64, CallError> {
+    let request = FlushRequest { tenant: None, any_of: Vec::new(), wait_for_upload: false };
+    Ok(door.flush(context().call, request).await?.segments)
 }
 
 async fn append_line(door: &Door, stamp: u128, time: i64, line: &str) -> Result<AppendResponse, CallError> {
@@ -275,6 +307,148 @@ fn a_tail_begins_where_a_read_ends() {
         assert!(position > tail.head.position);
         let Some(Ok(TailEvent::Rows { batch, .. })) = tail.body.next().await else { panic!() };
         assert_eq!(batch.rows.len(), 0, "a heartbeat");
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+/// Pushes, repeated pushes, cuts and restarts at random; after each the rows are those of a model, in both
+/// directions and with a limit.
+async fn history(world: World, steps: u64) {
+    let limits = limits(|_| {});
+    let mut life = start(&world, SyncMode::Always, &limits, usize::MAX);
+    let mut model: Vec<(i64, String)> = Vec::new();
+    for step in 0..steps {
+        match world.env.random.below(10) {
+            0..=4 => {
+                // Few times and lines, so that many are equal.
+                let time = 1 + world.env.random.below(3) as i64 * 86_400_000_000_000;
+                let line = format!("line {}", world.env.random.below(40));
+                append_line(&life.door, u128::from(step), time, &line).await.unwrap();
+                if !model.contains(&(time, line.clone())) {
+                    model.push((time, line));
+                }
+            }
+            5 | 6 => {
+                flush(&life.door).await.unwrap();
+            }
+            7 => {
+                world.wal_dir.power_cut();
+                drop(life.scope.close(Duration::from_secs(1)).await);
+                life = start(&world, SyncMode::Always, &limits, usize::MAX);
+            }
+            8 => {
+                drop(life.scope.close(Duration::from_secs(1)).await);
+                life = start(&world, SyncMode::Always, &limits, usize::MAX);
+            }
+            _ => world.env.sleep(Duration::from_secs(2)).await,
+        }
+        // The order of equal times is that of their pushes, whose stamps rise here.
+        let mut forward = model.clone();
+        forward.sort_by_key(|(time, _)| *time);
+        let backward: Vec<_> = forward.iter().rev().cloned().collect();
+        assert_eq!(rows_in_order(&life.door, Direction::Forward, 0).await.unwrap(), forward, "step {step}");
+        assert_eq!(rows_in_order(&life.door, Direction::Backward, 0).await.unwrap(), backward);
+        let limit = 1 + world.env.random.below(5) as usize;
+        let first = &forward[..limit.min(forward.len())];
+        assert_eq!(rows_in_order(&life.door, Direction::Forward, limit as u64).await.unwrap(), first);
+    }
+}
+
+#[test]
+fn rows_are_the_same_in_memory_and_in_files() {
+    for seed in 0..60 {
+        run(seed, |world| history(world, 60));
+    }
+}
+
+#[test]
+fn cuts_let_the_log_go() {
+    let (result, _) = run(7, |world| async move {
+        let limits = limits(|limits| limits.per_stream_rate_limit_burst = ByteSize::gib(1));
+        let life = start(&world, SyncMode::Always, &limits, usize::MAX);
+        let line = "x".repeat(1 << 20);
+        for number in 0..140 {
+            append_line(&life.door, number, number as i64, &format!("{number}{line}")).await?;
+            world.env.sleep(Duration::from_millis(100)).await;
+        }
+        world.env.sleep(Duration::from_secs(5)).await;
+        let node = life.door.node()?;
+        let held = node.tenants.all()[0].shelf.holdings();
+        assert!(held.raw_bytes < 80 << 20, "rows are cut at 64 MiB: {} held", held.raw_bytes);
+        assert!(held.files >= 1, "{} files", held.files);
+        assert!(node.log.used_bytes() < 140 << 20, "{} bytes of log", node.log.used_bytes());
+        assert!(node.held_bytes() < 200 << 20, "{} bytes of memory", node.held_bytes());
+        assert_eq!(rows(&life.door).await?.len(), 140);
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn old_rows_are_cut_whatever_their_size() {
+    let (result, _) = run(8, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        append_line(&life.door, 1, 1, "old").await?;
+        world.env.sleep(Duration::from_secs(7300)).await;
+        let held = life.door.node()?.tenants.all()[0].shelf.holdings();
+        assert_eq!((held.rows, held.files), (0, 1), "two hours are enough");
+        assert!(held.described.is_some(), "the log names the file");
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+/// A quiet tenant's rows and files do not keep what a busy one logs.
+#[test]
+fn few_rows_and_old_files_do_not_hold_the_log() {
+    let (result, _) = run(10, |world| async move {
+        let limits = limits(|limits| limits.per_stream_rate_limit_burst = ByteSize::gib(1));
+        let small_files = LogSettings { file_bytes: 1 << 20, ..LogSettings::default() };
+        let life = start_with(&world, small_files.clone(), &limits, usize::MAX);
+        let quiet = |line: &str, time| push(time as u128, &[(APP, time, line)]);
+        let of = |tenant: &str| TenantContext { tenant: tenant.parse().unwrap(), ..context() };
+        life.door.append(of("filed"), Arc::unwrap_or_clone(quiet("filed", 1))).await?;
+        flush(&life.door).await?;
+        life.door.append(of("held"), Arc::unwrap_or_clone(quiet("held", 2))).await?;
+        let line = "y".repeat(256 << 10);
+        for number in 0..60 {
+            append_line(&life.door, number, number as i64, &format!("{number}{line}")).await?;
+            world.env.sleep(Duration::from_millis(500)).await;
+        }
+        world.env.sleep(Duration::from_secs(5)).await;
+        let node = life.door.node()?;
+        assert!(node.log.used_bytes() < 10 << 20, "{} bytes of log", node.log.used_bytes());
+        world.wal_dir.power_cut();
+        drop(life.scope.close(Duration::from_secs(1)).await);
+        let life = start_with(&world, small_files, &limits, usize::MAX);
+        let node = life.door.node()?;
+        for tenant in ["filed", "held"] {
+            let found = node.tenants.find(&tenant.parse().unwrap()).unwrap().shelf.holdings();
+            assert_eq!((found.rows, found.files), (0, 1), "{tenant}");
+        }
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
+#[test]
+fn a_cut_that_fails_is_tried_again() {
+    let (result, _) = run(9, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        append_line(&life.door, 1, 1, "one").await?;
+        world.wal_dir.fail_syncs(1000);
+        for _ in 0..3 {
+            assert!(flush(&life.door).await.is_err());
+        }
+        let refused = append_line(&life.door, 2, 2, "two").await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::TooMany, "{refused}");
+        assert_eq!(rows(&life.door).await?.len(), 1);
+        world.wal_dir.fail_syncs(0);
+        world.env.sleep(Duration::from_secs(5)).await;
+        append_line(&life.door, 3, 3, "three").await?;
+        assert_eq!(rows(&life.door).await?.len(), 2);
+        assert_eq!(life.door.node()?.tenants.all()[0].shelf.holdings().files, 1);
         Ok::<(), CallError>(())
     });
     result.unwrap();
