@@ -10,7 +10,7 @@ use crate::{SEED, Trial};
 const QUERY_RANGE: &str = "/loki/api/v1/query_range";
 
 /// Everything that is asked with parameters. What stops a process on demand is not garbage.
-const ENDPOINTS: [&str; 22] = [
+const ENDPOINTS: [&str; 28] = [
     QUERY_RANGE,
     "/loki/api/v1/query",
     "/api/prom/query",
@@ -33,9 +33,18 @@ const ENDPOINTS: [&str; 22] = [
     "/api/prom/tail",
     "/loki/api/v1/format_query",
     "/loki/api/v1/delete",
+    "/loki/api/v1/rules",
+    "/loki/api/v1/rules/a/b",
+    "/prometheus/api/v1/rules",
+    "/loki/api/v1/drilldown-limits",
+    "/flush/tenant",
+    "/config",
 ];
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// The tenant that has rows, on which stages are built and run.
+const ALIVE: (&str, &str) = ("x-scope-orgid", "alive");
 
 const DEEP: usize = 100_000;
 
@@ -91,30 +100,32 @@ fn hostile_queries(trial: &mut Trial) {
         ("open braces", "{".repeat(DEEP)),
         ("a long sum", format!("1{}", "+1".repeat(DEEP))),
         ("signs", format!("{}1", "-".repeat(DEEP))),
-        ("many stages", format!("{{a=\"b\"}}{}", " | json".repeat(20_000))),
-        ("many filters", format!("{{a=\"b\"}}{}", " |= `x`".repeat(20_000))),
-        ("many matchers", format!("{{{}}}", "a=\"b\",".repeat(20_000))),
+        ("many stages", format!("{{app=\"alive\"}}{}", " | json".repeat(20_000))),
+        ("many filters", format!("{{app=\"alive\"}}{}", " |= `x`".repeat(20_000))),
+        ("many matchers", format!("{{{}}}", "app=\"alive\",".repeat(20_000))),
         ("a deep regex", format!("{{a=~\"{}x{}\"}}", "(".repeat(20_000), ")".repeat(20_000))),
-        ("a large regex", "{a=\"b\"} |~ \"((((a{1000}){1000}){1000}){1000})\"".to_owned()),
-        ("a large class", "{a=\"b\"} |~ `(\\\\pL{1000}){1000}`".to_owned()),
-        ("an open template", format!("{{a=\"b\"}} | line_format `{}`", "{{if .a}}".repeat(10_000))),
+        ("a large regex", "{app=\"alive\"} |~ \"((((a{1000}){1000}){1000}){1000})\"".to_owned()),
+        ("a large class", "{app=\"alive\"} |~ `(\\\\pL{1000}){1000}`".to_owned()),
+        ("an open template", format!("{{app=\"alive\"}} | line_format `{}`", "{{if .a}}".repeat(10_000))),
         ("an open string", format!("{{a=\"{}", "x".repeat(DEEP))),
         ("beyond the longest", format!("{{a=\"{}\"}}", "x".repeat(1_000_000))),
-        // A mistake only where there are rows.
-        ("a huge regex", "{a=\"b\"} |~ `((((a{1000}){1000}){1000}){1000})`".to_owned()),
     ] {
         let form = with_query("", [("query", query.as_str())]);
         for path in
             [QUERY_RANGE, "/loki/api/v1/query", "/loki/api/v1/format_query", "/loki/api/v1/detected_fields"]
         {
             // Some of these make sense, if only just.
-            trial.send(what, ("POST", path), &[FORM], &form.as_bytes()[1..], Answered);
+            trial.send(what, ("POST", path), &[FORM, ALIVE], &form.as_bytes()[1..], Answered);
         }
     }
     for path in [QUERY_RANGE, "/loki/api/v1/query"] {
-        for query in ["(".repeat(DEEP), "x".repeat(1_000_000)] {
+        for query in [
+            "(".repeat(DEEP),
+            "x".repeat(1_000_000),
+            "{app=\"alive\"} |~ `((((a{1000}){1000}){1000}){1000})`".to_owned(),
+        ] {
             let form = with_query("", [("query", query.as_str())]);
-            trial.send("no query", ("POST", path), &[FORM], &form.as_bytes()[1..], Refused);
+            trial.send("no query", ("POST", path), &[FORM, ALIVE], &form.as_bytes()[1..], Refused);
         }
     }
 }
