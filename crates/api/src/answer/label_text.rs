@@ -6,7 +6,7 @@ use larch_types::quote_into;
 use super::strings::{Escaping, string};
 
 /// An object of names and values in their order.
-pub(super) fn object<'a>(
+pub(crate) fn object<'a>(
     out: &mut Vec<u8>,
     labels: impl IntoIterator<Item = (&'a str, &'a str)>,
     escaping: Escaping,

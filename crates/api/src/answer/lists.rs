@@ -37,7 +37,7 @@ pub struct DetectedField {
     pub json_path: Vec<String>,
 }
 
-pub(super) fn string_array(out: &mut Vec<u8>, texts: &[impl AsRef<str>]) {
+pub(crate) fn string_array(out: &mut Vec<u8>, texts: &[impl AsRef<str>]) {
     out.push(b'[');
     for (index, text) in texts.iter().enumerate() {
         if index > 0 {

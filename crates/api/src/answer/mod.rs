@@ -12,6 +12,11 @@ mod strings;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use label_text::object;
+pub(crate) use lists::string_array;
+pub(crate) use numbers::whole as number;
+pub(crate) use strings::{Escaping, string};
+
 pub use lists::{
     DetectedField, DetectedLabel, Volume, detected_fields, detected_labels, detected_values,
     drilldown_limits, format_answer, index_statistics, legacy_list, name_list, patterns, series, shards,

@@ -5,7 +5,7 @@ use std::io::Write;
 use larch_types::Timestamp;
 
 /// Appends a whole number.
-pub(super) fn whole(out: &mut Vec<u8>, number: impl std::fmt::Display) {
+pub(crate) fn whole(out: &mut Vec<u8>, number: impl std::fmt::Display) {
     let written = write!(out, "{number}");
     debug_assert!(written.is_ok(), "writing to memory does not fail");
 }

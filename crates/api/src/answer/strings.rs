@@ -3,7 +3,7 @@
 /// Whether `<`, `>`, `&` and the line separators of Unicode are escaped. Lines are, labels of streams are
 /// not; whoever parses the JSON sees no difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Escaping {
+pub(crate) enum Escaping {
     Html,
     Plain,
 }
@@ -18,7 +18,7 @@ pub fn json_text(out: &mut Vec<u8>, bytes: &[u8]) {
     string(out, bytes, Escaping::Html);
 }
 
-pub(super) fn string(out: &mut Vec<u8>, bytes: &[u8], escaping: Escaping) {
+pub(crate) fn string(out: &mut Vec<u8>, bytes: &[u8], escaping: Escaping) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
         valid(out, chunk.valid().as_bytes(), escaping);

@@ -9,6 +9,8 @@ mod query;
 mod tags;
 mod values;
 
+pub(crate) use query::{limit, number_or, timestamp_or};
+
 pub use error::ParamError;
 pub use flags::EncodingFlags;
 pub use form::{Form, InvalidForm};

@@ -93,12 +93,12 @@ impl InstantRequest {
     }
 }
 
-fn timestamp_or(text: &str, default: Timestamp) -> Result<Timestamp, super::InvalidNumber> {
+pub(crate) fn timestamp_or(text: &str, default: Timestamp) -> Result<Timestamp, super::InvalidNumber> {
     if text.is_empty() { Ok(default) } else { timestamp(text) }
 }
 
 /// How many rows of a log query.
-pub(super) fn limit(text: &str) -> Result<u32, ParamError> {
+pub(crate) fn limit(text: &str) -> Result<u32, ParamError> {
     let limit = number_or(text, DEFAULT_LIMIT)?;
     if limit <= 0 {
         return Err(ParamError::LimitNotPositive);
@@ -106,7 +106,7 @@ pub(super) fn limit(text: &str) -> Result<u32, ParamError> {
     u32::try_from(limit).map_err(|_| ParamError::LimitOutOfRange(limit))
 }
 
-pub(super) fn number_or(text: &str, default: i64) -> Result<i64, ParamError> {
+pub(crate) fn number_or(text: &str, default: i64) -> Result<i64, ParamError> {
     if text.is_empty() { Ok(default) } else { Ok(whole("Atoi", text)?) }
 }
 

@@ -8,12 +8,14 @@ use super::*;
 const NOW: Timestamp = Timestamp::from_secs(1_790_000_000);
 
 fn read(query: &str) -> Result<TailRequest, InvalidTail> {
-    let pairs: Vec<(String, String)> = query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    TailRequest::from_pairs(&pairs, NOW)
+    // Plus signs and percents are not used here.
+    TailRequest::read(&Form::parse(&[], query).unwrap(), NOW)
+}
+
+fn current(flags: &str) -> TailShape {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-loki-response-encoding-flags", flags.parse().unwrap());
+    TailShape::Current(EncodingFlags::read(&headers))
 }
 
 #[test]
@@ -49,8 +51,10 @@ fn refusals() {
     check(r#"query={a="b"}&delay_for=6"#, "delay_for can't be greater than 5");
     check(r#"query={a="b"}&delay_for=-1"#, "delay_for can't be greater than 5");
     check(r#"query=rate({a="b"}[1m])"#, "only log selector is supported");
-    let start = read(r#"query={a="b"}&start=soon"#).unwrap_err().to_string();
-    assert!(start.starts_with("could not parse 'start' parameter: parsing time \"soon\""), "{start}");
+    check(
+        r#"query={a="b"}&start=soon"#,
+        r#"could not parse 'start' parameter: strconv.ParseInt: parsing "soon": invalid syntax"#,
+    );
     let regex = read(r#"query={a="b"}&regexp=("#).unwrap_err().to_string();
     assert!(regex.starts_with("parse error"), "{regex}");
 }
@@ -84,7 +88,7 @@ fn frames() {
     let dropped =
         [DroppedEntry { timestamp: Timestamp::from_nanos(7), labels: Arc::new(set(&[("app", "x")])) }];
     check(
-        &TailShape::from_flags(None),
+        &current(""),
         &rows,
         &[],
         expect![[
@@ -92,7 +96,7 @@ fn frames() {
         ]],
     );
     check(
-        &TailShape::from_flags(Some("foo,categorize-labels")),
+        &current("foo,categorize-labels"),
         &rows,
         &dropped,
         expect![[
@@ -112,9 +116,9 @@ fn frames() {
 
 #[test]
 fn flags_are_not_trimmed() {
-    let plain = TailShape::from_flags(Some(" categorize-labels"));
+    let plain = current("foo, categorize-labels");
     let frame: Value = serde_json::from_str(&plain.frame(&[row(1, b"x", &[("m", "1")], &[])], &[])).unwrap();
-    assert_eq!(frame["encodingFlags"], json!([" categorize-labels"]));
+    assert_eq!(frame["encodingFlags"], json!(["foo", " categorize-labels"]));
     assert_eq!(frame["streams"][0]["stream"]["m"], "1");
 }
 
@@ -122,7 +126,7 @@ proptest! {
     #[test]
     fn frames_are_json(line in prop::collection::vec(any::<u8>(), 0..60), value in ".{0,20}") {
         let row = row(1, &line, &[("m", &value)], &[]);
-        for shape in [TailShape::from_flags(None), TailShape::from_flags(Some(&value)), TailShape::Legacy] {
+        for shape in [current(""), current("categorize-labels"), TailShape::Legacy] {
             let frame: Value = serde_json::from_str(&shape.frame(std::slice::from_ref(&row), &[])).unwrap();
             let shown = match shape {
                 TailShape::Legacy => frame["streams"][0]["entries"][0]["line"].clone(),

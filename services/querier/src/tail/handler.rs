@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
-use larch_api::{InvalidTail, TailRequest, TailShape};
+use larch_api::{EncodingFlags, Form, InvalidTail, TailRequest, TailShape};
 use larch_logql::LogExpr;
 use larch_runtime::plain;
 use larch_types::{ErrorKind, RequestId, TenantId};
@@ -24,43 +23,38 @@ const MAX_MESSAGE_BYTES: usize = 64 << 10;
 /// Frames of a hundred long lines, and what waits behind one of them. More fails the tail.
 const MAX_WAITING_BYTES: usize = 64 << 20;
 
-/// What the client asks for the shape of frames.
-const FLAGS: &str = "x-loki-response-encoding-flags";
-
-type Pairs = Result<Query<Vec<(String, String)>>, QueryRejection>;
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 pub(super) async fn current(
     State(tails): State<Arc<Tails>>,
     headers: HeaderMap,
     id: Option<Extension<RequestId>>,
-    pairs: Pairs,
+    query: RawQuery,
     upgrade: Upgrade,
 ) -> Response {
-    let flags = headers.get(FLAGS).map(|flags| String::from_utf8_lossy(flags.as_bytes()));
-    let shape = TailShape::from_flags(flags.as_deref());
-    begin(tails, &headers, id, pairs, upgrade, shape)
+    let shape = TailShape::Current(EncodingFlags::read(&headers));
+    begin(tails, &headers, id, query, upgrade, shape)
 }
 
 pub(super) async fn legacy(
     State(tails): State<Arc<Tails>>,
     headers: HeaderMap,
     id: Option<Extension<RequestId>>,
-    pairs: Pairs,
+    query: RawQuery,
     upgrade: Upgrade,
 ) -> Response {
-    begin(tails, &headers, id, pairs, upgrade, TailShape::Legacy)
+    begin(tails, &headers, id, query, upgrade, TailShape::Legacy)
 }
 
 fn begin(
     tails: Arc<Tails>,
     headers: &HeaderMap,
     id: Option<Extension<RequestId>>,
-    pairs: Pairs,
+    query: RawQuery,
     upgrade: Upgrade,
     shape: TailShape,
 ) -> Response {
-    let (tenant, request) = match checked(&tails, headers, pairs) {
+    let (tenant, request) = match checked(&tails, headers, query) {
         Ok(checked) => checked,
         Err(refusal) => return refusal.into_response(),
     };
@@ -104,15 +98,20 @@ impl From<InvalidTail> for Refusal {
     }
 }
 
-fn checked(tails: &Tails, headers: &HeaderMap, pairs: Pairs) -> Result<(TenantId, TailRequest), Refusal> {
+fn checked(
+    tails: &Tails,
+    headers: &HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<(TenantId, TailRequest), Refusal> {
     let tenant = tails.tenancy.tenant(headers).map_err(|error| {
         // Who does not say who they are is told so by the layer of authentication, which ends its lines.
         let end = if error.kind() == ErrorKind::Unauthenticated { "\n" } else { "" };
         Refusal { kind: error.kind(), text: format!("{error}{end}") }
     })?;
     let invalid = |text: String| Refusal { kind: ErrorKind::Invalid, text };
-    let Query(pairs) = pairs.map_err(|rejection| invalid(rejection.body_text()))?;
-    let request = TailRequest::from_pairs(&pairs, tails.deps.env.clock.now())?;
+    let form =
+        Form::parse(&[], query.as_deref().unwrap_or_default()).map_err(|error| invalid(error.to_string()))?;
+    let request = TailRequest::read(&form, tails.deps.env.clock.now())?;
     if names_internal_stream(&request.query) {
         return Err(invalid("internal streams can only be queried from Logs Drilldown".to_owned()));
     }
