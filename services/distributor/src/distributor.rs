@@ -84,7 +84,7 @@ impl Distributor {
             inflight: Inflight::new(settings.max_inflight_bytes.as_u64(), &frame.metrics),
             rules: RuleBook::new(settings.default_policy_stream_mappings.clone()),
             rates: RateLimiter::new(DISTRIBUTORS),
-            stamps: Stamps::default(),
+            stamps: Stamps::new(&frame.env),
             sender: Sender {
                 members: frame.members.clone(),
                 transport: Arc::clone(&frame.transport),

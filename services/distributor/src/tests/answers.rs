@@ -48,7 +48,7 @@ fn what_is_stored_of_one_row() {
         assert!(!context.call.deadline.has_passed());
         assert_eq!(request.replica_sets.len(), 1);
         assert_eq!(request.replica_sets[0].nodes[0].as_u128(), 100);
-        assert_eq!(request.stamp.0 >> 64, now.nanos() as u128);
+        assert_eq!(request.stamp.0 >> 84, (now.nanos() / 1_000_000) as u128);
         let entry = &request.streams[0].entries[0];
         assert_eq!((entry.timestamp, &entry.line[..], entry.index), (now, &b"an error \xff"[..], 0));
     });
