@@ -101,12 +101,17 @@ fn bombs_end_early() {
 
 #[test]
 fn bytes_in_flight_are_counted_before_they_are_there() {
-    let inflight = Inflight::new(10_000, &Registry::default());
+    let inflight = Inflight::new(10_001, &Registry::default());
+    let mut other = inflight.hold();
+    assert!(other.grow(1).is_ok());
     let mut held = inflight.hold();
     assert!(matches!(snappy(&snappy_block(&[1; 10_001]), BOUND, &mut held), Err(DecompressError::Full)));
     assert!(matches!(gzip(&gzipped(&[1; 10_001]), BOUND, &mut held), Err(DecompressError::Full)));
     let mut held = inflight.hold();
     assert!(snappy(&snappy_block(&[1; 10_000]), BOUND, &mut held).is_ok());
+    drop((other, held));
+    let bomb = snappy_block(&[1; 1 << 20]);
+    assert!(snappy(&bomb, BOUND, &mut inflight.hold()).is_ok(), "it is alone");
 }
 
 #[test]
