@@ -13,6 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::{Allowance, DecodeError, MAX_ELEMENTS};
 use crate::pushed::PushedStream;
+pub(super) use entry::OrNull;
 use stream::StreamSeed;
 
 /// Which keys a stream may have.
@@ -146,7 +147,7 @@ impl Visitor<'_> for Key {
 }
 
 /// A string as bytes, a slice of the body if it holds no escapes.
-struct Raw<'r>(&'r Reading<'r>);
+pub(super) struct Raw<'r>(pub(super) &'r Bytes);
 
 impl<'de> DeserializeSeed<'de> for Raw<'_> {
     type Value = Bytes;
@@ -165,7 +166,7 @@ impl<'de> Visitor<'de> for Raw<'_> {
 
     fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Bytes, E> {
         // What is borrowed lies in the body.
-        Ok(self.0.body.slice_ref(bytes))
+        Ok(self.0.slice_ref(bytes))
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
