@@ -90,7 +90,7 @@ fn loki_wrapping(headers: &HeaderMap) -> Result<Wrapping, PushError> {
     }
 }
 
-fn otlp_form(headers: &HeaderMap) -> Result<Form, PushError> {
+pub(crate) fn otlp_form(headers: &HeaderMap) -> Result<Form, PushError> {
     let content_type = bytes(headers, CONTENT_TYPE);
     match media_type(content_type).as_deref() {
         Ok("application/json") => Ok(Form::OtlpJson),

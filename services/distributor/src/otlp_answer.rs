@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::distributor::Taken;
 use crate::error::PushError;
+use crate::head::{Form, otlp_form};
 use crate::http::{taken, told, with_retry};
-use crate::media_type::media_type;
 
 /// How a client that pushes so reads a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,8 @@ pub(crate) enum StatusForm {
 
 impl StatusForm {
     pub(crate) fn asked_for(headers: &HeaderMap) -> Self {
-        let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
-        match media_type(content_type).as_deref() {
-            Ok("application/json") => Self::Json,
+        match otlp_form(headers) {
+            Ok(Form::OtlpJson) => Self::Json,
             _ => Self::Protobuf,
         }
     }

@@ -182,7 +182,7 @@ impl Section for DistributorSettings {
         ensure(
             inflight.as_u64() == 0 || inflight >= self.max_recv_msg_size,
             "max_inflight_bytes",
-            "must be 0 or not below max_recv_msg_size, or the largest pushes would never pass",
+            "must be 0 or not below max_recv_msg_size, or the largest pushes would pass only alone",
         )?;
         let store = &self.rate_store;
         ensure(store.max_request_parallelism > 0, "rate_store.max_request_parallelism", "must be above 0")?;

@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for PushSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut streams = Vec::new();
-        while let Some(key) = map.next_key_seed(Key(&["streams"]))? {
+        while let Some(key) = map.next_key_seed(Key::exactly(&["streams"]))? {
             match key {
                 Some(_) => map.next_value_seed(StreamsSeed(self.0, &mut streams))?,
                 None => drop(map.next_value::<IgnoredAny>()?),
@@ -120,7 +120,17 @@ impl<'de> Visitor<'de> for StreamsSeed<'_> {
 }
 
 /// A key of an object, as its place among those that are known.
-struct Key(&'static [&'static str]);
+pub(super) struct Key {
+    pub(super) known: &'static [&'static str],
+    /// Whether a known key is the one that came.
+    pub(super) is: fn(&[u8], &[u8]) -> bool,
+}
+
+impl Key {
+    fn exactly(known: &'static [&'static str]) -> Self {
+        Self { known, is: |known, key| known == key }
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Option<usize>;
@@ -138,7 +148,7 @@ impl Visitor<'_> for Key {
     }
 
     fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|known| known.as_bytes() == key))
+        Ok(self.known.iter().position(|known| (self.is)(known.as_bytes(), key)))
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Option<usize>, E> {

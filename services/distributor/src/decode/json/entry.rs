@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for LegacyEntrySeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entry = PushedEntry { time: PushedTime::MISSING, line: Bytes::new(), metadata: Vec::new() };
-        while let Some(key) = map.next_key_seed(Key(&["ts", "line", "structuredMetadata"]))? {
+        while let Some(key) = map.next_key_seed(Key::exactly(&["ts", "line", "structuredMetadata"]))? {
             match key {
                 Some(0) => entry.time = map.next_value_seed(OrNull(Rfc3339))?.unwrap_or(PushedTime::MISSING),
                 Some(1) => entry.line = map.next_value_seed(OrNull(Raw(self.0.body)))?.unwrap_or_default(),

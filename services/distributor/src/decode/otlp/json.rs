@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Attribute, RECORD_ELEMENTS, Record, ResourceLogs, Scope, ScopeLogs, Value};
-use crate::decode::json::{OrNull, Raw};
+use crate::decode::json::{Key, OrNull, Raw};
 use crate::decode::{Allowance, DecodeError, MAX_ELEMENTS};
 use scalar::{Base64, Double, HexId, Severity, integer};
 
@@ -279,7 +279,7 @@ impl<'de, T: Fields<'de>> Visitor<'de> for Object<'_, T> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Self(reading, message) = self;
-        while let Some(key) = map.next_key_seed(Key(T::KEYS))? {
+        while let Some(key) = map.next_key_seed(Key { known: T::KEYS, is: is_key })? {
             match key {
                 Some(key) => message.read(key, &mut map, reading)?,
                 None => drop(map.next_value::<IgnoredAny>()?),
@@ -320,33 +320,6 @@ impl<'de, T: Fields<'de>> Visitor<'de> for List<'_, T> {
             self.0.allowance.take(T::ELEMENTS).map_err(A::Error::custom)?;
             self.1.push(element);
         }
-    }
-}
-
-/// A key of an object, as its place among those that are known.
-struct Key(&'static [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for Key {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|known| is_key(known.as_bytes(), key)))
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<Option<usize>, E> {
-        self.visit_bytes(key.as_bytes())
     }
 }
 
