@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use lz4_flex::frame::FrameDecoder;
 
 use crate::inflight::{Full, HeldBytes};
 
@@ -20,6 +21,10 @@ const FREE_BYTES: u64 = 16 << 20;
 
 /// A snappy element of three bytes stands for at most 64.
 const MAX_SNAPPY_RATIO: u64 = 22;
+
+/// Largest window that a zstd stream may ask for, as a power of two: the 8 MiB that every reader should
+/// have. It is memory that is taken before anything comes out.
+const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 
 /// How much is decompressed between two looks at the bounds.
 const STEP_BYTES: usize = 64 << 10;
@@ -66,6 +71,35 @@ pub(crate) fn snappy(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Res
 /// Any number of gzip members.
 pub(crate) fn gzip(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Result<Bytes, DecompressError> {
     stream(MultiGzDecoder::new(body), body.len(), bound, held, "gzip: invalid data")
+}
+
+/// Any number of zstd frames.
+pub(crate) fn zstd(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Result<Bytes, DecompressError> {
+    const DAMAGED: &str = "zstd: invalid data";
+    let damaged = |_| DecompressError::Stream(DAMAGED);
+    let mut reader = zstd::stream::read::Decoder::with_buffer(body).map_err(damaged)?;
+    reader.window_log_max(MAX_ZSTD_WINDOW_LOG).map_err(damaged)?;
+    stream(reader, body.len(), bound, held, DAMAGED)
+}
+
+/// Any number of LZ4 frames.
+pub(crate) fn lz4(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Result<Bytes, DecompressError> {
+    stream(Lz4Frames(FrameDecoder::new(body)), body.len(), bound, held, "lz4: invalid data")
+}
+
+/// One frame behind another. The decoder ends with each.
+struct Lz4Frames<'b>(FrameDecoder<&'b [u8]>);
+
+impl Read for Lz4Frames<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.0.read(out)?;
+            // Each frame takes some of the body, so that this ends.
+            if read > 0 || self.0.get_ref().is_empty() {
+                return Ok(read);
+            }
+        }
+    }
 }
 
 /// A raw stream, as HTTP has it in practice, or one in zlib's wrapping, as HTTP has it by its letter.

@@ -19,14 +19,13 @@ use tracing::{Span, debug, warn};
 
 use crate::body::read_body;
 use crate::check::{Accepted, Checked};
-use crate::decode::Dialect;
 use crate::decompress::SizeBound;
 use crate::error::PushError;
-use crate::head::{Head, Wrapping};
+use crate::head::{Endpoint, Head, Wrapping};
 use crate::inflight::Inflight;
 use crate::metrics::{Metrics, Reason};
 use crate::rate::{Demand, RateExceeded, RateLimiter};
-use crate::rules::RuleBook;
+use crate::rules::{RuleBook, RuleDefaults};
 use crate::send::{Origin, Sender};
 use crate::settings::DistributorSettings;
 use crate::stamp::Stamps;
@@ -64,7 +63,7 @@ const DISTRIBUTORS: u32 = 1;
 
 /// Larger bodies are worked on where they hold nobody up: so many bytes take a millisecond or a few.
 const SMALL_BODY_BYTES: usize = 32 << 10;
-/// What gzip and deflate make large.
+/// What compression makes large.
 const SMALL_WRAPPED_BYTES: usize = 4 << 10;
 
 /// A broken backend fails every push; so many lines tell it, with the number left out.
@@ -82,9 +81,12 @@ impl Distributor {
             tenancy: frame.tenancy.clone(),
             limits: frame.limits.clone(),
             inflight: Inflight::new(settings.max_inflight_bytes.as_u64(), &frame.metrics),
-            rules: RuleBook::new(settings.default_policy_stream_mappings.clone()),
+            rules: RuleBook::new(RuleDefaults {
+                policies: settings.default_policy_stream_mappings.clone(),
+                label_attributes: settings.otlp_config.default_resource_attributes_as_index_labels.clone(),
+            }),
             rates: RateLimiter::new(DISTRIBUTORS),
-            stamps: Stamps::default(),
+            stamps: Stamps::new(&frame.env),
             sender: Sender {
                 members: frame.members.clone(),
                 transport: Arc::clone(&frame.transport),
@@ -101,8 +103,8 @@ impl Distributor {
 
     /// # Cancel safety
     /// Whoever lets go does not know what was stored.
-    pub(crate) async fn push(&self, request: Request<Body>, dialect: Dialect) -> Result<Taken, PushError> {
-        let outcome = self.take(request, dialect).await;
+    pub(crate) async fn push(&self, request: Request<Body>, endpoint: Endpoint) -> Result<Taken, PushError> {
+        let outcome = self.take(request, endpoint).await;
         match &outcome {
             Ok(Taken::All) => {}
             Ok(Taken::Partly(error) | Taken::Blocked { text: error, .. }) => {
@@ -118,11 +120,11 @@ impl Distributor {
         outcome
     }
 
-    async fn take(&self, request: Request<Body>, dialect: Dialect) -> Result<Taken, PushError> {
+    async fn take(&self, request: Request<Body>, endpoint: Endpoint) -> Result<Taken, PushError> {
         let (parts, body) = request.into_parts();
         let tenant = self.tenancy.tenant(&parts.headers)?;
         Span::current().record("tenant", tenant.as_str());
-        let head = Head::read(&parts.headers, dialect)?;
+        let head = Head::read(&parts.headers, endpoint)?;
         let mut held = self.inflight.hold();
         let max = self.settings.max_recv_msg_size.as_u64();
         let body = read_body(&parts.headers, body, max, &mut held).await?;

@@ -24,6 +24,10 @@ pub(crate) enum PushError {
     ContentType(#[from] InvalidMediaType),
     #[error("Content-Encoding {} not supported", quoted(.0))]
     ContentEncoding(String),
+    #[error("content type: {0} is not supported")]
+    OtlpContentType(String),
+    #[error("unsupported content encoding {0}: only gzip, lz4 and zstd are supported")]
+    OtlpContentEncoding(String),
     #[error("invalid X-Loki-Backfill-Shard header: value length {0} exceeds limit of {MAX_SHARD_BYTES}")]
     LongShard(usize),
     #[error("invalid X-Loki-Backfill-Shard header: value is not a valid label value")]
@@ -83,6 +87,8 @@ impl PushError {
             Self::Ingester(error) => error.kind(),
             Self::ContentType(_)
             | Self::ContentEncoding(_)
+            | Self::OtlpContentType(_)
+            | Self::OtlpContentEncoding(_)
             | Self::LongShard(_)
             | Self::InvalidShard
             | Self::ReservedLabels
@@ -116,7 +122,7 @@ impl From<DecodeError> for PushError {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::Invalid(text) => Self::Undecodable(text),
-            DecodeError::TooMany => Self::TooManyElements(error),
+            DecodeError::TooMany | DecodeError::TooLong => Self::TooManyElements(error),
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Hostile bytes through every parser of pushes.
 
 use bytes::Bytes;
-use larch_types::Labels;
+use larch_limits::OtlpLimits;
+use larch_types::{Labels, Timestamp};
 
-use crate::decode::{Dialect, read_json, read_protobuf};
+use crate::attributes::OtlpRules;
+use crate::decode::{
+    Dialect, Mapping, ResourceLogs, read_json, read_otlp_json, read_otlp_protobuf, read_protobuf, streams_of,
+};
 use crate::labels::StreamLabels;
 use crate::pushed::{PushedLabels, PushedStream};
 
@@ -29,6 +33,43 @@ pub fn fuzz_json(bytes: &[u8]) {
             check_size(&streams, bytes.len());
         }
     }
+}
+
+/// Takes bytes as OTLP logs in protobuf.
+///
+/// # Panics
+/// If more is read than was there: that is a bug in this crate.
+pub fn fuzz_otlp_protobuf(bytes: &[u8]) {
+    if let Ok(logs) = read_otlp_protobuf(&Bytes::copy_from_slice(bytes)) {
+        check_otlp(logs, bytes.len());
+    }
+}
+
+/// Takes bytes as OTLP logs in JSON.
+///
+/// # Panics
+/// If more is read than was there: that is a bug in this crate.
+pub fn fuzz_otlp_json(bytes: &[u8]) {
+    if let Ok(logs) = read_otlp_json(&Bytes::copy_from_slice(bytes)) {
+        check_otlp(logs, bytes.len());
+    }
+}
+
+/// No record is made up; their labels can be read.
+fn check_otlp(logs: Vec<ResourceLogs>, body: usize) {
+    let records: usize = logs.iter().flat_map(|logs| &logs.scopes).map(|scope| scope.records.len()).sum();
+    assert!(records <= body, "{records} records of {body} bytes");
+    let limits = OtlpLimits { severity_text_as_label: true, ..OtlpLimits::default() };
+    let rules = OtlpRules::new(&limits, &["service.name".to_owned()]);
+    let mapping = Mapping { rules: &rules, discover: &["service_name".to_owned()], now: Timestamp::MIN };
+    let Ok(streams) = streams_of(logs, mapping) else { return };
+    let mut entries = 0;
+    for stream in streams {
+        entries += stream.entries.len();
+        let labels = StreamLabels::new(stream.labels, &[], None);
+        assert!(labels.is_ok_and(|labels| labels.duplicate.is_none()));
+    }
+    assert!(entries <= records, "{entries} rows of {records} records");
 }
 
 /// Neither form can say anything in less than a byte.

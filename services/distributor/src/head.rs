@@ -21,12 +21,21 @@ pub(crate) struct Head {
     pub(crate) user_agent: String,
 }
 
+/// Where a push came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Loki(Dialect),
+    Otlp,
+}
+
 /// What the body is once it is unwrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Json(Dialect),
     /// In a snappy block.
     Protobuf,
+    OtlpJson,
+    OtlpProtobuf,
 }
 
 /// What `Content-Encoding` says, besides `snappy`, which protobuf has anyway and JSON never.
@@ -35,33 +44,68 @@ pub(crate) enum Wrapping {
     None,
     Gzip,
     Deflate,
+    Zstd,
+    Lz4,
 }
 
 const POLICY: HeaderName = HeaderName::from_static("x-loki-ingestion-policy");
 const BACKFILL_SHARD: HeaderName = HeaderName::from_static("x-loki-backfill-shard");
 
 impl Head {
-    pub(crate) fn read(headers: &HeaderMap, dialect: Dialect) -> Result<Self, PushError> {
-        let content_type = headers.get(CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
-        let form = match media_type(content_type)?.as_str() {
-            "application/json" => Form::Json(dialect),
-            _ => Form::Protobuf,
-        };
-        let encoding = headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()).unwrap_or_default();
-        let wrapping = match encoding {
-            b"" | b"snappy" => Wrapping::None,
-            b"gzip" => Wrapping::Gzip,
-            b"deflate" => Wrapping::Deflate,
-            other => return Err(PushError::ContentEncoding(String::from_utf8_lossy(other).into_owned())),
+    pub(crate) fn read(headers: &HeaderMap, endpoint: Endpoint) -> Result<Self, PushError> {
+        let (protocol, form, wrapping) = match endpoint {
+            Endpoint::Loki(dialect) => {
+                (Protocol::Loki, loki_form(headers, dialect)?, loki_wrapping(headers)?)
+            }
+            Endpoint::Otlp => (Protocol::Otlp, otlp_form(headers)?, otlp_wrapping(headers)?),
         };
         Ok(Self {
-            protocol: Protocol::Loki,
+            protocol,
             form,
             wrapping,
             policy: text(headers, &POLICY),
             backfill: backfill(headers)?,
             user_agent: text(headers, &USER_AGENT).unwrap_or_default(),
         })
+    }
+}
+
+fn bytes(headers: &HeaderMap, name: HeaderName) -> &[u8] {
+    headers.get(name).map(|value| value.as_bytes()).unwrap_or_default()
+}
+
+fn loki_form(headers: &HeaderMap, dialect: Dialect) -> Result<Form, PushError> {
+    match media_type(bytes(headers, CONTENT_TYPE))?.as_str() {
+        "application/json" => Ok(Form::Json(dialect)),
+        _ => Ok(Form::Protobuf),
+    }
+}
+
+fn loki_wrapping(headers: &HeaderMap) -> Result<Wrapping, PushError> {
+    match bytes(headers, CONTENT_ENCODING) {
+        b"" | b"snappy" => Ok(Wrapping::None),
+        b"gzip" => Ok(Wrapping::Gzip),
+        b"deflate" => Ok(Wrapping::Deflate),
+        other => Err(PushError::ContentEncoding(String::from_utf8_lossy(other).into_owned())),
+    }
+}
+
+pub(crate) fn otlp_form(headers: &HeaderMap) -> Result<Form, PushError> {
+    let content_type = bytes(headers, CONTENT_TYPE);
+    match media_type(content_type).as_deref() {
+        Ok("application/json") => Ok(Form::OtlpJson),
+        Ok("application/x-protobuf") => Ok(Form::OtlpProtobuf),
+        _ => Err(PushError::OtlpContentType(String::from_utf8_lossy(content_type).into_owned())),
+    }
+}
+
+fn otlp_wrapping(headers: &HeaderMap) -> Result<Wrapping, PushError> {
+    match bytes(headers, CONTENT_ENCODING) {
+        b"" => Ok(Wrapping::None),
+        b"gzip" => Ok(Wrapping::Gzip),
+        b"zstd" => Ok(Wrapping::Zstd),
+        b"lz4" => Ok(Wrapping::Lz4),
+        other => Err(PushError::OtlpContentEncoding(String::from_utf8_lossy(other).into_owned())),
     }
 }
 
@@ -91,6 +135,8 @@ mod tests {
 
     use super::*;
 
+    const V1: Endpoint = Endpoint::Loki(Dialect::V1);
+
     fn headers(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
@@ -113,8 +159,44 @@ mod tests {
                 ("content-type", content_type.as_bytes()),
                 ("content-encoding", encoding.as_bytes()),
             ]);
-            let head = Head::read(&headers, Dialect::V1).unwrap();
+            let head = Head::read(&headers, V1).unwrap();
             assert_eq!((head.form, head.wrapping), (form, wrapping), "{content_type} {encoding}");
+            assert_eq!(head.protocol, Protocol::Loki);
+        }
+    }
+
+    #[test]
+    fn forms_and_wrappings_of_otlp() {
+        for (content_type, encoding, form, wrapping) in [
+            ("application/json", "", Form::OtlpJson, Wrapping::None),
+            ("application/json; charset=utf-8", "gzip", Form::OtlpJson, Wrapping::Gzip),
+            ("application/x-protobuf", "zstd", Form::OtlpProtobuf, Wrapping::Zstd),
+            ("application/x-protobuf", "lz4", Form::OtlpProtobuf, Wrapping::Lz4),
+        ] {
+            let headers = headers(&[
+                ("content-type", content_type.as_bytes()),
+                ("content-encoding", encoding.as_bytes()),
+            ]);
+            let head = Head::read(&headers, Endpoint::Otlp).unwrap();
+            assert_eq!((head.form, head.wrapping), (form, wrapping), "{content_type} {encoding}");
+            assert_eq!(head.protocol, Protocol::Otlp);
+        }
+        for (content_type, encoding, text) in [
+            ("", "", "content type:  is not supported"),
+            ("text/plain", "", "content type: text/plain is not supported"),
+            ("application/json;;", "", "content type: application/json;; is not supported"),
+            (
+                "application/json",
+                "snappy",
+                "unsupported content encoding snappy: only gzip, lz4 and zstd are supported",
+            ),
+        ] {
+            let headers = headers(&[
+                ("content-type", content_type.as_bytes()),
+                ("content-encoding", encoding.as_bytes()),
+            ]);
+            let error = Head::read(&headers, Endpoint::Otlp).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.status().as_u16()), (text, 400));
         }
     }
 
@@ -138,7 +220,7 @@ mod tests {
         ] {
             let mut headers = headers(&[("content-type", b"application/json")]);
             headers.insert(name, HeaderValue::from_bytes(value).unwrap());
-            let error = Head::read(&headers, Dialect::V1).unwrap_err();
+            let error = Head::read(&headers, V1).unwrap_err();
             assert_eq!((error.to_string().as_str(), error.status().as_u16()), (text, 400));
         }
     }

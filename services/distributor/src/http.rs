@@ -14,20 +14,28 @@ use larch_runtime::plain;
 use crate::decode::Dialect;
 use crate::distributor::{Distributor, Taken};
 use crate::error::PushError;
+use crate::head::Endpoint;
+use crate::otlp_answer::{StatusForm, otlp_answer};
 
 pub(crate) fn routes(distributor: Arc<Distributor>) -> Router {
     Router::new()
         .route("/loki/api/v1/push", post(push_v1))
         .route("/api/prom/push", post(push_legacy))
+        .route("/otlp/v1/logs", post(push_otlp))
         .with_state(distributor)
 }
 
 async fn push_v1(State(distributor): State<Arc<Distributor>>, request: Request<Body>) -> Response {
-    answer(distributor.push(request, Dialect::V1).await)
+    answer(distributor.push(request, Endpoint::Loki(Dialect::V1)).await)
 }
 
 async fn push_legacy(State(distributor): State<Arc<Distributor>>, request: Request<Body>) -> Response {
-    answer(distributor.push(request, Dialect::Legacy).await)
+    answer(distributor.push(request, Endpoint::Loki(Dialect::Legacy)).await)
+}
+
+async fn push_otlp(State(distributor): State<Arc<Distributor>>, request: Request<Body>) -> Response {
+    let form = StatusForm::asked_for(request.headers());
+    otlp_answer(distributor.push(request, Endpoint::Otlp).await, form)
 }
 
 /// Seconds after which a client that was turned away may try again.
@@ -38,21 +46,35 @@ const MAX_TEXT_BYTES: usize = 1 << 20;
 
 /// Texts end with a line feed.
 fn answer(outcome: Result<Taken, PushError>) -> Response {
-    let (status, text) = match outcome {
-        Ok(Taken::All) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            return response;
-        }
+    match told(outcome) {
+        None => taken(),
+        Some((status, text)) => with_retry(plain(status, format!("{text}\n"))),
+    }
+}
+
+/// As clients know it from Loki: 204 also where OTLP has an answer of its own.
+pub(crate) fn taken() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// What a client is told, if it is not just that all is well.
+pub(crate) fn told(outcome: Result<Taken, PushError>) -> Option<(StatusCode, String)> {
+    let (status, mut text) = match outcome {
+        Ok(Taken::All) => return None,
         Ok(Taken::Partly(text)) => (StatusCode::BAD_REQUEST, text),
         Ok(Taken::Blocked { status, text }) => {
             (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), text)
         }
         Err(error) => (error.status(), error.to_string()),
     };
-    let shown = &text[..text.floor_char_boundary(MAX_TEXT_BYTES)];
-    let mut response = plain(status, format!("{shown}\n"));
-    if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+    text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+    Some((status, text))
+}
+
+pub(crate) fn with_retry(mut response: Response) -> Response {
+    if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
     }
     response

@@ -11,7 +11,6 @@ pub(crate) struct Inflight(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// 0 means none.
     bound: u64,
     used: AtomicU64,
 }
@@ -21,6 +20,10 @@ const INFLIGHT: Spec<0> = Spec {
     help: "Bytes of pushes that are being worked on, compressed or decompressed as they are held.",
     labels: [],
 };
+
+/// The bound where none is set. A push of the largest size may come to twice as much once decompressed; a
+/// few of these at a time must not take all memory there is.
+const DEFAULT_BOUND: u64 = 1 << 30;
 
 /// The bound is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,9 @@ pub(crate) struct HeldBytes {
 }
 
 impl Inflight {
+    /// A bound of 0 stands for the default.
     pub(crate) fn new(bound: u64, metrics: &Registry) -> Self {
+        let bound = if bound == 0 { DEFAULT_BOUND } else { bound };
         let inflight = Self(Arc::new(Inner { bound, used: AtomicU64::new(0) }));
         let shown = inflight.clone();
         metrics.gauge_fn(INFLIGHT, move || vec![([], shown.0.used.load(Ordering::Relaxed) as f64)]);
@@ -47,12 +52,14 @@ impl Inflight {
 }
 
 impl HeldBytes {
-    /// Counts more bytes, before memory is taken for them.
+    /// Counts more bytes, before memory is taken for them. A push that is alone is not held against the
+    /// bound: its own limits allow it, and it would otherwise never pass.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Full> {
         let bytes = bytes as u64;
         let Inner { bound, used } = &*self.inflight.0;
         let before = used.fetch_add(bytes, Ordering::Relaxed);
-        if *bound > 0 && before.saturating_add(bytes) > *bound {
+        let is_alone = before == self.bytes;
+        if !is_alone && before.saturating_add(bytes) > *bound {
             used.fetch_sub(bytes, Ordering::Relaxed);
             return Err(Full);
         }
@@ -89,15 +96,35 @@ mod tests {
         first.shrink(2);
         assert_eq!(second.grow(2), Ok(()));
         drop(first);
-        assert_eq!(second.grow(6), Err(Full));
-        assert_eq!(second.grow(5), Ok(()));
-        drop(second);
+        let mut third = inflight.hold();
+        assert_eq!(third.grow(6), Err(Full));
+        assert_eq!(third.grow(5), Ok(()));
+        drop((second, third));
         assert_eq!(inflight.0.used.load(Ordering::Relaxed), 0);
     }
 
     #[test]
-    fn zero_is_no_bound() {
-        let mut held = Inflight::new(0, &Registry::default()).hold();
-        assert_eq!(held.grow(usize::MAX), Ok(()));
+    fn who_is_alone_may_be_larger() {
+        let inflight = Inflight::new(10, &Registry::default());
+        let mut large = inflight.hold();
+        let mut small = inflight.hold();
+        assert_eq!(large.grow(6), Ok(()));
+        assert_eq!(large.grow(20), Ok(()));
+        assert_eq!(small.grow(1), Err(Full));
+        assert_eq!(large.grow(20), Ok(()));
+        large.shrink(40);
+        assert_eq!(small.grow(1), Ok(()));
+        assert_eq!(large.grow(20), Err(Full), "another came in");
+        drop(small);
+        assert_eq!(large.grow(20), Ok(()));
+    }
+
+    #[test]
+    fn zero_stands_for_the_default() {
+        let inflight = Inflight::new(0, &Registry::default());
+        let (mut one, mut other) = (inflight.hold(), inflight.hold());
+        assert_eq!(one.grow(1), Ok(()));
+        assert_eq!(other.grow(1 << 30), Err(Full));
+        assert_eq!(other.grow((1 << 30) - 1), Ok(()));
     }
 }

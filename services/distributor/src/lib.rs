@@ -5,6 +5,7 @@
 //! are held against the tenant's limits, what is left is admitted by rate and sent. It keeps no rows, and
 //! promises none that a quorum of ingesters has not.
 
+mod attributes;
 mod body;
 mod check;
 mod decode;
@@ -18,6 +19,7 @@ mod inflight;
 mod labels;
 mod media_type;
 mod metrics;
+mod otlp_answer;
 mod pushed;
 mod rate;
 mod role;
@@ -30,7 +32,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use fuzz::{fuzz_json, fuzz_labels, fuzz_protobuf};
+pub use fuzz::{fuzz_json, fuzz_labels, fuzz_otlp_json, fuzz_otlp_protobuf, fuzz_protobuf};
 pub use role::{Config, role};
 pub use settings::{
     DistributorRingSettings, DistributorSettings, OtlpSettings, RateStoreSettings, WriteFailureSettings,

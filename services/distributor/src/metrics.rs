@@ -7,12 +7,14 @@ use larch_types::TenantId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Loki,
+    Otlp,
 }
 
 impl Protocol {
     const fn label(self) -> &'static str {
         match self {
             Self::Loki => "loki",
+            Self::Otlp => "otlp",
         }
     }
 }

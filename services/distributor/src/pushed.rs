@@ -84,6 +84,11 @@ impl PushedTime {
         Self { seconds: nanos.div_euclid(NANOS_PER_SECOND), nanos: below_second as u32 }
     }
 
+    pub(crate) fn from_unsigned_nanos(nanos: u64) -> Self {
+        let second = NANOS_PER_SECOND as u64;
+        Self { seconds: (nanos / second) as i64, nanos: (nanos % second) as u32 }
+    }
+
     /// `None` before 1677 and after 2262.
     pub(crate) fn timestamp(self) -> Option<Timestamp> {
         let nanos = i128::from(self.seconds) * i128::from(NANOS_PER_SECOND) + i128::from(self.nanos);
@@ -132,6 +137,9 @@ mod tests {
             let time = PushedTime::from_nanos(nanos);
             assert_eq!(time.timestamp(), Some(Timestamp::from_nanos(nanos)));
         }
+        assert_eq!(PushedTime::from_unsigned_nanos(1_000_000_001), PushedTime::from_nanos(1_000_000_001));
+        assert_eq!(PushedTime::from_unsigned_nanos(u64::MAX).to_string(), "2554-07-21T23:34:33Z");
+        assert_eq!(PushedTime::from_unsigned_nanos(u64::MAX).timestamp(), None);
         assert_eq!(PushedTime::from_nanos(-1).to_string(), "1969-12-31T23:59:59Z");
         assert!(PushedTime::from_nanos(-1) < PushedTime::from_nanos(0));
     }

@@ -8,12 +8,15 @@ use larch_logql::{LabelMatcher, LevelDetector, parse_any_selector};
 use larch_types::Labels;
 use tracing::warn;
 
+use crate::attributes::OtlpRules;
+
 /// What is made of one tenant's limits, once for all of its pushes.
 #[derive(Debug)]
 pub(crate) struct Rules {
     pub(crate) limits: Arc<LimitsSettings>,
     /// `None` if levels are not looked for.
     pub(crate) levels: Option<LevelDetector>,
+    pub(crate) otlp: OtlpRules,
     /// Highest priority first, then by name.
     policies: Vec<Selected<Arc<str>>>,
     /// Highest priority first; hours as metrics show them.
@@ -32,11 +35,11 @@ struct Selected<T> {
 const NANOS_PER_HOUR: i64 = 3_600_000_000_000;
 
 impl Rules {
-    fn new(limits: Arc<LimitsSettings>, default_policies: &BTreeMap<String, Vec<PriorityStream>>) -> Self {
+    fn new(limits: Arc<LimitsSettings>, defaults: &RuleDefaults) -> Self {
         let looks_for_levels = limits.allow_structured_metadata && limits.discover_log_levels;
         let depth = i64::from(limits.log_level_from_json_max_depth);
         let mut policies = Vec::new();
-        let mut mapping = default_policies.clone();
+        let mut mapping = defaults.policies.clone();
         mapping.extend(limits.policy_stream_mapping.clone());
         for (policy, streams) in &mapping {
             for stream in streams {
@@ -52,6 +55,7 @@ impl Rules {
         retention.sort_by_key(|stream| std::cmp::Reverse(stream.priority));
         Self {
             levels: looks_for_levels.then(|| LevelDetector::new(&limits.log_level_fields, depth)),
+            otlp: OtlpRules::new(&limits.otlp_config, &defaults.label_attributes),
             policies,
             retention,
             default_retention: hours(limits.retention_period.nanos()),
@@ -94,10 +98,19 @@ fn first_that_fits<'s, T>(selected: &'s [Selected<T>], labels: &Labels) -> Optio
     selected.iter().find(|one| one.matchers.iter().all(fits)).map(|one| &one.value)
 }
 
+/// What holds where a tenant does not say.
+#[derive(Debug, Default)]
+pub(crate) struct RuleDefaults {
+    /// Policies under those of the tenant's own.
+    pub(crate) policies: BTreeMap<String, Vec<PriorityStream>>,
+    /// Attributes of OTLP resources that become labels.
+    pub(crate) label_attributes: Vec<String>,
+}
+
 /// Rules by the limits that they are made of. Tenants without limits of their own share them.
 #[derive(Debug)]
 pub(crate) struct RuleBook {
-    default_policies: BTreeMap<String, Vec<PriorityStream>>,
+    defaults: RuleDefaults,
     /// By the address of the limits, which the rules keep alive, so that it stays theirs.
     made: Mutex<HashMap<usize, Arc<Rules>>>,
 }
@@ -106,8 +119,8 @@ pub(crate) struct RuleBook {
 const MAX_RULES: usize = 4096;
 
 impl RuleBook {
-    pub(crate) fn new(default_policies: BTreeMap<String, Vec<PriorityStream>>) -> Self {
-        Self { default_policies, made: Mutex::default() }
+    pub(crate) fn new(defaults: RuleDefaults) -> Self {
+        Self { defaults, made: Mutex::default() }
     }
 
     pub(crate) fn rules(&self, limits: Arc<LimitsSettings>) -> Arc<Rules> {
@@ -119,7 +132,7 @@ impl RuleBook {
         if made.len() >= MAX_RULES {
             made.clear();
         }
-        let rules = Arc::new(Rules::new(limits, &self.default_policies));
+        let rules = Arc::new(Rules::new(limits, &self.defaults));
         made.insert(key, Arc::clone(&rules));
         rules
     }
@@ -138,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_highest_priority_wins_then_the_name() {
-        let defaults = BTreeMap::from([
+        let policies = BTreeMap::from([
             ("a".to_owned(), vec![stream(r#"{app="x"}"#, 5)]),
             ("wide".to_owned(), vec![stream(r#"{app=~".+"}"#, 0)]),
         ]);
@@ -154,7 +167,7 @@ mod tests {
             ],
             ..LimitsSettings::default()
         };
-        let book = RuleBook::new(defaults);
+        let book = RuleBook::new(RuleDefaults { policies, ..RuleDefaults::default() });
         let limits = Arc::new(limits);
         let rules = book.rules(Arc::clone(&limits));
         assert!(Arc::ptr_eq(&rules, &book.rules(limits)), "made once");

@@ -19,7 +19,8 @@ pub struct DistributorSettings {
     pub max_recv_msg_size: ByteSize,
     /// Largest push once decompressed.
     pub max_decompressed_size: ByteSize,
-    /// Most bytes of pushes at a time; 0 means no bound but that of each replica.
+    /// Most bytes of pushes at a time, compressed or decompressed as they are held; 0 means 1GB. A push that
+    /// is alone may be larger.
     pub max_inflight_bytes: ByteSize,
     /// How the rates of streams are learned from ingesters.
     pub rate_store: RateStoreSettings,
@@ -181,7 +182,7 @@ impl Section for DistributorSettings {
         ensure(
             inflight.as_u64() == 0 || inflight >= self.max_recv_msg_size,
             "max_inflight_bytes",
-            "must be 0 or not below max_recv_msg_size, or the largest pushes would never pass",
+            "must be 0 or not below max_recv_msg_size, or the largest pushes would pass only alone",
         )?;
         let store = &self.rate_store;
         ensure(store.max_request_parallelism > 0, "rate_store.max_request_parallelism", "must be above 0")?;

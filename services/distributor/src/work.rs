@@ -7,8 +7,11 @@ use bytes::Bytes;
 use larch_types::{TenantId, Timestamp};
 
 use crate::check::{Against, Checked, check};
-use crate::decode::{read_json, read_protobuf};
-use crate::decompress::{SizeBound, deflate, gzip, snappy};
+use crate::decode::{
+    DecodeError, Mapping, ResourceLogs, read_json, read_otlp_json, read_otlp_protobuf, read_protobuf,
+    streams_of,
+};
+use crate::decompress::{SizeBound, deflate, gzip, lz4, snappy, zstd};
 use crate::error::PushError;
 use crate::head::{Form, Head, Wrapping};
 use crate::inflight::HeldBytes;
@@ -48,6 +51,8 @@ impl Work {
             Wrapping::None => {}
             Wrapping::Gzip => body = gzip(&body, bound, held)?,
             Wrapping::Deflate => body = deflate(&body, bound, held)?,
+            Wrapping::Zstd => body = zstd(&body, bound, held)?,
+            Wrapping::Lz4 => body = lz4(&body, bound, held)?,
         }
         if self.head.form == Form::Protobuf {
             body = snappy(&body, bound, held)?;
@@ -56,8 +61,15 @@ impl Work {
         let streams = match self.head.form {
             Form::Json(dialect) => read_json(&body, dialect)?,
             Form::Protobuf => read_protobuf(&body)?,
+            Form::OtlpJson => self.streams_of(read_otlp_json(&body)?)?,
+            Form::OtlpProtobuf => self.streams_of(read_otlp_protobuf(&body)?)?,
         };
         Ok(streams)
+    }
+
+    fn streams_of(&self, logs: Vec<ResourceLogs>) -> Result<Vec<PushedStream>, DecodeError> {
+        let discover = &self.rules.limits.discover_service_name;
+        streams_of(logs, Mapping { rules: &self.rules.otlp, discover, now: self.now })
     }
 
     /// One stream whose labels cannot be read refuses the push.

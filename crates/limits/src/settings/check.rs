@@ -1,6 +1,7 @@
 //! What a limit may be. The same check holds for `limits_config` and for each tenant's overrides.
 
-use larch_types::{InvalidSetting, Span, ensure};
+use larch_logql::LabelMatcher;
+use larch_types::{InvalidSetting, MatchOp, Matcher, Span, ensure};
 
 use super::{AttributeAction, AttributesSettings, LimitsSettings, SseType};
 
@@ -88,7 +89,7 @@ fn check_otlp(limits: &LimitsSettings) -> Result<(), InvalidSetting> {
     let resource = &otlp.resource_attributes.attributes_config;
     check_attributes("otlp_config.resource_attributes.attributes_config", resource, true)?;
     check_attributes("otlp_config.scope_attributes", &otlp.scope_attributes, false)?;
-    check_attributes("otlp_config.log_attributes", &otlp.log_attributes, false)
+    check_attributes("otlp_config.log_attributes", &otlp.log_attributes, true)
 }
 
 fn check_attributes(
@@ -97,18 +98,20 @@ fn check_attributes(
     labels_allowed: bool,
 ) -> Result<(), InvalidSetting> {
     for (index, rule) in rules.iter().enumerate() {
-        let action = format!("{at}.{index}.action");
-        ensure(rule.action != AttributeAction::Unset, &action, "is missing")?;
         ensure(
             labels_allowed || rule.action != AttributeAction::IndexLabel,
-            &action,
-            "only attributes of the resource can become labels",
+            &format!("{at}.{index}.action"),
+            "attributes of the scope cannot become labels",
         )?;
         ensure(
             rule.attributes.is_empty() != rule.regex.is_empty(),
             &format!("{at}.{index}.attributes"),
             "either attributes or regex must be set",
         )?;
+        let matcher = Matcher { name: "attribute".to_owned(), op: MatchOp::Regex, value: rule.regex.clone() };
+        let readable = LabelMatcher::new(&matcher);
+        let problem = readable.err().map(|error| error.to_string());
+        ensure(problem.is_none(), &format!("{at}.{index}.regex"), problem.as_deref().unwrap_or_default())?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ pub struct OtlpLimits {
     pub scope_attributes: Vec<AttributesSettings>,
     /// Attributes of the log record.
     pub log_attributes: Vec<AttributesSettings>,
-    /// Makes the severity text a label instead of metadata.
+    /// Makes the severity text a label too.
     pub severity_text_as_label: bool,
 }
 
@@ -36,11 +36,10 @@ pub struct AttributesSettings {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeAction {
-    /// Nothing was written, which is refused.
-    #[default]
-    #[serde(rename = "")]
-    Unset,
     IndexLabel,
+    /// What is meant where nothing is written.
+    #[default]
+    #[serde(alias = "")]
     StructuredMetadata,
     Drop,
 }

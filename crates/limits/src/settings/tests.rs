@@ -164,7 +164,9 @@ fn limits_values_come_back() {
             "max_line_size_truncate_identifier": "[cut]",
             "otlp_config": {"resource_attributes": {"ignore_defaults": true, "attributes_config":
                 [{"action": "index_label", "attributes": ["a.b"], "regex": ""}]},
-                "log_attributes": [{"action": "drop", "attributes": [], "regex": "x.*"}]},
+                "scope_attributes": [{"action": "structured_metadata", "attributes": ["a"], "regex": ""}],
+                "log_attributes": [{"action": "drop", "attributes": [], "regex": "x.*"},
+                    {"action": "index_label", "attributes": ["app"], "regex": ""}]},
             "discover_service_name": [], "log_level_from_json_max_depth": -1,
             "shard_streams": {"enabled": false, "desired_rate": "3MB"}, "enforced_labels": ["app"],
             "policy_enforced_labels": {"*": ["team"]}, "block_ingestion_until": "2026-01-02T03:04:05Z",
@@ -256,12 +258,16 @@ fn limits_refuse_what_cannot_be_meant() {
         (r#"{"max_query_length": "-1h"}"#, "max_query_length: must not be negative"),
         (r#"{"max_query_length": "1 hour"}"#, r#"not a valid duration string: "1 hour""#),
         (
-            r#"{"otlp_config": {"scope_attributes": [{"attributes": ["a"]}]}}"#,
-            "otlp_config.scope_attributes.0.action: is missing",
+            r#"{"otlp_config": {"scope_attributes": [{"action": "index_label", "attributes": ["a"]}]}}"#,
+            "otlp_config.scope_attributes.0.action: attributes of the scope cannot become labels",
         ),
         (
-            r#"{"otlp_config": {"log_attributes": [{"action": "index_label", "attributes": ["a"]}]}}"#,
-            "otlp_config.log_attributes.0.action: only attributes of the resource can become labels",
+            r#"{"otlp_config": {"log_attributes": [{"action": "drop", "attributes": ["a"], "regex": "a"}]}}"#,
+            "otlp_config.log_attributes.0.attributes: either attributes or regex must be set",
+        ),
+        (
+            r#"{"otlp_config": {"log_attributes": [{"action": "drop", "regex": "a("}]}}"#,
+            "otlp_config.log_attributes.0.regex: error parsing regexp: missing closing ): `a(`",
         ),
         (
             r#"{"otlp_config": {"log_attributes": [{"action": "drop"}]}}"#,

@@ -13,6 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::{Allowance, DecodeError, MAX_ELEMENTS};
 use crate::pushed::PushedStream;
+pub(super) use entry::OrNull;
 use stream::StreamSeed;
 
 /// Which keys a stream may have.
@@ -77,7 +78,7 @@ impl<'de> Visitor<'de> for PushSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut streams = Vec::new();
-        while let Some(key) = map.next_key_seed(Key(&["streams"]))? {
+        while let Some(key) = map.next_key_seed(Key::exactly(&["streams"]))? {
             match key {
                 Some(_) => map.next_value_seed(StreamsSeed(self.0, &mut streams))?,
                 None => drop(map.next_value::<IgnoredAny>()?),
@@ -119,7 +120,17 @@ impl<'de> Visitor<'de> for StreamsSeed<'_> {
 }
 
 /// A key of an object, as its place among those that are known.
-struct Key(&'static [&'static str]);
+pub(super) struct Key {
+    pub(super) known: &'static [&'static str],
+    /// Whether a known key is the one that came.
+    pub(super) is: fn(&[u8], &[u8]) -> bool,
+}
+
+impl Key {
+    fn exactly(known: &'static [&'static str]) -> Self {
+        Self { known, is: |known, key| known == key }
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Key {
     type Value = Option<usize>;
@@ -137,7 +148,7 @@ impl Visitor<'_> for Key {
     }
 
     fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|known| known.as_bytes() == key))
+        Ok(self.known.iter().position(|known| (self.is)(known.as_bytes(), key)))
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Option<usize>, E> {
@@ -146,7 +157,7 @@ impl Visitor<'_> for Key {
 }
 
 /// A string as bytes, a slice of the body if it holds no escapes.
-struct Raw<'r>(&'r Reading<'r>);
+pub(super) struct Raw<'r>(pub(super) &'r Bytes);
 
 impl<'de> DeserializeSeed<'de> for Raw<'_> {
     type Value = Bytes;
@@ -165,7 +176,7 @@ impl<'de> Visitor<'de> for Raw<'_> {
 
     fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Bytes, E> {
         // What is borrowed lies in the body.
-        Ok(self.0.body.slice_ref(bytes))
+        Ok(self.0.slice_ref(bytes))
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Bytes, E> {

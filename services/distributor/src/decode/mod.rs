@@ -4,14 +4,21 @@
 //! alike.
 
 mod json;
+mod message;
+pub(crate) mod otlp;
 mod protobuf;
 
 pub(crate) use json::{Dialect, read_json};
+pub(crate) use otlp::{Mapping, ResourceLogs, read_otlp_json, read_otlp_protobuf, streams_of};
 pub(crate) use protobuf::read_protobuf;
 
 /// Streams, rows and pairs of metadata of one push. A row of two bytes takes a hundred in memory; so
 /// many of them are some 400 MB, and more than any limit on the rate lets through.
 const MAX_ELEMENTS: u32 = 1 << 22;
+
+/// Bytes that are not in the body but made of what is: the names of nested attributes, which repeat the
+/// names around them, and labels of streams, which repeat those of the resource.
+const MAX_MADE_BYTES: usize = 64 << 20;
 
 /// A JSON error may repeat the text that it complains of.
 const MAX_TEXT_BYTES: usize = 512;
@@ -23,6 +30,8 @@ pub(crate) enum DecodeError {
     Invalid(String),
     #[error("more than {MAX_ELEMENTS} streams, entries and pairs of metadata")]
     TooMany,
+    #[error("labels and nested names of attributes come to more than {MAX_MADE_BYTES} bytes")]
+    TooLong,
 }
 
 impl DecodeError {
@@ -43,8 +52,13 @@ impl Allowance {
     }
 
     fn take_one(&self) -> Result<(), DecodeError> {
-        self.0.set(self.0.get().checked_sub(1).ok_or(DecodeError::TooMany)?);
-        Ok(())
+        self.take(1)
+    }
+
+    fn take(&self, elements: u32) -> Result<(), DecodeError> {
+        let left = self.0.get().checked_sub(elements);
+        self.0.set(left.unwrap_or(0));
+        left.map(|_| ()).ok_or(DecodeError::TooMany)
     }
 
     fn is_spent(&self) -> bool {

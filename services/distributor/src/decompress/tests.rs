@@ -5,6 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use larch_telemetry::Registry;
+use lz4_flex::frame::FrameEncoder;
 
 use super::*;
 use crate::inflight::Inflight;
@@ -34,6 +35,16 @@ fn zlibbed(data: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn lz4ed(data: &[u8]) -> Vec<u8> {
+    let mut encoder = FrameEncoder::new(Vec::new());
+    encoder.write_all(data).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstded(data: &[u8]) -> Vec<u8> {
+    ::zstd::encode_all(data, 3).unwrap()
+}
+
 #[test]
 fn round_trips() {
     for data in [&b""[..], b"x", b"a line, and again a line", &[7; 200_000]] {
@@ -41,9 +52,15 @@ fn round_trips() {
         assert_eq!(gzip(&gzipped(data), BOUND, &mut held()).unwrap(), data);
         assert_eq!(deflate(&deflated(data), BOUND, &mut held()).unwrap(), data);
         assert_eq!(deflate(&zlibbed(data), BOUND, &mut held()).unwrap(), data);
+        assert_eq!(zstd(&zstded(data), BOUND, &mut held()).unwrap(), data);
+        assert_eq!(lz4(&lz4ed(data), BOUND, &mut held()).unwrap(), data);
     }
     let two = [gzipped(b"one "), gzipped(b"two")].concat();
     assert_eq!(gzip(&two, BOUND, &mut held()).unwrap(), "one two");
+    let two = [zstded(b"one "), zstded(b"two")].concat();
+    assert_eq!(zstd(&two, BOUND, &mut held()).unwrap(), "one two");
+    let two = [lz4ed(b"one "), lz4ed(b""), lz4ed(b"two")].concat();
+    assert_eq!(lz4(&two, BOUND, &mut held()).unwrap(), "one two");
 }
 
 #[test]
@@ -72,6 +89,11 @@ fn damage() {
         (deflate(b"", BOUND, &mut held()), "flate: corrupt input"),
         (deflate(&cut(deflated(&whole)), BOUND, &mut held()), "flate: corrupt input"),
         (deflate(&cut(zlibbed(&whole)), BOUND, &mut held()), "zlib: invalid data"),
+        (zstd(b"{\"resourceLogs\":[]}", BOUND, &mut held()), "zstd: invalid data"),
+        (zstd(&cut(zstded(&whole)), BOUND, &mut held()), "zstd: invalid data"),
+        (lz4(b"{\"resourceLogs\":[]}", BOUND, &mut held()), "lz4: invalid data"),
+        (lz4(&cut(lz4ed(&whole)), BOUND, &mut held()), "lz4: invalid data"),
+        (lz4(&[lz4ed(&whole), b"and more".to_vec()].concat(), BOUND, &mut held()), "lz4: invalid data"),
     ] {
         assert_eq!(result.unwrap_err().to_string(), text);
     }
@@ -94,6 +116,12 @@ fn bombs_end_early() {
     let DecompressError::TooLarge { size, max } = error else { panic!("{error}") };
     assert_eq!(max, FREE_BYTES, "its ratio is beyond all that lines have");
     assert!(size <= max + STEP_BYTES as u64);
+    for bomb in [
+        zstd(&zstded(&vec![0; 32 << 20]), BOUND, &mut held()),
+        lz4(&lz4ed(&vec![0; 32 << 20]), SizeBound { max: 1 << 20 }, &mut held()),
+    ] {
+        assert!(matches!(bomb, Err(DecompressError::TooLarge { .. })));
+    }
     let small = SizeBound { max: 1000 };
     assert!(deflate(&deflated(&[0; 1000]), small, &mut held()).is_ok());
     assert!(deflate(&deflated(&[0; 1001]), small, &mut held()).is_err());
@@ -101,21 +129,33 @@ fn bombs_end_early() {
 
 #[test]
 fn bytes_in_flight_are_counted_before_they_are_there() {
-    let inflight = Inflight::new(10_000, &Registry::default());
+    let inflight = Inflight::new(10_001, &Registry::default());
+    let mut other = inflight.hold();
+    assert!(other.grow(1).is_ok());
     let mut held = inflight.hold();
     assert!(matches!(snappy(&snappy_block(&[1; 10_001]), BOUND, &mut held), Err(DecompressError::Full)));
     assert!(matches!(gzip(&gzipped(&[1; 10_001]), BOUND, &mut held), Err(DecompressError::Full)));
     let mut held = inflight.hold();
     assert!(snappy(&snappy_block(&[1; 10_000]), BOUND, &mut held).is_ok());
+    drop((other, held));
+    let bomb = snappy_block(&[1; 1 << 20]);
+    assert!(snappy(&bomb, BOUND, &mut inflight.hold()).is_ok(), "it is alone");
 }
 
 #[test]
 fn damaged_bodies_never_panic() {
     let data = b"level=info msg=\"a line\" and again level=info msg=\"a line\"".repeat(5);
-    let corpus = vec![snappy_block(&data), gzipped(&data), deflated(&data), zlibbed(&data)];
+    let corpus = vec![
+        snappy_block(&data),
+        gzipped(&data),
+        deflated(&data),
+        zlibbed(&data),
+        zstded(&data),
+        lz4ed(&data),
+    ];
     let small = SizeBound { max: 1 << 20 };
     mutations(&corpus, |bytes| {
-        for decompress in [snappy, gzip, deflate] {
+        for decompress in [snappy, gzip, deflate, zstd, lz4] {
             if let Ok(out) = decompress(bytes, small, &mut held()) {
                 assert!(out.len() as u64 <= small.max);
             }

@@ -49,7 +49,7 @@ fn refuses_what_cannot_be_meant() {
         (r#"{"max_decompressed_size": "1MB"}"#, "max_decompressed_size: must not be below max_recv_msg_size"),
         (
             r#"{"max_inflight_bytes": "1MB"}"#,
-            "max_inflight_bytes: must be 0 or not below max_recv_msg_size, or the largest pushes would never pass",
+            "max_inflight_bytes: must be 0 or not below max_recv_msg_size, or the largest pushes would pass only alone",
         ),
         (
             r#"{"rate_store": {"stream_rate_update_interval": "0s"}}"#,

@@ -6,6 +6,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::future::join;
+use larch_limits::LimitsSettings;
 use larch_types::{ByteSize, Span, Timestamp};
 use prost::Message;
 
@@ -48,7 +50,7 @@ fn what_is_stored_of_one_row() {
         assert!(!context.call.deadline.has_passed());
         assert_eq!(request.replica_sets.len(), 1);
         assert_eq!(request.replica_sets[0].nodes[0].as_u128(), 100);
-        assert_eq!(request.stamp.0 >> 64, now.nanos() as u128);
+        assert_eq!(request.stamp.0 >> 84, (now.nanos() / 1_000_000) as u128);
         let entry = &request.streams[0].entries[0];
         assert_eq!((entry.timestamp, &entry.line[..], entry.index), (now, &b"an error \xff"[..], 0));
     });
@@ -179,13 +181,22 @@ fn large_bodies_are_worked_on_elsewhere_with_the_same_outcome() {
 #[test]
 fn bytes_in_flight_are_bounded_and_given_back() {
     let settings = DistributorSettings { max_inflight_bytes: ByteSize::bytes(1000), ..Default::default() };
-    in_house(Wanted { settings, ..Wanted::default() }, async |house| {
+    let limits = LimitsSettings { simulated_push_latency: Span::from_secs(1), ..Default::default() };
+    in_house(Wanted { settings, limits, ..Wanted::default() }, async |house| {
         let busy = answer(503, "The server cannot accept more requests at this time.");
-        assert_eq!(house.push_json(&json_row(&house, &"x".repeat(1000))).await, busy);
-        let body = snappy_block(&push_of(house.now(), "{}", &[b'x'; 2000]).encode_to_vec());
-        assert_eq!(house.push(V1, &[PROTOBUF], body).await, busy);
+        let small = json_row(&house, &"x".repeat(500));
+        let large = json_row(&house, &"x".repeat(1000));
+        let bomb = snappy_block(&push_of(house.now(), "{}", &[b'x'; 2000]).encode_to_vec());
+        // The first one waits for its ingesters while the other comes.
+        let pushes = join(house.push_json(&small), house.push_json(&large)).await;
+        assert_eq!(pushes, (answer(204, ""), busy.clone()));
+        let pushes = join(house.push_json(&small), house.push(V1, &[PROTOBUF], bomb.clone())).await;
+        assert_eq!(pushes, (answer(204, ""), busy));
         for _ in 0..3 {
-            assert_eq!(house.push_json(&json_row(&house, &"x".repeat(900))).await, answer(204, ""));
+            assert_eq!(house.push_json(&large).await, answer(204, ""), "alone");
+            assert_eq!(house.push(V1, &[PROTOBUF], bomb.clone()).await, answer(204, ""), "alone");
+            let pushes = join(house.push_json(&small), house.push_json(&json_row(&house, "x"))).await;
+            assert_eq!(pushes, (answer(204, ""), answer(204, "")));
         }
         assert_eq!(house.scraped("larch_distributor_inflight_bytes"), ["larch_distributor_inflight_bytes 0"]);
     });

@@ -22,8 +22,10 @@ use larch_store::{Backing, Catalog, Store, StoreOptions};
 use larch_telemetry::{Format, Registry};
 use larch_testkit::sim;
 use larch_types::{Address, ErrorKind, NodeId, Timestamp};
+use prost::Message as _;
 use tower::ServiceExt;
 
+use super::wire::WireStatus;
 use crate::distributor::Distributor;
 use crate::http::routes;
 use crate::settings::DistributorSettings;
@@ -105,12 +107,13 @@ fn settings() -> SharedSettings {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) text: String,
 }
 
+pub(super) const OTLP: &str = "/otlp/v1/logs";
 pub(super) const V1: &str = "/loki/api/v1/push";
 pub(super) const LEGACY: &str = "/api/prom/push";
 pub(super) const JSON: (&str, &str) = ("content-type", "application/json");
@@ -132,13 +135,27 @@ impl House {
         }
         let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
         let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type").cloned();
         if status >= 400 {
-            assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
             assert_eq!(response.headers()["x-content-type-options"], "nosniff");
         }
         let has_retry = response.headers().contains_key("retry-after");
         assert_eq!(has_retry, matches!(status, 429 | 503), "{status}");
         let text = response.into_body().collect().await.unwrap().to_bytes();
+        if path == OTLP && status != 204 && status != 401 {
+            let message = match content_type.unwrap().to_str().unwrap() {
+                "application/json" => {
+                    let status: serde_json::Value = serde_json::from_slice(&text).unwrap();
+                    status["message"].as_str().unwrap().to_owned()
+                }
+                "application/x-protobuf" => WireStatus::decode(text).unwrap().message,
+                other => panic!("{other}"),
+            };
+            return Answer { status, text: message };
+        }
+        if status >= 400 {
+            assert_eq!(content_type.unwrap(), "text/plain; charset=utf-8");
+        }
         Answer { status, text: String::from_utf8(text.to_vec()).unwrap() }
     }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod house;
 mod limits;
+mod otlp;
 mod recorded;
 mod replicas;
 pub(crate) mod wire;

@@ -49,6 +49,15 @@ pub(crate) struct WirePair {
     pub(crate) value: Vec<u8>,
 }
 
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct WireStatus {
+    #[prost(int32, tag = "1")]
+    pub(crate) code: i32,
+    #[prost(string, tag = "2")]
+    pub(crate) message: String,
+}
+
 impl WireTime {
     pub(crate) fn from_nanos(nanos: i64) -> Self {
         Self { seconds: nanos.div_euclid(1_000_000_000), nanos: nanos.rem_euclid(1_000_000_000) as i32 }

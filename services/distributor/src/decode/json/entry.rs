@@ -32,7 +32,7 @@ impl<'de> Visitor<'de> for EntrySeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let time = list.next_element_seed(Nanos)?.unwrap_or(PushedTime::MISSING);
-        let line = list.next_element_seed(Raw(self.0))?.unwrap_or_default();
+        let line = list.next_element_seed(Raw(self.0.body))?.unwrap_or_default();
         let metadata = list.next_element_seed(MetadataSeed(self.0))?.unwrap_or_default();
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Some(PushedEntry { time, line, metadata }))
@@ -82,8 +82,8 @@ impl<'de> Visitor<'de> for MetadataSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut pairs = Vec::new();
-        while let Some(name) = map.next_key_seed(Raw(self.0))? {
-            let value = map.next_value_seed(Raw(self.0))?;
+        while let Some(name) = map.next_key_seed(Raw(self.0.body))? {
+            let value = map.next_value_seed(Raw(self.0.body))?;
             self.0.take_one()?;
             pairs.push(PushedPair { name, value });
         }
@@ -115,10 +115,10 @@ impl<'de> Visitor<'de> for LegacyEntrySeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entry = PushedEntry { time: PushedTime::MISSING, line: Bytes::new(), metadata: Vec::new() };
-        while let Some(key) = map.next_key_seed(Key(&["ts", "line", "structuredMetadata"]))? {
+        while let Some(key) = map.next_key_seed(Key::exactly(&["ts", "line", "structuredMetadata"]))? {
             match key {
                 Some(0) => entry.time = map.next_value_seed(OrNull(Rfc3339))?.unwrap_or(PushedTime::MISSING),
-                Some(1) => entry.line = map.next_value_seed(OrNull(Raw(self.0)))?.unwrap_or_default(),
+                Some(1) => entry.line = map.next_value_seed(OrNull(Raw(self.0.body)))?.unwrap_or_default(),
                 Some(2) => {
                     entry.metadata = map.next_value_seed(OrNull(MetadataSeed(self.0)))?.unwrap_or_default();
                 }
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for LegacyEntrySeed<'_> {
 }
 
 /// `null`, or what the seed reads.
-struct OrNull<S>(S);
+pub(in crate::decode) struct OrNull<S>(pub(in crate::decode) S);
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for OrNull<S> {
     type Value = Option<S::Value>;

@@ -46,9 +46,9 @@ impl<'de> Visitor<'de> for StreamSeed<'_> {
         let Self(reading) = self;
         let mut labels = PushedLabels::Text(Bytes::new());
         let mut entries = Vec::new();
-        while let Some(key) = map.next_key_seed(Key(reading.dialect.keys()))? {
+        while let Some(key) = map.next_key_seed(Key::exactly(reading.dialect.keys()))? {
             match key {
-                Some(LABELS) => labels = PushedLabels::Text(map.next_value_seed(Raw(reading))?),
+                Some(LABELS) => labels = PushedLabels::Text(map.next_value_seed(Raw(reading.body))?),
                 Some(STREAM) => labels = PushedLabels::Pairs(map.next_value_seed(LabelsSeed)?),
                 Some(ENTRIES) => {
                     map.next_value_seed(EntriesSeed { reading, legacy: true, entries: &mut entries })?;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
+use crate::decode::message::LENGTH_DELIMITED;
 use crate::tests::mutations;
 use crate::tests::wire::{WireEntry, WirePair, WirePush, WireStream, WireTime};
 
