@@ -8,7 +8,7 @@ use larch_api::Tenancy;
 use larch_membership::Members;
 use larch_rpc::{GrpcSettings, GrpcTransport, LocalTransport, Transport};
 use larch_runtime::{AdminPages, Env, Module, Process, Routes, Server, StartError};
-use larch_store::{Backend, Backing, Catalog, OpenError, Store, StoreOptions};
+use larch_store::{Backend, Backing, Catalog, OpenError, Segments, Store, StoreOptions};
 use larch_telemetry::{LevelHandle, Registry};
 use larch_types::Address;
 use larch_wal::{Dir, OsDir};
@@ -47,6 +47,7 @@ pub(crate) fn assemble(
     let overrides = OverridesModule::new(&loaded, limits.clone(), env.clone(), metrics);
     let options = store_options(&loaded.shared, &limits)?;
     let store = Store::new(backing, options, env.clone(), metrics);
+    let catalog = Catalog::new(store.clone(), env.clone(), metrics);
     let settings = Arc::new(loaded.shared);
     let open_dir: OpenDir =
         Arc::new(|path: &Path| OsDir::open(path).map(|dir| Arc::new(dir) as Arc<dyn Dir>));
@@ -60,7 +61,8 @@ pub(crate) fn assemble(
         limits: limits.clone(),
         tenancy: tenancy.clone(),
         open_dir,
-        catalog: Catalog::new(store.clone(), env.clone(), metrics),
+        segments: Segments::new(catalog.clone(), &settings.chunk_store, metrics),
+        catalog,
         store,
         transport: transport(&settings, &local)?,
         local,

@@ -10,7 +10,7 @@ use larch_api::Tenancy;
 use larch_membership::Members;
 use larch_rpc::{GrpcServices, LocalTransport, MessageLimits, Transport};
 use larch_runtime::{Env, Module, Scope, StartError};
-use larch_store::{Catalog, Store};
+use larch_store::{Catalog, Segments, Store};
 use larch_telemetry::Registry;
 use larch_types::Address;
 use larch_wal::Dir;
@@ -44,6 +44,8 @@ pub struct Frame {
     pub store: Store,
     /// What is in the store, with views that all roles of the process share.
     pub catalog: Catalog,
+    /// What is in them; all roles of a process share the caches.
+    pub segments: Segments,
     /// The way to the services of other processes, and of this one.
     pub transport: Arc<dyn Transport>,
     /// Where roles add their services, if the transport stays in this process.

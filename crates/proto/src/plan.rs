@@ -81,9 +81,9 @@ pub struct PageRange {
 pub struct PlannedChunk {
     pub number: u32,
     pub rows: u32,
-    /// The oldest row's time.
+    /// The oldest row's time, of the selected streams.
     pub first: Timestamp,
-    /// The newest row's time, itself included.
+    /// The newest row's time, of the selected streams, itself included.
     pub last: Timestamp,
     /// The chunk's entry as it stands in the footer, in the segment's own format.
     pub directory: Bytes,

@@ -13,7 +13,7 @@ pub(crate) const HEADER: [u8; 8] = *b"LARCHSEG";
 pub(crate) const MAGIC: [u8; 8] = *b"GESHCRAL";
 
 /// What this program writes, and the oldest that it reads.
-pub(crate) const VERSION: u16 = 1;
+pub const VERSION: u16 = 1;
 pub(crate) const OLDEST_VERSION: u16 = 1;
 
 /// footer length u32 · version u16 · zero u16 · tail offset u64 · object length u64 · checksum u64 ·
@@ -55,7 +55,8 @@ pub enum Column {
 const FIRST_METADATA: u64 = 16;
 
 impl Column {
-    pub(crate) const fn code(self) -> u64 {
+    /// The number that stands for it in files.
+    pub const fn code(self) -> u64 {
         match self {
             Self::Times => 1,
             Self::Streams => 2,
@@ -122,21 +123,25 @@ pub(crate) fn put_directory(chunks: &[ChunkEntry]) -> Vec<u8> {
     let mut out = Vec::new();
     put_varint(&mut out, chunks.len() as u64);
     for chunk in chunks {
-        put_varint(&mut out, u64::from(chunk.rows));
-        put_varint(&mut out, chunk.raw_bytes);
-        put_signed(&mut out, chunk.first_time.nanos());
-        put_varint(&mut out, chunk.last_time.nanos().wrapping_sub(chunk.first_time.nanos()) as u64);
-        put_varint(&mut out, u64::from(chunk.first_stream));
-        put_varint(&mut out, u64::from(chunk.last_stream - chunk.first_stream));
-        put_varint(&mut out, chunk.pages.len() as u64);
-        for page in &chunk.pages {
-            put_varint(&mut out, page.column.code());
-            put_varint(&mut out, page.offset);
-            put_varint(&mut out, page.len);
-            out.extend_from_slice(&page.checksum.to_le_bytes());
-        }
+        put_chunk(&mut out, chunk);
     }
     out
+}
+
+pub(crate) fn put_chunk(out: &mut Vec<u8>, chunk: &ChunkEntry) {
+    put_varint(out, u64::from(chunk.rows));
+    put_varint(out, chunk.raw_bytes);
+    put_signed(out, chunk.first_time.nanos());
+    put_varint(out, chunk.last_time.nanos().wrapping_sub(chunk.first_time.nanos()) as u64);
+    put_varint(out, u64::from(chunk.first_stream));
+    put_varint(out, u64::from(chunk.last_stream - chunk.first_stream));
+    put_varint(out, chunk.pages.len() as u64);
+    for page in &chunk.pages {
+        put_varint(out, page.column.code());
+        put_varint(out, page.offset);
+        put_varint(out, page.len);
+        out.extend_from_slice(&page.checksum.to_le_bytes());
+    }
 }
 
 /// Pages lie within the first `pages_end` bytes of the object.
@@ -145,33 +150,41 @@ pub(crate) fn read_directory(bytes: &[u8], streams: u32, pages_end: u64) -> Resu
     let count = cursor.count()?;
     let mut chunks = Vec::with_capacity(count.min(cursor.remaining() / 8));
     for _ in 0..count {
-        let rows = cursor.at_most(MAX_READ_ROWS)? as u32;
-        let raw_bytes = cursor.varint()?;
-        let first = cursor.signed()?;
-        let last =
-            first.checked_add_unsigned(cursor.varint()?).ok_or(cursor.corrupt("a time is out of range"))?;
-        let first_stream = cursor.u32()?;
-        let last_stream = first_stream.saturating_add(cursor.u32()?);
-        if last_stream >= streams || rows == 0 {
-            return Err(cursor.corrupt("a chunk without rows or with a stream that is not there"));
-        }
-        let page_count = cursor.count()?;
-        let mut pages = Vec::with_capacity(page_count.min(cursor.remaining() / 8));
-        for _ in 0..page_count {
-            pages.push(read_page(&mut cursor, pages_end)?);
-        }
-        chunks.push(ChunkEntry {
-            rows,
-            raw_bytes,
-            first_time: Timestamp::from_nanos(first),
-            last_time: Timestamp::from_nanos(last),
-            first_stream,
-            last_stream,
-            pages,
-        });
+        chunks.push(read_chunk(&mut cursor, streams, pages_end)?);
     }
     cursor.finish()?;
     Ok(chunks)
+}
+
+pub(crate) fn read_chunk(
+    cursor: &mut Cursor<'_>,
+    streams: u32,
+    pages_end: u64,
+) -> Result<ChunkEntry, Corrupt> {
+    let rows = cursor.at_most(MAX_READ_ROWS)? as u32;
+    let raw_bytes = cursor.varint()?;
+    let first = cursor.signed()?;
+    let last =
+        first.checked_add_unsigned(cursor.varint()?).ok_or(cursor.corrupt("a time is out of range"))?;
+    let first_stream = cursor.u32()?;
+    let last_stream = first_stream.saturating_add(cursor.u32()?);
+    if last_stream >= streams || rows == 0 {
+        return Err(cursor.corrupt("a chunk without rows or with a stream that is not there"));
+    }
+    let page_count = cursor.count()?;
+    let mut pages = Vec::with_capacity(page_count.min(cursor.remaining() / 8));
+    for _ in 0..page_count {
+        pages.push(read_page(cursor, pages_end)?);
+    }
+    Ok(ChunkEntry {
+        rows,
+        raw_bytes,
+        first_time: Timestamp::from_nanos(first),
+        last_time: Timestamp::from_nanos(last),
+        first_stream,
+        last_stream,
+        pages,
+    })
 }
 
 fn read_page(cursor: &mut Cursor<'_>, pages_end: u64) -> Result<PageEntry, Corrupt> {

@@ -10,6 +10,7 @@ use crate::format::{MAX_READ_ROWS, read_directory};
 use crate::histogram::Histograms;
 use crate::index::{Index, IndexBytes, Selector, Test};
 use crate::page::{lines, optional, runs, shapes, stamps, times};
+use crate::reader::directory::ChunkDirectory;
 use crate::reader::verify::verify;
 use crate::text;
 
@@ -63,6 +64,9 @@ fn read_as_page(page: &[u8], rows: usize) -> Result<(), Corrupt> {
 
 fn read_as_footer(bytes: &[u8]) -> Result<(), Corrupt> {
     drop(read_directory(bytes, u32::MAX, u64::MAX));
+    if let Ok(entry) = ChunkDirectory::decode(bytes, u64::MAX) {
+        assert!(ChunkDirectory::decode(&entry.encode(), u64::MAX) == Ok(entry));
+    }
     let footer = Footer::decode(bytes, u64::MAX)?;
     let again = footer.encode(0, 0);
     assert!(Footer::decode(&again[..again.len() - crate::format::TRAILER_LEN], u64::MAX)? == footer);

@@ -9,6 +9,7 @@ mod directory;
 mod error;
 mod http;
 mod key;
+mod segments;
 mod settings;
 mod store;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use key::{
     DocumentKind, FactKind, FactName, Folder, InvalidKey, InvalidName, Key, MAX_DOCUMENT_NAME_BYTES,
     fuzz_names, parse_document_name, parse_segment_name,
 };
+pub use segments::{Fetched, Overlap, SegmentError, Segments};
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, EmbeddedCacheSettings,

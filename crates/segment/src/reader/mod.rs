@@ -1,7 +1,9 @@
 //! Reads a segment: its tail says what it holds and where, its pages are fetched by whoever can.
 
 pub(crate) mod chunk;
+pub(crate) mod directory;
 pub(crate) mod inspect;
+pub(crate) mod placement;
 pub(crate) mod verify;
 
 use std::ops::Range;
@@ -16,6 +18,7 @@ use crate::format::{ChunkEntry, Column, HEADER, read_directory, section};
 use crate::histogram::Histograms;
 use crate::index::{Index, IndexBytes};
 use chunk::{Chunk, ChunkInfo};
+use directory::ChunkDirectory;
 
 /// How much of an object's end to read when nothing is known of it: most segments' tails are shorter.
 pub const TAIL_GUESS_BYTES: u64 = 256 << 10;
@@ -47,7 +50,7 @@ pub struct Columns {
 impl Columns {
     pub const ALL: Self = Self { lines: true, metadata: true, levels: true, stamps: true };
 
-    const fn has(self, column: Column) -> bool {
+    pub const fn has(self, column: Column) -> bool {
         match column {
             Column::Times | Column::Streams => true,
             Column::Stamps => self.stamps,
@@ -110,6 +113,11 @@ impl Segment {
         Ok(Self { footer, object_len, tail: trailer.tail, chunks, index, histograms, filter })
     }
 
+    /// What it takes in memory, about: the tail itself, and the tables that were read from it.
+    pub fn held_bytes(&self) -> u64 {
+        (self.object_len - self.tail).saturating_mul(2)
+    }
+
     pub const fn provenance(&self) -> &Provenance {
         &self.footer.provenance
     }
@@ -154,22 +162,19 @@ impl Segment {
         self.chunks.iter().map(ChunkInfo::of_entry)
     }
 
+    /// What the footer says of a chunk. Panics if there is no such chunk.
+    pub fn directory(&self, chunk: u32) -> ChunkDirectory<'_> {
+        ChunkDirectory::of(&self.chunks[chunk as usize])
+    }
+
     /// Pages to fetch for a chunk. Panics if there is no such chunk.
     pub fn pages(&self, chunk: u32, columns: Columns) -> Vec<PageRef> {
-        let mut pages = Vec::new();
-        for page in &self.chunks[chunk as usize].pages {
-            if columns.has(page.column) {
-                pages.push(PageRef { column: page.column, range: page.offset..page.offset + page.len });
-            }
-        }
-        pages
+        self.directory(chunk).pages(columns)
     }
 
     /// A chunk of pages that were fetched. Panics if there is no such chunk.
     pub fn chunk(&self, chunk: u32, pages: Vec<(PageRef, Bytes)>) -> Chunk {
-        let entry = &self.chunks[chunk as usize];
-        let fetched = pages.into_iter().map(|(page, bytes)| (page.column, bytes)).collect();
-        Chunk::of_pages(ChunkInfo::of_entry(entry), entry.pages.clone(), fetched)
+        self.directory(chunk).chunk(pages)
     }
 
     /// A chunk of a segment that is held whole. Panics if there is no such chunk.

@@ -4,7 +4,7 @@ use larch_types::Labels;
 
 use super::*;
 use crate::testing::{OwnedRow, Rng, build, labels, read};
-use crate::{Effort, verify};
+use crate::{ChunkDirectory, Decoder, Effort, RowFinder, verify};
 
 /// Small, with every kind of section and page.
 fn rows() -> Vec<(Labels, OwnedRow)> {
@@ -159,4 +159,28 @@ fn a_footer_that_lies_is_refused() {
             Ok(_) => assert_eq!(read(&changed), read(&object), "round {round}"),
         }
     }
+}
+
+#[test]
+fn chunks_are_read_from_their_entries_alone() {
+    let object = build(&rows(), Effort::Fresh);
+    let segment = verify(&object).unwrap();
+    let mut finder = RowFinder::new(&segment);
+    let mut decoder = Decoder::new();
+    for number in 0..segment.chunks.len() as u32 {
+        let directory =
+            ChunkDirectory::decode(&segment.directory(number).encode(), object.len() as u64).unwrap();
+        assert_eq!(directory.info(), ChunkInfo::of_entry(&segment.chunks[number as usize]));
+        let pages = directory.pages(Columns::ALL);
+        assert_eq!(pages, segment.pages(number, Columns::ALL));
+        let bytes = |page: &PageRef| object.slice(page.range.start as usize..page.range.end as usize);
+        let chunk = directory.chunk(pages.iter().map(|page| (page.clone(), bytes(page))).collect());
+        let runs = chunk.streams(&mut decoder).unwrap();
+        let streams: Vec<u32> = runs.iter().map(|run| run.stream).collect();
+        let rows = finder.rows(number, &streams).unwrap();
+        let want: Vec<_> = runs.iter().map(|run| run.start..run.start + run.rows).collect();
+        assert_eq!(rows, want);
+        assert_eq!(finder.rows(number, &streams[1..]).unwrap(), want[1..]);
+    }
+    assert!(ChunkDirectory::decode(&segment.directory(0).encode(), 100).is_err(), "pages beyond the object");
 }
