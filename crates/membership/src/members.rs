@@ -13,6 +13,8 @@ pub enum Part {
     Ingester,
     /// Has pieces of queries for workers to pull.
     WorkQueue,
+    /// Knows what is in stored segments.
+    Planner,
 }
 
 /// One service of one process.

@@ -1,8 +1,14 @@
 //! The role as binaries see it.
 
+use std::sync::Arc;
+
+use axum::Router;
 use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
+use crate::metrics::Metrics;
+use crate::module::GatewayModule;
+use crate::planner::GatewayPlanner;
 use crate::settings::IndexGatewaySettings;
 
 /// The blocks of the configuration that are this role's own.
@@ -12,7 +18,7 @@ pub struct Config {
 }
 
 /// The name by which `-target` and `/services` know it.
-const NAME: &str = "index-gateway";
+pub(crate) const NAME: &str = "index-gateway";
 
 /// The role, not configured yet.
 pub fn role() -> Box<dyn Role> {
@@ -33,7 +39,16 @@ impl Role for IndexGateway {
         self.config = Config { index_gateway: blocks.section("index_gateway") };
     }
 
-    fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
-        Ok(Service::listed(NAME))
+    fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let metrics = Metrics::new(&frame.metrics);
+        let planner = GatewayPlanner::new(frame.env.clone(), frame.segments.clone(), metrics);
+        let planner = Arc::new(planner);
+        let grpc = frame.grpc_services().planner(Arc::clone(&planner) as Arc<_>);
+        let node = frame.env.new_node_id();
+        Ok(Service {
+            modules: vec![Arc::new(GatewayModule { frame: frame.clone(), node, planner })],
+            http: Router::new(),
+            grpc: grpc.into_routes().into_axum_router(),
+        })
     }
 }

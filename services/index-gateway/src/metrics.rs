@@ -1,0 +1,26 @@
+//! What the planner counts.
+
+use larch_telemetry::{Counter, Family, Registry, Spec};
+
+#[derive(Clone)]
+pub(crate) struct Metrics {
+    pub(crate) calls: Family<Counter, 2>,
+    pub(crate) chunks: Family<Counter, 1>,
+}
+
+impl Metrics {
+    pub(crate) fn new(registry: &Registry) -> Self {
+        Self { calls: registry.counter(CALLS), chunks: registry.counter(CHUNKS) }
+    }
+}
+
+const CALLS: Spec<2> = Spec {
+    name: "larch_planner_calls_total",
+    help: "Questions about stored segments, by kind and status.",
+    labels: ["call", "status_code"],
+};
+const CHUNKS: Spec<1> = Spec {
+    name: "larch_planner_chunks_total",
+    help: "Chunks in the range of plans: those that are to be read, and those that filters ruled out.",
+    labels: ["fate"],
+};

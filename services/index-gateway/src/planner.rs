@@ -1,0 +1,126 @@
+//! The planner: what it is asked, and what it answers with.
+
+use async_trait::async_trait;
+use futures_util::stream::{StreamExt, iter};
+use larch_proto::{
+    Estimate, HistogramBatch, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest,
+    PlanRequest, PlanScope, PlannedSegment, TextBatch,
+};
+use larch_rpc::{CallError, Headed, Planner, TenantContext};
+use larch_runtime::Env;
+use larch_store::Segments;
+use larch_types::{ErrorKind, TenantId};
+
+use crate::live::{self, Live};
+use crate::metrics::Metrics;
+use crate::read::{estimate, labels, plan};
+use crate::selection::Chosen;
+
+/// Answers from the catalog and from footers; rows are read only where times decide.
+pub(crate) struct GatewayPlanner {
+    env: Env,
+    segments: Segments,
+    metrics: Metrics,
+}
+
+impl GatewayPlanner {
+    pub(crate) fn new(env: Env, segments: Segments, metrics: Metrics) -> Self {
+        Self { env, segments, metrics }
+    }
+
+    async fn find(&self, tenant: &TenantId, scope: &PlanScope) -> Result<(Chosen, Live), CallError> {
+        let chosen = Chosen::new(&scope.selection)?;
+        let clock = &*self.env.clock;
+        let live = live::find(self.segments.catalog(), clock, tenant, scope, &chosen).await?;
+        Ok((chosen, live))
+    }
+
+    /// There are no deletes yet that a reader would have to apply.
+    fn head(live: &Live, chunks_in_range: u64) -> PlanHead {
+        PlanHead {
+            view_age: live.age,
+            tombstones: Vec::new(),
+            segments_in_range: live.segments.len() as u64,
+            chunks_in_range,
+        }
+    }
+
+    fn counted<T>(&self, call: &str, answer: Result<T, CallError>) -> Result<T, CallError> {
+        let status = answer.as_ref().map_or_else(|error| error.kind().http(), |_| 200);
+        self.metrics.calls.with([call, &status.to_string()]).inc();
+        answer
+    }
+
+    async fn plan_inside(
+        &self,
+        tenant: &TenantId,
+        request: &PlanRequest,
+    ) -> Result<Headed<PlanHead, PlannedSegment>, CallError> {
+        let (chosen, live) = self.find(tenant, &request.scope).await?;
+        let plans = plan::read(&self.segments, tenant, &live.segments, &chosen, &request.needles).await?;
+        self.metrics.chunks.with(["planned"]).add(plans.chunks());
+        self.metrics.chunks.with(["ruled_out"]).add(plans.chunks_in_range - plans.chunks());
+        let head = Self::head(&live, plans.chunks_in_range);
+        Ok(Headed { head, body: iter(plans.segments).map(Ok).boxed() })
+    }
+
+    async fn labels_inside(
+        &self,
+        tenant: &TenantId,
+        request: &PlanLabelsRequest,
+    ) -> Result<Headed<PlanHead, TextBatch>, CallError> {
+        let (chosen, live) = self.find(tenant, &request.scope).await?;
+        let found = labels::read(&self.segments, tenant, &live.segments, &chosen, &request.query).await?;
+        let head = Self::head(&live, found.chunks_in_range);
+        Ok(Headed { head, body: iter(found.parts).map(Ok).boxed() })
+    }
+
+    async fn estimate_inside(
+        &self,
+        tenant: &TenantId,
+        request: &PlanEstimateRequest,
+    ) -> Result<Estimate, CallError> {
+        let (chosen, live) = self.find(tenant, &request.scope).await?;
+        estimate::read(&self.segments, tenant, &live.segments, &chosen).await
+    }
+}
+
+#[async_trait]
+impl Planner for GatewayPlanner {
+    async fn plan(
+        &self,
+        context: TenantContext,
+        request: PlanRequest,
+    ) -> Result<Headed<PlanHead, PlannedSegment>, CallError> {
+        let answer = self.plan_inside(&context.tenant, &request).await;
+        self.counted("plan", answer)
+    }
+
+    async fn labels(
+        &self,
+        context: TenantContext,
+        request: PlanLabelsRequest,
+    ) -> Result<Headed<PlanHead, TextBatch>, CallError> {
+        let answer = self.labels_inside(&context.tenant, &request).await;
+        self.counted("labels", answer)
+    }
+
+    /// Footers count lines and metadata together, and a cell counts lines: whoever needs cells reads rows.
+    async fn histogram(
+        &self,
+        _: TenantContext,
+        _: PlanHistogramRequest,
+    ) -> Result<Headed<PlanHead, HistogramBatch>, CallError> {
+        let text = "footers of segments do not say how many bytes lines have without their metadata";
+        self.counted("histogram", Err(CallError::new(ErrorKind::Unprocessable, text)))
+    }
+
+    async fn estimate(
+        &self,
+        context: TenantContext,
+        request: PlanEstimateRequest,
+    ) -> Result<Estimate, CallError> {
+        let answer = self.estimate_inside(&context.tenant, &request).await;
+        self.counted("estimate", answer)
+    }
+}
