@@ -6,6 +6,7 @@ use larch_launch::{Frame, TenantLimits};
 use larch_membership::Members;
 use larch_rpc::Transport;
 use larch_runtime::Env;
+use larch_store::Segments;
 
 use crate::metrics::Metrics;
 use crate::role::Config;
@@ -15,6 +16,9 @@ pub(crate) struct Deps {
     pub(crate) members: Members,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) limits: TenantLimits,
+    pub(crate) segments: Segments,
+    /// Chunks of one read that are fetched ahead of when they are needed.
+    pub(crate) chunks_ahead: usize,
     pub(crate) metrics: Metrics,
     pub(crate) config: Config,
 }
@@ -26,6 +30,8 @@ impl Deps {
             members: frame.members.clone(),
             transport: Arc::clone(&frame.transport),
             limits: frame.limits.clone(),
+            segments: frame.segments.clone(),
+            chunks_ahead: frame.settings.storage.max_chunk_batch_size as usize,
             metrics: Metrics::new(&frame.metrics),
             config,
         }

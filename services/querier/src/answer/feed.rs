@@ -5,13 +5,12 @@ use std::pin::pin;
 
 use futures_util::future::{Either, select};
 use larch_logql::{EvalError, LogEvaluation, MetricEvaluation};
-use larch_proto::ReadHead;
 use larch_rpc::CallError;
 use larch_runtime::Clock;
-use larch_types::{NodeId, Timestamp};
+use larch_types::Timestamp;
 
 use crate::cpu::Cpu;
-use crate::rows::{HeldRow, InputRows, MergedRows, failed};
+use crate::rows::{AnswerHead, HeldRow, InputRows, MergedRows, failed};
 
 /// What takes rows and may have enough of them.
 pub(super) trait Evaluation: Send + 'static {
@@ -79,6 +78,6 @@ fn add<E: Evaluation>(mut evaluation: E, rows: &[HeldRow]) -> Result<E, EvalErro
 }
 
 /// How many ingesters answered.
-pub(super) fn nodes(heads: &[(NodeId, ReadHead)]) -> usize {
-    heads.iter().map(|(node, _)| *node).collect::<BTreeSet<_>>().len()
+pub(super) fn nodes(heads: &[AnswerHead]) -> usize {
+    heads.iter().map(|answer| answer.node).collect::<BTreeSet<_>>().len()
 }

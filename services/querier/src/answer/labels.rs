@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_proto::{
-    LabelsQuery, LabelsRequest, PieceTenant, QueryStatistics, ResultPart, Selector, TextBatch,
+    LabelsQuery, LabelsRequest, PieceTenant, PlanLabelsRequest, QueryStatistics, ResultPart, Selector,
+    TextBatch,
 };
-use larch_rpc::CallError;
+use larch_rpc::{CallError, CallStream};
 use larch_types::{ErrorKind, Labels, TenantId};
 
 use super::Task;
 use super::output::{Output, PART_BYTES, PART_ITEMS};
-use crate::rows::{Asker, ORIGINAL_TENANT_LABEL, TENANT_LABEL, ask_heads, may_be_seen, with_tenant};
+use crate::rows::{
+    Asker, ORIGINAL_TENANT_LABEL, TENANT_LABEL, ask, ask_heads, may_be_seen, refuse_deletes, scope,
+    with_tenant,
+};
 
 /// Tenants are asked side by side, so many at a time.
 const TENANTS_AT_ONCE: usize = 16;
@@ -28,7 +32,7 @@ pub(super) async fn answer(
     let asker = &task.asker;
     let mut texts = BTreeSet::new();
     let mut budget = asker.budget();
-    let (mut ingesters, mut batches) = (0, 0);
+    let (mut ingesters, mut batches, mut segments) = (0, 0, 0);
     if let LabelsQuery::Values(name) = query
         && name == TENANT_LABEL
         && asker.has_several_tenants()
@@ -39,11 +43,14 @@ pub(super) async fn answer(
     }
     let calls: Vec<_> = asker.tenants.iter().map(|tenant| of_tenant(task, tenant, query, any_of)).collect();
     let mut answers = stream::iter(calls).buffered(TENANTS_AT_ONCE);
-    while let Some((tenant, asked, bodies)) = answers.try_next().await? {
+    while let Some(Answered { tenant, ingesters: asked, segments: planned, bodies }) =
+        answers.try_next().await?
+    {
         ingesters = ingesters.max(asked);
-        for mut body in bodies {
+        segments += planned;
+        for (is_ingester, mut body) in bodies {
             while let Some(batch) = body.try_next().await? {
-                batches += 1;
+                batches += u64::from(is_ingester);
                 for text in batch.texts {
                     let text = shown(asker, query, &tenant, text)?;
                     let bytes = TEXT_BYTES + text.len();
@@ -61,32 +68,53 @@ pub(super) async fn answer(
     Ok(QueryStatistics {
         ingesters_asked: ingesters as u64,
         ingester_batches: batches,
+        segments_planned: segments,
         ..QueryStatistics::default()
     })
 }
 
-type Bodies = Vec<larch_rpc::CallStream<TextBatch>>;
+/// What was answered about a tenant.
+struct Answered {
+    tenant: TenantId,
+    ingesters: usize,
+    /// That may hold rows of the range.
+    segments: u64,
+    /// Each with whether it is an ingester's.
+    bodies: Vec<(bool, CallStream<TextBatch>)>,
+}
 
-/// The tenant's answers, and how many ingesters gave one.
+/// Ingesters first, then a planner, with what they have just handed over.
 async fn of_tenant(
     task: &Task,
     tenant: &PieceTenant,
     query: &LabelsQuery,
     any_of: &[Selector],
-) -> Result<(TenantId, usize, Bodies), CallError> {
+) -> Result<Answered, CallError> {
     let asker = &task.asker;
-    let Some(selection) = asker.selection(tenant, any_of, task.range) else {
-        return Ok((tenant.tenant.clone(), 0, Vec::new()));
-    };
+    let none = Answered { tenant: tenant.tenant.clone(), ingesters: 0, segments: 0, bodies: Vec::new() };
+    let Some(selection) = asker.selection(tenant, any_of, task.range) else { return Ok(none) };
     let request = LabelsRequest { selection, query: stored(asker, query) };
-    let answers = ask_heads(&asker.deps, task.range, |ingester| {
+    let answers = ask_heads(&asker.deps, |ingester| {
         let (context, request) = (asker.context(&tenant.tenant), request.clone());
         async move { ingester.labels(context, request).await }
     })
     .await?;
-    let count = answers.len();
-    let bodies = answers.into_iter().map(|answer| answer.answer.body).collect();
-    Ok((tenant.tenant.clone(), count, bodies))
+    let mut answered = Answered { tenant: tenant.tenant.clone(), ingesters: answers.len(), ..none };
+    if asker.reads_segments() {
+        let heads = answers.iter().map(|answer| &answer.answer.head);
+        let scope = scope(asker, request.selection, heads);
+        let request = PlanLabelsRequest { scope, query: request.query };
+        let planned = ask(&asker.deps, &tenant.tenant, |planner| {
+            let (context, request) = (asker.context(&tenant.tenant), request.clone());
+            async move { planner.labels(context, request).await }
+        })
+        .await?;
+        refuse_deletes(&planned.head)?;
+        answered.segments = planned.head.segments_in_range;
+        answered.bodies.push((false, planned.body));
+    }
+    answered.bodies.extend(answers.into_iter().map(|answer| (true, answer.answer.body)));
+    Ok(answered)
 }
 
 /// What is asked of stored streams, whose labels do not show the tenant.

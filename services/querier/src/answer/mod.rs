@@ -12,11 +12,15 @@ mod unbuilt;
 mod volume;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larch_logql::EvalLimits;
 use larch_proto::{Done, Piece, Question};
 use larch_rpc::{CallContext, CallError};
-use larch_types::{Span, Timestamp};
+use larch_store::MAX_VIEW_AGE;
+use larch_types::{ErrorKind, Span, Timestamp};
+
+use tracing::debug;
 
 use crate::cpu::Cpu;
 use crate::deps::Deps;
@@ -53,6 +57,7 @@ impl Task {
             shard: piece.shard,
             max_memory,
             max_bytes: piece.max_bytes,
+            max_view_age: MAX_VIEW_AGE,
         };
         Self {
             asker,
@@ -76,7 +81,28 @@ fn max_range(deps: &Deps, piece: &Piece) -> Option<Span> {
 }
 
 /// Answers the question part by part; what is left is the last part.
-pub(crate) async fn answer(task: &Task, question: &Question, output: &Output) -> Result<Done, CallError> {
+///
+/// A segment that the plan names may be gone, because others have taken its place: then all of it is done
+/// once more, with a view of the catalog as it is now. Nothing was sent by then, for parts are sent once all
+/// rows are read.
+pub(crate) async fn answer(task: &mut Task, question: &Question, output: &Output) -> Result<Done, CallError> {
+    match answer_once(task, question, output).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            debug!(%error, "plan again");
+            task.asker.max_view_age = Duration::ZERO;
+        }
+        answer => return answer,
+    }
+    answer_once(task, question, output).await.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let text = format!("a segment that the catalog names cannot be found: {}", error.text());
+            CallError::new(ErrorKind::Unavailable, text)
+        }
+        _ => error,
+    })
+}
+
+async fn answer_once(task: &Task, question: &Question, output: &Output) -> Result<Done, CallError> {
     let done = match question {
         Question::Logs { query, direction, limit } => {
             logs::answer(task, query, *direction, *limit, output).await?
@@ -92,7 +118,7 @@ pub(crate) async fn answer(task: &Task, question: &Question, output: &Output) ->
         Question::Stats { any_of } => stats::answer(task, any_of, output).await?,
         Question::Patterns { any_of, step } => patterns::answer(task, any_of, *step, output).await?,
     };
-    // Nothing may be cached yet: ingesters hold all rows, and what they hold still grows.
+    // Nothing is cached yet: what ingesters hold still grows.
     Ok(Done { statistics: done, cache_key: None, warnings: Vec::new() })
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn answer(
     for tenant in &asker.tenants {
         let Some(selection) = asker.selection(tenant, any_of, task.range) else { continue };
         let request = PatternsRequest { selection, step };
-        let answers = ask_heads(&asker.deps, task.range, |ingester| {
+        let answers = ask_heads(&asker.deps, |ingester| {
             let (context, request) = (asker.context(&tenant.tenant), request.clone());
             async move { ingester.patterns(context, request).await }
         })

@@ -16,7 +16,7 @@ pub(super) fn of_rows(rows: &MergedRows, ingesters: usize, passed: u64, run_ns: 
         source_rows,
         source_bytes,
     } = rows.found();
-    QueryStatistics {
+    let mut statistics = QueryStatistics {
         streams: rows.streams().len() as u64,
         line_bytes,
         metadata_bytes,
@@ -30,5 +30,7 @@ pub(super) fn of_rows(rows: &MergedRows, ingesters: usize, passed: u64, run_ns: 
         fetch_ns,
         run_ns,
         ..QueryStatistics::default()
-    }
+    };
+    rows.add_stored(&mut statistics);
+    statistics
 }

@@ -1,21 +1,23 @@
 //! Streams, rows and bytes: rows are read and counted once each, because nothing else proves that copies are
 //! counted once.
 
-use larch_proto::{Direction, Estimate, EstimateRequest, QueryStatistics, ResultPart, Selector};
+use larch_proto::{
+    Direction, Estimate, EstimateRequest, PlanEstimateRequest, QueryStatistics, ResultPart, Selector,
+};
 use larch_rpc::CallError;
 
 use super::feed::nodes;
 use super::output::Output;
 use super::{Task, statistics};
-use crate::rows::{Opened, Read, ask_all};
+use crate::rows::{AnswerHead, Opened, Read, ask, ask_all, scope};
 
 pub(super) async fn answer(
     task: &Task,
     any_of: &[Selector],
     output: &Output,
 ) -> Result<QueryStatistics, CallError> {
-    let chunks = chunks(task, any_of).await?;
     let Opened { mut rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
+    let chunks = chunks(task, any_of, &heads).await?;
     while rows.next_batch().await?.is_some() {}
     let found = rows.found();
     let streams = rows.streams().len() as u64;
@@ -37,7 +39,7 @@ pub(super) fn whole_read(task: &Task, any_of: &[Selector]) -> Read {
 }
 
 /// How many chunks there are is no matter of rows: each node says what it has.
-async fn chunks(task: &Task, any_of: &[Selector]) -> Result<u64, CallError> {
+async fn chunks(task: &Task, any_of: &[Selector], heads: &[AnswerHead]) -> Result<u64, CallError> {
     let asker = &task.asker;
     let mut chunks = 0_u64;
     for tenant in &asker.tenants {
@@ -49,8 +51,19 @@ async fn chunks(task: &Task, any_of: &[Selector]) -> Result<u64, CallError> {
         };
         // An estimate does not say which ring it saw; nobody is asked again for it.
         let digest = asker.deps.members.view().ring_digest();
+        let selection = request.selection.clone();
         for answer in ask_all(&asker.deps, call, |_: &Estimate| digest).await? {
             chunks = chunks.saturating_add(answer.answer.chunks);
+        }
+        if asker.reads_segments() {
+            let heads = heads.iter().filter(|answer| answer.tenant == tenant.tenant);
+            let scope = scope(asker, selection, heads.map(|answer| &answer.head));
+            let request = PlanEstimateRequest { scope };
+            let estimate = ask(&asker.deps, &tenant.tenant, |planner| {
+                let (context, request) = (asker.context(&tenant.tenant), request.clone());
+                async move { planner.estimate(context, request).await }
+            });
+            chunks = chunks.saturating_add(estimate.await?.chunks);
         }
     }
     Ok(chunks)

@@ -7,14 +7,17 @@ use larch_logql::{Identity, InputRow};
 use larch_proto::{Pair, TieOrder};
 use larch_types::{PushStamp, RowOrder, Timestamp};
 
+use super::stored::LateTie;
 use super::stream::Stream;
 
-/// One row of an answer of an ingester. Line and metadata are pieces of the message that brought it.
+/// One row, be it of an ingester or of a segment. Its line is a piece of what brought it.
 #[derive(Debug, Clone)]
 pub(crate) struct HeldRow {
     pub(crate) stream: Arc<Stream>,
     pub(crate) timestamp: Timestamp,
     pub(crate) tie: Option<TieOrder>,
+    /// Where the tie is to be read if it matters.
+    pub(crate) late: Option<LateTie>,
     pub(crate) line: Bytes,
     pub(crate) metadata: Vec<Pair>,
     pub(crate) level: Option<Arc<str>>,

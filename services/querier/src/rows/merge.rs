@@ -3,18 +3,20 @@
 //! Copies of a row have the same time, so that only the rows of one time are held at once. Rows of one time
 //! come in no order: whoever shows rows orders them by stream and push, over all that it keeps.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use larch_logql::Identity;
-use larch_proto::Direction;
+use larch_proto::{Direction, QueryStatistics};
 use larch_rpc::CallError;
 use larch_runtime::Clock;
-use larch_types::{ErrorKind, Timestamp};
+use larch_types::{ErrorKind, StreamId, Timestamp};
 
 use super::budget::Budget;
 use super::held::HeldRow;
 use super::source::Source;
+use super::stored::Spent;
 use super::stream::Streams;
 use crate::sizes::iec;
 
@@ -22,9 +24,13 @@ use crate::sizes::iec;
 const BATCH_ROWS: usize = 4096;
 const BATCH_BYTES: usize = 1 << 20;
 
+/// The first batch is small, because many queries want few rows; each further one is twice as large.
+const FIRST_BATCH_ROWS: usize = 128;
+
 pub(crate) struct MergedRows {
     sources: Vec<Source>,
     direction: Direction,
+    batch_rows: usize,
     streams: Streams,
     budget: Budget,
     /// 0: no limit.
@@ -33,6 +39,16 @@ pub(crate) struct MergedRows {
     clock: Arc<dyn Clock>,
     /// Rows of one time, each with the read that brought it.
     group: Vec<(usize, HeldRow)>,
+    stored: Stored,
+}
+
+/// What the plans said, and what reading them cost so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stored {
+    pub(crate) segments: u64,
+    pub(crate) chunks: u64,
+    pub(crate) plan_ns: u64,
+    pub(crate) spent: Arc<Spent>,
 }
 
 /// What was found, each row once unless it says otherwise.
@@ -44,7 +60,7 @@ pub(crate) struct Found {
     /// Copies that were dropped.
     pub(crate) duplicates: u64,
     pub(crate) fetch_ns: u64,
-    /// With copies.
+    /// Of ingesters, with copies.
     pub(crate) source_batches: u64,
     pub(crate) source_rows: u64,
     pub(crate) source_bytes: u64,
@@ -58,9 +74,10 @@ impl MergedRows {
         budget: Budget,
         max_bytes: u64,
         clock: Arc<dyn Clock>,
+        stored: Stored,
     ) -> Self {
         let (found, group) = (Found::default(), Vec::new());
-        Self { sources, direction, streams, budget, max_bytes, found, clock, group }
+        Self { sources, direction, batch_rows: 0, streams, budget, max_bytes, found, clock, group, stored }
     }
 
     /// The streams of all rows that have come so far.
@@ -78,6 +95,21 @@ impl MergedRows {
         found
     }
 
+    /// What segments had to do with it.
+    pub(crate) fn add_stored(&self, statistics: &mut QueryStatistics) {
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let spent = &self.stored.spent;
+        statistics.segments_planned += self.stored.segments;
+        statistics.chunks_planned += self.stored.chunks;
+        statistics.plan_ns += self.stored.plan_ns;
+        statistics.chunks_read += read(&spent.chunks);
+        statistics.pages_read += read(&spent.pages);
+        statistics.page_bytes += read(&spent.page_bytes);
+        statistics.decompressed_bytes += read(&spent.decompressed_bytes);
+        statistics.pages_from_cache += read(&spent.pages_from_cache);
+        statistics.page_bytes_from_cache += read(&spent.page_bytes_from_cache);
+    }
+
     /// The next rows, all of a time together; none behind the last.
     pub(crate) async fn next_batch(&mut self) -> Result<Option<Vec<HeldRow>>, CallError> {
         let begun = self.clock.monotonic();
@@ -90,9 +122,11 @@ impl MergedRows {
 
     async fn gather(&mut self) -> Result<Vec<HeldRow>, CallError> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
-        while batch.len() < BATCH_ROWS && bytes < BATCH_BYTES {
+        self.batch_rows = (2 * self.batch_rows).clamp(FIRST_BATCH_ROWS, BATCH_ROWS);
+        while batch.len() < self.batch_rows && bytes < BATCH_BYTES {
             let Some(time) = self.next_time().await? else { break };
             let held = self.gather_time(time).await?;
+            self.read_ties().await?;
             self.unite_copies();
             for (_, row) in self.group.drain(..) {
                 let metadata = row.metadata_bytes();
@@ -134,6 +168,29 @@ impl MergedRows {
             }
         }
         Ok(held)
+    }
+
+    /// Rows of one stream and time are shown in the order of their pushes. Copies of one row need none, but
+    /// where there is another row each of them does: the smallest counts.
+    async fn read_ties(&mut self) -> Result<(), CallError> {
+        let is_late = |row: &HeldRow| row.tie.is_none() && row.late.is_some();
+        if self.group.len() < 2 || !self.group.iter().any(|(_, row)| is_late(row)) {
+            return Ok(());
+        }
+        let mut rows_of: HashMap<StreamId, HashSet<Identity>> = HashMap::new();
+        for (_, row) in &self.group {
+            rows_of.entry(row.stream.id).or_default().insert(row.identity());
+        }
+        for (_, row) in &mut self.group {
+            let has_others = rows_of.get(&row.stream.id).is_some_and(|rows| rows.len() > 1);
+            if has_others
+                && row.tie.is_none()
+                && let Some(late) = &row.late
+            {
+                row.tie = late.read().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Of copies the one that was pushed first stays.

@@ -1,20 +1,24 @@
 //! Opens the reads of a question at everyone who may hold rows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_membership::Part;
-use larch_proto::{PieceTenant, ReadHead, ReadRequest, RowBatch, Selection, Selector};
+use larch_proto::{PieceTenant, PlanScope, ReadHead, ReadRequest, RowBatch, Selection, Selector};
 use larch_rpc::{CallContext, CallError, Headed, TenantContext};
-use larch_types::{ByteSize, NodeId, StreamShard, TenantId, Timestamp};
+use larch_types::{ByteSize, NodeId, SegmentId, StreamShard, TenantId, Timestamp};
 
 use super::budget::Budget;
 use super::ingesters::{Answer, ask_heads};
-use super::merge::MergedRows;
+use super::merge::{MergedRows, Stored};
 use super::reads::Read;
-use super::source::Source;
+use super::source::{Origin, Source};
+use super::stored::{Reader, StoredRows, plan, scope};
 use super::stream::Streams;
 use super::tenants::may_be_seen;
+use crate::cpu::Cpu;
 use crate::deps::Deps;
 
 /// Reads are opened side by side, so many at a time: a question may be about a thousand tenants.
@@ -32,13 +36,48 @@ pub(crate) struct Asker {
     pub(crate) max_memory: ByteSize,
     /// Most raw bytes to look at; 0 means no limit.
     pub(crate) max_bytes: u64,
+    /// The oldest view of the catalog that a plan may use.
+    pub(crate) max_view_age: Duration,
 }
 
 /// Rows that begin to come.
 pub(crate) struct Opened {
     pub(crate) rows: MergedRows,
-    /// Of every answer: what it covers.
-    pub(crate) heads: Vec<(NodeId, ReadHead)>,
+    /// Of every answer of an ingester.
+    pub(crate) heads: Vec<AnswerHead>,
+}
+
+/// What an answer covers.
+pub(crate) struct AnswerHead {
+    pub(crate) tenant: TenantId,
+    /// As membership names the node that was asked.
+    pub(crate) node: NodeId,
+    pub(crate) head: ReadHead,
+}
+
+/// A read of one tenant's rows, and what ingesters answered to it.
+struct Asked<'a> {
+    number: usize,
+    read: &'a Read,
+    tenant: &'a TenantId,
+    selection: Selection,
+    answers: Vec<Answer<Headed<ReadHead, RowBatch>>>,
+}
+
+/// What a planner is asked for one of them.
+struct Scoped<'a> {
+    number: usize,
+    read: &'a Read,
+    tenant: &'a TenantId,
+    scope: PlanScope,
+}
+
+impl<'a> Asked<'a> {
+    fn scope(&self, asker: &Asker) -> Scoped<'a> {
+        let heads = self.answers.iter().map(|answer| &answer.answer.head);
+        let scope = scope(asker, self.selection.clone(), heads);
+        Scoped { number: self.number, read: self.read, tenant: self.tenant, scope }
+    }
 }
 
 impl Asker {
@@ -65,42 +104,49 @@ impl Asker {
         may_be_seen(tenant).then_some(Selection { any_of, policy, start, end, shard: self.shard })
     }
 
-    /// Ingesters are asked first, because what they hand over later is in segments then. Rows of segments
-    /// are to become sources beside these, from a plan that is made once all heads are here.
+    /// Whether segments are read at all.
+    pub(crate) fn reads_segments(&self) -> bool {
+        !self.deps.config.querier.query_ingester_only
+    }
+
+    /// Ingesters are asked first, because what they hand over later is in segments then: the plan is made
+    /// once all of their heads are here, with what those name.
     pub(crate) async fn open(&self, reads: &[Read]) -> Result<Opened, CallError> {
         let mut calls = Vec::new();
         for tenant in &self.tenants {
             for (number, read) in reads.iter().enumerate() {
                 if let Some(selection) = self.selection(tenant, &read.any_of, (read.start, read.end)) {
-                    calls.push(self.open_read(number, read, &tenant.tenant, selection));
+                    calls.push(self.ask_ingesters(number, read, &tenant.tenant, selection));
                 }
             }
         }
-        let opened: Vec<_> = stream::iter(calls).buffered(OPENING).try_collect().await?;
-        let (mut sources, mut heads) = (Vec::new(), Vec::new());
-        for (number, tenant, answers) in opened {
-            let direction = reads[number].direction;
+        let asked: Vec<Asked<'_>> = stream::iter(calls).buffered(OPENING).try_collect().await?;
+        let scopes = asked.iter().map(|one| one.scope(self)).collect();
+        let (segments, stored) = self.open_segments(scopes).await?;
+        let (mut sources, mut heads) = (segments, Vec::new());
+        for Asked { number, read, tenant, answers, .. } in asked {
             for Answer { node, answer } in answers {
-                heads.push((node, answer.head));
-                sources.push(Source::new(number, tenant.clone(), direction, answer.body));
+                heads.push(AnswerHead { tenant: tenant.clone(), node, head: answer.head });
+                let origin = Origin::Ingester(answer.body);
+                sources.push(Source::new(number, tenant.clone(), read.direction, origin));
             }
         }
         let direction = reads.first().map_or(larch_proto::Direction::Forward, |read| read.direction);
         let streams = Streams::new(self.has_several_tenants());
         let clock = Arc::clone(&self.deps.env.clock);
-        let rows = MergedRows::new(sources, direction, streams, self.budget(), self.max_bytes, clock);
+        let rows = MergedRows::new(sources, direction, streams, self.budget(), self.max_bytes, clock, stored);
         Ok(Opened { rows, heads })
     }
 
     /// A limit is for one source alone: copies of a row may have come by different pushes, so that several
     /// sources can cut the rows of one time in different places. Theirs are read as far as they are wanted.
-    async fn open_read(
+    async fn ask_ingesters<'a>(
         &self,
         number: usize,
-        read: &Read,
-        tenant: &TenantId,
+        read: &'a Read,
+        tenant: &'a TenantId,
         selection: Selection,
-    ) -> Result<(usize, TenantId, Vec<Answer<Headed<ReadHead, RowBatch>>>), CallError> {
+    ) -> Result<Asked<'a>, CallError> {
         let ask = |limit| {
             let request = ReadRequest {
                 selection: selection.clone(),
@@ -109,16 +155,48 @@ impl Asker {
                 limit,
                 tombstones_known: Vec::new(),
             };
-            ask_heads(&self.deps, (read.start, read.end), move |ingester| {
+            ask_heads(&self.deps, move |ingester| {
                 let (context, request) = (self.context(tenant), request.clone());
                 async move { ingester.read(context, request).await }
             })
         };
-        let known = self.deps.members.view().of(Part::Ingester).count();
-        let mut answers = ask(if known > 1 { 0 } else { read.limit }).await?;
-        if known <= 1 && answers.len() > 1 && read.limit > 0 {
+        let is_alone = !self.reads_segments() && self.deps.members.view().of(Part::Ingester).count() <= 1;
+        let mut answers = ask(if is_alone { read.limit } else { 0 }).await?;
+        if is_alone && answers.len() > 1 && read.limit > 0 {
             answers = ask(0).await?;
         }
-        Ok((number, tenant.clone(), answers))
+        Ok(Asked { number, read, tenant, selection, answers })
+    }
+
+    /// The rows of stored segments, a source for each read.
+    async fn open_segments(&self, scopes: Vec<Scoped<'_>>) -> Result<(Vec<Source>, Stored), CallError> {
+        let mut stored = Stored::default();
+        if !self.reads_segments() {
+            return Ok((Vec::new(), stored));
+        }
+        let begun = self.deps.env.clock.monotonic();
+        let mut calls = Vec::with_capacity(scopes.len());
+        for one in &scopes {
+            calls.push(plan(self, one.tenant, one.scope.clone(), &one.read.needles));
+        }
+        let plans: Vec<_> = stream::iter(calls).buffered(OPENING).try_collect().await?;
+        let took = self.deps.env.clock.monotonic().since(begun);
+        stored.plan_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let mut sources = Vec::new();
+        for (one, segments) in scopes.iter().zip(plans) {
+            if segments.is_empty() {
+                continue;
+            }
+            let ids: BTreeSet<SegmentId> = segments.iter().map(|segment| segment.entry.id).collect();
+            stored.segments += ids.len() as u64;
+            stored.chunks += segments.iter().map(|segment| segment.chunks.len() as u64).sum::<u64>();
+            let cpu = Cpu::new(self.deps.metrics.panics.clone(), None);
+            let (shared, spent) = (self.deps.segments.clone(), Arc::clone(&stored.spent));
+            let reader = Reader::new(shared, one.tenant.clone(), one.read, cpu, spent)?;
+            let rows = StoredRows::new(reader, one.tenant.clone(), segments, self.deps.chunks_ahead)?;
+            let origin = Origin::Segments(Box::new(rows));
+            sources.push(Source::new(one.number, one.tenant.clone(), one.read.direction, origin));
+        }
+        Ok((sources, stored))
     }
 }

@@ -1,4 +1,5 @@
-//! The rows of one answer of one ingester, in the order in which they were asked for.
+//! The rows of one answer of one ingester, or of the segments of one read, in the order in which they were
+//! asked for.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use larch_types::{ErrorKind, TenantId, Timestamp};
 
 use super::budget::Budget;
 use super::held::HeldRow;
+use super::stored::StoredRows;
 use super::stream::Streams;
 
 pub(super) struct Source {
@@ -16,8 +18,8 @@ pub(super) struct Source {
     pub(super) read: usize,
     tenant: TenantId,
     direction: Direction,
-    batches: CallStream<RowBatch>,
-    /// Of the batch that came last.
+    origin: Origin,
+    /// Of what came last.
     rows: std::vec::IntoIter<HeldRow>,
     next: Option<HeldRow>,
     /// The time of the row that was taken last.
@@ -26,7 +28,13 @@ pub(super) struct Source {
     pub(super) taken: Taken,
 }
 
-/// What came from it.
+/// Where the rows come from.
+pub(super) enum Origin {
+    Ingester(CallStream<RowBatch>),
+    Segments(Box<StoredRows>),
+}
+
+/// What came from it, if it is an ingester.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Taken {
     pub(super) batches: u64,
@@ -35,15 +43,10 @@ pub(super) struct Taken {
 }
 
 impl Source {
-    pub(super) fn new(
-        read: usize,
-        tenant: TenantId,
-        direction: Direction,
-        batches: CallStream<RowBatch>,
-    ) -> Self {
+    pub(super) fn new(read: usize, tenant: TenantId, direction: Direction, origin: Origin) -> Self {
         let rows = Vec::new().into_iter();
         let taken = Taken::default();
-        Self { read, tenant, direction, batches, rows, next: None, last: None, has_ended: false, taken }
+        Self { read, tenant, direction, origin, rows, next: None, last: None, has_ended: false, taken }
     }
 
     /// The time of the next row; none behind the last.
@@ -58,9 +61,15 @@ impl Source {
         while self.next.is_none() && !self.has_ended {
             self.next = self.rows.next();
             if self.next.is_none() {
-                match self.batches.next().await {
-                    None => self.has_ended = true,
-                    Some(batch) => self.take_in(batch?, streams, budget)?,
+                match &mut self.origin {
+                    Origin::Ingester(batches) => match batches.next().await {
+                        None => self.has_ended = true,
+                        Some(batch) => self.take_in(batch?, streams, budget)?,
+                    },
+                    Origin::Segments(stored) => match stored.next_batch(streams, budget).await? {
+                        None => self.has_ended = true,
+                        Some(rows) => self.rows = rows.into_iter(),
+                    },
                 }
             }
         }
@@ -123,6 +132,7 @@ pub(crate) fn rows_of_batch(
             stream: Arc::clone(stream),
             timestamp: row.timestamp,
             tie: row.tie,
+            late: None,
             line: row.line,
             metadata: row.metadata,
             level,

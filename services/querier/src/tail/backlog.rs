@@ -8,13 +8,14 @@ use larch_logql::{EvalLimits, LogRow, Origin};
 use larch_membership::Part;
 use larch_proto::{Direction, PieceTenant, WalPoint, WalPosition};
 use larch_rpc::{CallContext, CallError, Deadline};
+use larch_store::MAX_VIEW_AGE;
 use larch_types::{Address, ErrorKind, NodeId, Span, Timestamp};
 
 use super::session::Session;
 use super::subscription::{Subscribed, Subscriber};
 use crate::answer::{Entries, Shown};
 use crate::cpu::Cpu;
-use crate::rows::{Asker, Opened, failed, log_read};
+use crate::rows::{AnswerHead, Asker, Opened, failed, log_read};
 
 /// Reads are begun anew if an ingester cannot go on from where one ended: the new one then covers what was
 /// missing. Once is enough, because the subscriptions are open by then.
@@ -83,6 +84,7 @@ impl Session {
             shard: None,
             max_memory,
             max_bytes: 0,
+            max_view_age: MAX_VIEW_AGE,
         };
         // Rows of the future that are there already would come from nowhere else.
         let range = (start, Timestamp::MAX);
@@ -109,7 +111,7 @@ impl Session {
         for _ in 0..TRIES {
             let opened = asker.open(std::slice::from_ref(read)).await?;
             let mut is_seamless = true;
-            for (node, head) in &opened.heads {
+            for AnswerHead { node, head, .. } in &opened.heads {
                 if !live.contains_key(node) {
                     let from = WalPoint { node: head.node, position: head.wal_position };
                     let (address, stream) = self.subscribe(*node, from, subscriber).await?;

@@ -161,14 +161,14 @@ impl FakeIngester {
 }
 
 /// A selection, compiled.
-struct Selects {
+pub(super) struct Selects {
     any_of: Vec<Vec<LabelMatcher>>,
     policy: Option<Vec<Vec<LabelMatcher>>>,
     shard: Option<StreamShard>,
 }
 
 impl Selects {
-    fn new(selection: &Selection) -> Self {
+    pub(super) fn new(selection: &Selection) -> Self {
         let all = |selectors: &[Selector]| -> Vec<Vec<LabelMatcher>> {
             let one = |selector: &Selector| {
                 selector.matchers.iter().map(|matcher| LabelMatcher::new(matcher).unwrap()).collect()
@@ -183,13 +183,16 @@ impl Selects {
     }
 
     fn stream(&self, stream: &StoredStream) -> bool {
-        let holds = |matcher: &LabelMatcher| {
-            matcher.matches(stream.labels.get(matcher.name()).unwrap_or("").as_bytes())
-        };
+        self.labels(&stream.labels)
+    }
+
+    pub(super) fn labels(&self, labels: &Labels) -> bool {
+        let holds =
+            |matcher: &LabelMatcher| matcher.matches(labels.get(matcher.name()).unwrap_or("").as_bytes());
         let any = |selectors: &[Vec<LabelMatcher>]| selectors.iter().any(|all| all.iter().all(holds));
         (self.any_of.is_empty() || any(&self.any_of))
             && self.policy.as_ref().is_none_or(|policy| any(policy))
-            && self.shard.is_none_or(|shard| shard.contains(StreamId::of(&stream.labels)))
+            && self.shard.is_none_or(|shard| shard.contains(StreamId::of(labels)))
     }
 }
 

@@ -3,8 +3,10 @@
 mod cancellation;
 mod copies;
 mod fakes;
+mod planner;
 mod questions;
 mod recorded;
 mod refusals;
+mod segments;
 mod setting;
 mod tail;

@@ -6,7 +6,9 @@ use larch_rpc::CallError;
 use larch_types::{ByteSize, ErrorKind, NodeId, SegmentId, Span, Timestamp};
 
 use super::fakes::{FakeIngester, Stored};
-use super::setting::{Setting, piece};
+use larch_membership::Part;
+
+use super::setting::{PLANNER, Setting, piece};
 use crate::role::Config;
 
 fn logs(query: &str) -> Question {
@@ -109,9 +111,10 @@ async fn ingesters_that_do_not_answer() {
     config.querier.query_store_only = true;
     let store_only = Setting::with(vec![FakeIngester::new(1, rows())], config, LimitsSettings::default());
     store_only.start();
-    let (kind, text) = failure(&store_only, piece(1, &["t"], logs(r#"{app="1"}"#))).await;
-    assert_eq!(kind, ErrorKind::Unavailable);
-    assert!(text.starts_with("querier.query_store_only forbids"), "{text}");
+    // Nothing is stored, and nobody else is asked.
+    let (parts, end) = store_only.ask(piece(1, &["t"], logs(r#"{app="1"}"#))).await;
+    assert!(parts.is_empty());
+    assert_eq!(end.unwrap().statistics.ingesters_asked, 0);
     store_only.stop().await;
 
     let mut failing = FakeIngester::new(2, Vec::new());
@@ -124,6 +127,25 @@ async fn ingesters_that_do_not_answer() {
 }
 
 #[tokio::test]
+async fn planners_that_do_not_answer() {
+    let setting = Setting::new(vec![FakeIngester::new(1, rows())]);
+    setting.members.leave(Part::Planner, PLANNER);
+    setting.start();
+    let (kind, text) = failure(&setting, piece(1, &["t"], logs(r#"{app="1"}"#))).await;
+    assert_eq!(kind, ErrorKind::Unavailable);
+    assert_eq!(text, "there is no index gateway to ask for stored segments");
+    setting.stop().await;
+
+    let mut config = Config::default();
+    config.querier.query_ingester_only = true;
+    let ingesters = Setting::with(vec![FakeIngester::new(1, rows())], config, LimitsSettings::default());
+    ingesters.members.leave(Part::Planner, PLANNER);
+    ingesters.start();
+    assert!(ingesters.ask(piece(1, &["t"], logs(r#"{app="1"}"#))).await.1.is_ok());
+    ingesters.stop().await;
+}
+
+#[tokio::test]
 async fn segments_are_not_left_out() {
     let segment = SegmentEntry {
         id: SegmentId::new(1, 1),
@@ -133,9 +155,9 @@ async fn segments_are_not_left_out() {
         rows: 1,
         raw_bytes: 1,
         uploader: NodeId::from_u128(1),
-        object_bytes: 1,
+        object_bytes: 100,
         footer_offset: 0,
-        footer_bytes: 1,
+        footer_bytes: 100,
         embedded: None,
         label_summaries: Vec::new(),
         tombstones_applied: Vec::new(),
@@ -150,7 +172,7 @@ async fn segments_are_not_left_out() {
     };
     let (kind, text) = failure(&setting, within(1, 0, 51)).await;
     assert_eq!(kind, ErrorKind::Unavailable);
-    assert!(text.ends_with("which this querier cannot read"), "{text}");
+    assert!(text.starts_with("a segment that the catalog names cannot be found: "), "{text}");
     assert_eq!(failure(&setting, within(2, 60, 70)).await.0, ErrorKind::Unavailable);
     // It holds nothing of these ranges.
     assert!(setting.ask(within(3, 0, 50)).await.1.is_ok());

@@ -9,10 +9,12 @@ use larch_membership::{Member, Members, Part};
 use larch_proto::{Assignment, Piece, PieceId, PieceTenant, Question, Selector};
 use larch_rpc::LocalTransport;
 use larch_runtime::{Env, Scope};
+use larch_store::{Backing, Catalog, ChunkStoreSettings, Segments, Store, StoreOptions};
 use larch_telemetry::Registry;
 use larch_types::{Address, NodeId, RequestId, Timestamp, TraceContext};
 
 use super::fakes::{FakeIngester, FakeQueue, Reported};
+use super::planner::FakePlanner;
 use crate::deps::Deps;
 use crate::metrics::Metrics;
 use crate::role::Config;
@@ -23,10 +25,12 @@ pub(super) struct Setting {
     pub(super) local: LocalTransport,
     pub(super) members: Members,
     pub(super) ingesters: Vec<Arc<FakeIngester>>,
+    pub(super) planner: Arc<FakePlanner>,
     pub(super) queue: Arc<FakeQueue>,
     pub(super) scope: Scope,
 }
 
+pub(super) const PLANNER: NodeId = NodeId::from_u128(98);
 pub(super) const QUEUE: NodeId = NodeId::from_u128(99);
 
 impl Setting {
@@ -36,12 +40,19 @@ impl Setting {
 
     pub(super) fn with(ingesters: Vec<FakeIngester>, config: Config, limits: LimitsSettings) -> Self {
         let (local, members) = (LocalTransport::new(), Members::default());
+        let (env, registry) = (Env::system(), Registry::default());
+        let store = Store::new(Backing::memory(), StoreOptions::default(), env.clone(), &registry);
+        let catalog = Catalog::new(store.clone(), env.clone(), &registry);
+        let segments = Segments::new(catalog, &ChunkStoreSettings::default(), &registry);
+        let planner = Arc::new(FakePlanner::new(store, segments.clone()));
         let deps = Deps {
-            env: Env::system(),
+            env,
             members: members.clone(),
             transport: Arc::new(local.clone()),
             limits: TenantLimits::new(limits, OperationalSettings::default()),
-            metrics: Metrics::new(&Registry::default()),
+            segments,
+            chunks_ahead: 3,
+            metrics: Metrics::new(&registry),
             config,
         };
         let mut setting = Self {
@@ -49,12 +60,16 @@ impl Setting {
             local,
             members,
             ingesters: Vec::new(),
+            planner,
             queue: Arc::default(),
             scope: Scope::default(),
         };
         for ingester in ingesters {
             setting.add_ingester(Arc::new(ingester));
         }
+        let here: Address = "planner:1".parse().unwrap();
+        setting.local.add_planner(here.clone(), setting.planner.clone());
+        setting.members.enter(Member { part: Part::Planner, node: PLANNER, address: here });
         let here: Address = "queue:1".parse().unwrap();
         setting.local.add_work_queue(here.clone(), setting.queue.clone());
         setting.members.enter(Member { part: Part::WorkQueue, node: QUEUE, address: here });

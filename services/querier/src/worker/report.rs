@@ -84,9 +84,9 @@ impl Worker {
             Ok(slot) => {
                 let cpu = Cpu::new(self.deps.metrics.panics.clone(), Some(slot));
                 let deadline = call.deadline;
-                let task = Task::new(&self.deps, piece, call, cpu);
+                let mut task = Task::new(&self.deps, piece, call, cpu);
                 // The kinds of questions together make a large future.
-                within(deadline, Box::pin(answer(&task, &piece.question, &output))).await
+                within(deadline, Box::pin(answer(&mut task, &piece.question, &output))).await
             }
         };
         let end = end.map(|mut done| {

@@ -1,0 +1,17 @@
+//! Rows of stored segments: asked of a planner once the ingesters have answered, read chunk by chunk, and
+//! given in the order of time, as those of an ingester are.
+
+mod late;
+mod needles;
+mod open;
+mod planner;
+mod reader;
+mod rows;
+mod units;
+
+pub(crate) use late::LateTie;
+pub(super) use planner::plan;
+pub(crate) use planner::{ask, refuse_deletes, scope};
+pub(super) use reader::Reader;
+pub(crate) use reader::Spent;
+pub(super) use rows::StoredRows;

@@ -1,0 +1,93 @@
+//! Asking a planner. Which one does not matter for the answer: each asks the catalog.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use larch_membership::Part;
+use larch_proto::{
+    NeedleGroup, PlanHead, PlanRequest, PlanScope, PlannedSegment, ReadHead, SegmentEntry, Selection,
+};
+use larch_rpc::{CallError, Planner};
+use larch_types::{ErrorKind, SegmentId, StreamId, TenantId};
+
+use crate::deps::Deps;
+use crate::rows::Asker;
+
+/// What is asked about, with what ingesters have just handed over.
+pub(crate) fn scope<'a>(
+    asker: &Asker,
+    selection: Selection,
+    heads: impl Iterator<Item = &'a ReadHead> + Clone,
+) -> PlanScope {
+    let mut announced: BTreeMap<SegmentId, SegmentEntry> = BTreeMap::new();
+    for entry in heads.clone().flat_map(|head| &head.handed_over) {
+        if entry.first < selection.end && entry.last >= selection.start {
+            announced.entry(entry.id).or_insert_with(|| entry.clone());
+        }
+    }
+    let mut tombstones_known: Vec<_> =
+        heads.flat_map(|head| head.tombstones_applied.iter().copied()).collect();
+    tombstones_known.sort_unstable();
+    tombstones_known.dedup();
+    let announced = announced.into_values().collect();
+    PlanScope { selection, announced, max_view_age: asker.max_view_age, tombstones_known }
+}
+
+/// Calls a planner: for a tenant always the same one, which has its footers, while that one answers.
+pub(crate) async fn ask<T, F>(
+    deps: &Deps,
+    tenant: &TenantId,
+    call: impl Fn(Arc<dyn Planner>) -> F,
+) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let view = deps.members.view();
+    let planners: Vec<_> = view.of(Part::Planner).collect();
+    let first = StreamId::of_canonical(tenant.as_str()).as_u128() % planners.len().max(1) as u128;
+    let first = usize::try_from(first).unwrap_or_default();
+    let mut unavailable =
+        CallError::new(ErrorKind::Unavailable, "there is no index gateway to ask for stored segments");
+    for place in 0..planners.len() {
+        let planner = planners[(first + place) % planners.len()];
+        match call(deps.transport.planner(&planner.address)).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => unavailable = error,
+            answer => return answer,
+        }
+    }
+    Err(unavailable)
+}
+
+/// The chunks that a read needs.
+pub(crate) async fn plan(
+    asker: &Asker,
+    tenant: &TenantId,
+    scope: PlanScope,
+    needles: &[NeedleGroup],
+) -> Result<Vec<PlannedSegment>, CallError> {
+    let request = PlanRequest { scope, needles: needles.to_vec() };
+    let (head, segments) = ask(&asker.deps, tenant, |planner| {
+        let (context, request) = (asker.context(tenant), request.clone());
+        async move {
+            let answer = planner.plan(context, request).await?;
+            let segments: Vec<PlannedSegment> = answer.body.try_collect().await?;
+            Ok((answer.head, segments))
+        }
+    })
+    .await?;
+    refuse_deletes(&head)?;
+    Ok(segments)
+}
+
+/// Rows that a delete hides would be shown by an answer that does not apply it.
+pub(crate) fn refuse_deletes(head: &PlanHead) -> Result<(), CallError> {
+    match head.tombstones.first() {
+        None => Ok(()),
+        Some(delete) => {
+            let text = format!("delete {} would have to be applied, which this querier cannot", delete.id);
+            Err(CallError::new(ErrorKind::Unavailable, text))
+        }
+    }
+}
