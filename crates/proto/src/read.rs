@@ -17,7 +17,7 @@ pub struct ReadRequest {
     /// Every group must be met by a line.
     pub needles: Vec<NeedleGroup>,
     pub direction: Direction,
-    /// 0: all rows.
+    /// So many rows, and those of the last one's time; 0: all rows.
     pub limit: u64,
     pub tombstones_known: Vec<TombstoneId>,
 }

@@ -18,7 +18,7 @@ use larch_proto::{
     RingDigest, RowBatch, StateResponse, StreamOutcome, TextBatch, WalPosition,
 };
 use larch_rpc::{CallContext, CallError, Headed, Ingester, LocalTransport, TenantContext};
-use larch_store::{Backing, Catalog, Store, StoreOptions};
+use larch_store::{Backing, Catalog, Segments, Store, StoreOptions};
 use larch_telemetry::{Format, Registry};
 use larch_testkit::sim;
 use larch_types::{Address, ErrorKind, NodeId, Timestamp};
@@ -70,6 +70,7 @@ fn build(wanted: Wanted, world: sim::World) -> House {
     let dir = world.wal_dir.clone();
     let backing = Backing::other(Arc::new(world.store.clone()));
     let store = Store::new(backing, StoreOptions::default(), world.env.clone(), &metrics);
+    let catalog = Catalog::new(store.clone(), world.env.clone(), &metrics);
     let frame = Frame {
         env: world.env.clone(),
         metrics: metrics.clone(),
@@ -77,7 +78,8 @@ fn build(wanted: Wanted, world: sim::World) -> House {
         limits: TenantLimits::new(wanted.limits, Default::default()),
         tenancy: Tenancy::new(true, "fake").unwrap(),
         open_dir: Arc::new(move |_| Ok(Arc::new(dir.clone()))),
-        catalog: Catalog::new(store.clone(), world.env.clone(), &metrics),
+        segments: Segments::new(catalog.clone(), &Default::default(), &metrics),
+        catalog,
         store,
         transport: Arc::new(local.clone()),
         local: local.clone(),

@@ -28,7 +28,7 @@ pub(crate) struct RowsQuery {
     pub(crate) chosen: Chosen,
     pub(crate) needles: Needles,
     pub(crate) direction: Direction,
-    /// 0 means all.
+    /// So many rows, and those of the last one's time. 0 means all.
     pub(crate) limit: u64,
 }
 
@@ -59,8 +59,9 @@ struct Merge {
     /// Rows with one time of one stream, the next one last; they are looked at together, because some may
     /// be the same row.
     ties: Vec<Head>,
-    /// Rows that may still be sent.
+    /// Rows that may still be sent, and the time of the last one that was.
     left: u64,
+    last: Option<i64>,
     decoder: Decoder,
 }
 
@@ -139,17 +140,27 @@ impl Merge {
             streams: Streams::default(),
             ties: Vec::new(),
             left,
+            last: None,
             decoder: Decoder::new(),
         })
     }
 
     async fn next_batch(&mut self) -> Result<Option<RowBatch>, CallError> {
         let mut batch = BatchBuilder::default();
-        while self.left > 0 && !batch.is_full() {
+        while !batch.is_full() {
             let Some(head) = self.next_row().await? else { break };
+            // Rows of the last one's time come all: where a row has copies elsewhere, its place among them
+            // is not known here.
+            if self.left == 0 && self.last != Some(head.place.time) {
+                self.ties.clear();
+                self.heads.clear();
+                self.unopened.clear();
+                break;
+            }
+            self.last = Some(head.place.time);
             let pushed = batch.push(&head.chunk, head.place, &self.streams, &mut self.decoder);
             pushed.map_err(|error| self.sources[head.source].source.unreadable(&error))?;
-            self.left -= 1;
+            self.left = self.left.saturating_sub(1);
         }
         Ok(batch.finish())
     }

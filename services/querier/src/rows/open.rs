@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use larch_membership::Part;
 use larch_proto::{PieceTenant, PlanScope, ReadHead, ReadRequest, RowBatch, Selection, Selector};
 use larch_rpc::{CallContext, CallError, Headed, TenantContext};
 use larch_types::{ByteSize, NodeId, SegmentId, StreamShard, TenantId, Timestamp};
@@ -138,8 +137,8 @@ impl Asker {
         Ok(Opened { rows, heads })
     }
 
-    /// A limit is for one source alone: copies of a row may have come by different pushes, so that several
-    /// sources can cut the rows of one time in different places. Theirs are read as far as they are wanted.
+    /// A limit holds for each source: it gives the rows of the last one's time too, so that copies that came
+    /// by different pushes are not cut in different places.
     async fn ask_ingesters<'a>(
         &self,
         number: usize,
@@ -147,24 +146,18 @@ impl Asker {
         tenant: &'a TenantId,
         selection: Selection,
     ) -> Result<Asked<'a>, CallError> {
-        let ask = |limit| {
-            let request = ReadRequest {
-                selection: selection.clone(),
-                needles: read.needles.clone(),
-                direction: read.direction,
-                limit,
-                tombstones_known: Vec::new(),
-            };
-            ask_heads(&self.deps, move |ingester| {
-                let (context, request) = (self.context(tenant), request.clone());
-                async move { ingester.read(context, request).await }
-            })
+        let request = ReadRequest {
+            selection: selection.clone(),
+            needles: read.needles.clone(),
+            direction: read.direction,
+            limit: read.limit,
+            tombstones_known: Vec::new(),
         };
-        let is_alone = !self.reads_segments() && self.deps.members.view().of(Part::Ingester).count() <= 1;
-        let mut answers = ask(if is_alone { read.limit } else { 0 }).await?;
-        if is_alone && answers.len() > 1 && read.limit > 0 {
-            answers = ask(0).await?;
-        }
+        let answers = ask_heads(&self.deps, move |ingester| {
+            let (context, request) = (self.context(tenant), request.clone());
+            async move { ingester.read(context, request).await }
+        })
+        .await?;
         Ok(Asked { number, read, tenant, selection, answers })
     }
 

@@ -257,8 +257,11 @@ impl Ingester for FakeIngester {
         let head = self.head()?;
         let mut rows = self.selected(&context, &request.selection, request.direction);
         rows.retain(|row| has_needles(&request, &row.line));
-        if request.limit > 0 {
-            rows.truncate(request.limit as usize);
+        if request.limit > 0 && rows.len() > request.limit as usize {
+            let last = rows[request.limit as usize - 1].timestamp;
+            let behind = rows.iter().skip(request.limit as usize);
+            let ties = behind.take_while(|row| row.timestamp == last).count();
+            rows.truncate(request.limit as usize + ties);
         }
         self.requests.lock().unwrap().push(request);
         let mut batches: Vec<RowBatch> = rows.chunks(self.batch).map(batch_of).collect();

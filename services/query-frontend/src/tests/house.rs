@@ -15,7 +15,7 @@ use larch_membership::{Members, Part};
 use larch_proto::{Assignment, Done, Piece, PieceId, PullRequest, QueryStatistics, ReportHead, ResultPart};
 use larch_rpc::{CallContext, CallError, Deadline, LocalTransport, WorkQueue};
 use larch_runtime::{Module, Scope};
-use larch_store::{Backing, Catalog, Store, StoreOptions};
+use larch_store::{Backing, Catalog, Segments, Store, StoreOptions};
 use larch_telemetry::{Format, Registry};
 use larch_testkit::sim;
 use larch_types::{Address, NodeId, RequestId, TraceContext};
@@ -69,6 +69,7 @@ fn build(wanted: Wanted, world: sim::World) -> House {
     let dir = world.wal_dir.clone();
     let backing = Backing::other(Arc::new(world.store.clone()));
     let store = Store::new(backing, StoreOptions::default(), world.env.clone(), &metrics);
+    let catalog = Catalog::new(store.clone(), world.env.clone(), &metrics);
     let frame = Frame {
         env: world.env.clone(),
         metrics: metrics.clone(),
@@ -76,7 +77,8 @@ fn build(wanted: Wanted, world: sim::World) -> House {
         limits: TenantLimits::new(wanted.limits, Default::default()),
         tenancy: Tenancy::new(true, "fake").expect("a tenancy"),
         open_dir: Arc::new(move |_| Ok(Arc::new(dir.clone()))),
-        catalog: Catalog::new(store.clone(), world.env.clone(), &metrics),
+        segments: Segments::new(catalog.clone(), &Default::default(), &metrics),
+        catalog,
         store,
         transport: Arc::new(local.clone()),
         local,
