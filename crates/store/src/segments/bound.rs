@@ -42,7 +42,7 @@ mod tests {
     fn neither_bound_is_passed() {
         for (max_size_mb, max_size_items, bytes, fit) in [
             (1.0, 0, 768, 1024),
-            (1.0, 10, 768, 10),
+            (1.0, 8, 768, 8),
             (1.0, 10_000, 768, 1024),
             (0.0, 10, 1 << 20, 10),
             (0.0, 0, 1, 0),
