@@ -21,6 +21,8 @@ const NOT_YET: &str = include_str!("../conformance/not_yet.txt");
 const SETTINGS: &str = "
 auth_enabled: true
 common: {path_prefix: ./conformance-data, replication_factor: 1}
+# However full the disk of the test is.
+ingester: {wal: {disk_full_threshold: 0}}
 querier: {multi_tenant_queries_enabled: true}
 limits_config:
   reject_old_samples: false

@@ -100,6 +100,8 @@ fn acknowledged_lines_survive_twenty_crashes_exactly_once() {
 fn start(folder: &Path) -> Running {
     let mut command = built("larch");
     command.current_dir(folder).env_clear().arg("-server.http-listen-port=0");
+    // However full the disk of the test is.
+    command.arg("-ingester.wal.disk-full-threshold=0");
     Running::start(command)
 }
 

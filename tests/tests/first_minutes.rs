@@ -24,8 +24,10 @@ fn a_line_is_pushed_found_counted_and_still_there_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = || {
         let mut command = built("larch");
-        // A free port, so that tests do not meet; everything else is as without arguments.
-        command.current_dir(folder.path()).env_clear().arg("-server.http-listen-port=0");
+        // A free port, so that tests do not meet, and however full the disk is; everything else is as without
+        // arguments.
+        command.current_dir(folder.path()).env_clear();
+        command.args(["-server.http-listen-port=0", "-ingester.wal.disk-full-threshold=0"]);
         let larch = Running::start(command);
         larch.get_until("/ready", |answer| answer.status == 200);
         larch

@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 const SETTINGS: &str = "
 auth_enabled: true
 common: {path_prefix: ./data, replication_factor: 1}
+# However full the disk of the test is.
+ingester: {wal: {disk_full_threshold: 0}}
 server: {http_server_read_timeout: 5s}
 distributor: {max_recv_msg_size: 64MB, max_decompressed_size: 128MB, max_inflight_bytes: 256MB}
 ";
