@@ -11,7 +11,7 @@ use larch_launch::TenantLimits;
 use larch_proto::{AppendRequest, WalPosition};
 use larch_runtime::{Env, StartError};
 use larch_types::{StreamId, TenantId};
-use larch_wal::{Dir, LogMetrics, LogSettings, Position, Recovery};
+use larch_wal::{Dir, FileName, LogMetrics, LogSettings, Position, Recovery};
 use tracing::{error, info, warn};
 
 use crate::metrics::Metrics;
@@ -56,8 +56,12 @@ impl Replay {
         self.metrics.replay_active.set(1);
         // Twice, because a cut stands behind the pushes that it makes superfluous.
         let mut cuts = Cuts::new();
-        read_back(&mut recovery, |position, bytes| find_cut(&mut cuts, position, bytes))?;
-        restore_files(&**dir, &cuts, &replayed)?;
+        let first = read_back(&mut recovery, |position, bytes| find_cut(&mut cuts, position, bytes))?;
+        let others = restore_files(&**dir, &cuts, &replayed)?;
+        // A log that lost something may have lost the record that names a file, which is then the only copy
+        // of its rows.
+        let is_whole = first.records > 0 && first.corruptions == 0;
+        settle_others(&**dir, others, is_whole)?;
         let found = read_back(&mut recovery, |position, bytes| {
             self.bring_back(&mut replayed, &cuts, WalPosition(position.0), bytes);
         })?;
@@ -122,15 +126,18 @@ fn find_cut(cuts: &mut Cuts, position: Position, bytes: &[u8]) {
     }
 }
 
-/// Puts the files that the log names back, and removes those that it does not: their rows are in the log.
-fn restore_files(dir: &dyn Dir, cuts: &Cuts, replayed: &Replayed) -> Result<(), StartError> {
-    let failed = |error: io::Error| StartError::caused_by("look through ingester.wal.dir", error);
+/// Puts the files that the log names back. Gives the others: their names, and whether they were finished.
+fn restore_files(
+    dir: &dyn Dir,
+    cuts: &Cuts,
+    replayed: &Replayed,
+) -> Result<Vec<(FileName, bool)>, StartError> {
     let mut found = HashSet::new();
     let mut others = Vec::new();
     for name in dir.list().map_err(failed)? {
         match parse_name(&name) {
             Some((id, true)) => drop(found.insert(id)),
-            Some((_, false)) => others.push(name),
+            Some((_, false)) => others.push((name, false)),
             None => {}
         }
     }
@@ -144,12 +151,26 @@ fn restore_files(dir: &dyn Dir, cuts: &Cuts, replayed: &Replayed) -> Result<(), 
         let files = cut.files.iter().map(|id| Arc::new(SegmentFile::new(*id))).collect();
         replayed.tenants.find_or_make(tenant).shelf.restore(files, *described, cut.position);
     }
-    others.extend(found.into_iter().map(file_name));
-    for name in others {
+    others.extend(found.into_iter().map(|id| (file_name(id), true)));
+    Ok(others)
+}
+
+/// Removes files that the log does not name, because their rows are in the log: those that were not finished
+/// always, finished ones only if the log has lost nothing. Others stay, and are said.
+fn settle_others(dir: &dyn Dir, others: Vec<(FileName, bool)>, is_whole: bool) -> Result<(), StartError> {
+    for (name, is_finished) in others {
+        if is_finished && !is_whole {
+            error!(file = %name, "the log is damaged and does not name this segment file; it is kept, and not read");
+            continue;
+        }
         info!(file = %name, "a segment file that the log does not name is removed");
         dir.remove(&name).map_err(failed)?;
     }
     Ok(())
+}
+
+fn failed(error: io::Error) -> StartError {
+    StartError::caused_by("look through ingester.wal.dir", error)
 }
 
 fn decode(bytes: &[u8]) -> Result<Record, RecordError> {

@@ -458,3 +458,31 @@ fn a_cut_that_fails_is_tried_again() {
     });
     result.unwrap();
 }
+
+/// The record that names a file may be lost with the log; the file is then the only copy of its rows.
+#[test]
+fn files_that_a_damaged_log_does_not_name_stay() {
+    use larch_wal::Dir;
+    let segments = |world: &World| {
+        let names = world.wal_dir.list().unwrap();
+        names.into_iter().filter(|name| name.as_str().ends_with(".seg")).collect::<Vec<_>>()
+    };
+    let (result, _) = run(11, |world| async move {
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        append_line(&life.door, 1, 1, "one").await?;
+        flush(&life.door).await?;
+        drop(life.scope.close(Duration::from_secs(1)).await);
+        let before = segments(&world);
+        assert_eq!(before.len(), 1);
+        for name in world.wal_dir.list().unwrap() {
+            if name.as_str().ends_with(".wal") {
+                world.wal_dir.remove(&name).unwrap();
+            }
+        }
+        let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
+        assert_eq!(segments(&world), before);
+        append_line(&life.door, 2, 2, "two").await?;
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
