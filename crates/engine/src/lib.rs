@@ -1,3 +1,40 @@
-//! Runs LogQL over any source of pages.
+//! Runs LogQL over chunks of pages.
 //!
-//! It cannot tell memory from storage, and does not know who asked.
+//! A query is built once ([`MetricQuery`]), shown one chunk after the other by as many threads as there are
+//! ([`MetricQuery::read_chunk`], each into its own [`Gathered`]), and finished. A chunk is read as columns: its
+//! times say which rows are in the range, its line filters run over whole pages, and only what is left is put
+//! together and looked at row by row. The meaning is that of the reference evaluator in `larch-logql`, whose
+//! stages and arithmetic run here too.
+//!
+//! It cannot tell memory from storage, and does not know who asked. It reads no clock and fetches nothing:
+//! whoever has pages hands them in.
+
+mod chunk;
+mod counts;
+mod error;
+mod filter;
+mod finish;
+mod gather;
+mod loose;
+mod memory;
+mod metadata;
+mod outcome;
+mod overlap;
+mod query;
+mod range;
+mod seen;
+mod series;
+mod span;
+mod streams;
+mod windows;
+
+pub use chunk::{ChunkRows, StreamRows};
+pub use error::ReadFailure;
+pub use gather::Gathered;
+pub use loose::LooseRow;
+pub use memory::SharedMemory;
+pub use overlap::{Contested, Covered, Overlaps};
+pub use query::MetricQuery;
+pub use range::Needed;
+pub use seen::Seen;
+pub use streams::{KnownStream, StreamTable};

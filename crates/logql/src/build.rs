@@ -24,6 +24,11 @@ pub(crate) fn pipeline<'q>(
     Ok(stage::Pipeline::new(built))
 }
 
+/// A line filter by itself, for whoever runs it on lines without rows around them.
+pub fn build_line_filter(written: &LineFilter) -> Result<stage::LineFilter, ParseError> {
+    line_filter(written).map_err(|reason| refused(Stage::LineFilter(written.clone()).to_string(), reason))
+}
+
 /// The label whose value is the sample, and the filters that see what came of it.
 pub(crate) fn unwrap(unwrap: &Unwrap) -> Result<(stage::Unwrap, Vec<stage::LabelFilter>), ParseError> {
     let conversion = match unwrap.conversion {

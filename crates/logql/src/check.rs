@@ -47,6 +47,12 @@ pub fn run_order(pipeline: &[Stage]) -> Vec<&Stage> {
     ordered
 }
 
+/// How many of the stages, in the order in which they run, are line filters that see each line as it is
+/// stored, before anything else is done with it.
+pub fn front_filters(stages: &[&Stage]) -> usize {
+    stages.iter().take_while(|stage| matches!(stage, Stage::LineFilter(_))).count()
+}
+
 fn check_metric(metric: &MetricExpr) -> Result<(), ParseError> {
     match metric {
         MetricExpr::Range(range) => check_log(&range.range.log),

@@ -32,17 +32,19 @@ pub use ast::{
     MAX_DEPTH, MAX_NESTING, MetricExpr, RangeAggregation, RangeOp, Side, Stage, Text, Unwrap,
     VectorAggregation, VectorMatching, VectorOp,
 };
-pub use check::{check_stages, run_order};
+pub use build::build_line_filter;
+pub use check::{check_stages, front_filters, run_order};
 pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use eval::{
     Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline, LogEvaluation,
-    LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps, StreamKey, StreamRows,
+    LogParams, LogRow, Memory, MetricAnswer, MetricEvaluation, MetricProgram, Origin, Point, RangeQuery,
+    Sample, SampleWindow, Sampler, Series, SeriesLabels, Steps, StreamKey, StreamRows, evaluate_window,
     group_rows,
 };
 pub use facts::{
-    LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,
-    window_split,
+    LabelNeed, LineNeed, LineSearch, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, line_search,
+    range_scan, reach, scans, shard_split, window_split,
 };
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};

@@ -17,22 +17,22 @@ pub struct EvalLimits {
 
 /// Counts what a query holds.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub struct Memory {
     used: u64,
     limit: ByteSize,
 }
 
 impl Memory {
-    pub(crate) fn new(limit: ByteSize) -> Self {
+    pub fn new(limit: ByteSize) -> Self {
         Self { used: 0, limit }
     }
 
-    pub(crate) fn take(&mut self, bytes: usize) -> Result<(), EvalError> {
+    pub fn take(&mut self, bytes: usize) -> Result<(), EvalError> {
         self.used = self.used.saturating_add(bytes as u64);
         if self.used > self.limit.as_u64() { Err(EvalError::TooMuchMemory(self.limit)) } else { Ok(()) }
     }
 
-    pub(crate) fn give_back(&mut self, bytes: usize) {
+    pub fn give_back(&mut self, bytes: usize) {
         self.used = self.used.saturating_sub(bytes as u64);
     }
 }

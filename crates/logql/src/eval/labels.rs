@@ -6,6 +6,7 @@ use std::fmt;
 use larch_types::{Label, Labels, quote_into};
 
 use crate::ast::Grouping;
+use crate::eval::EvalError;
 
 /// Sorted by name, every name once. Ordered by names, then values, shorter sets first.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,7 +53,7 @@ impl LabelSet {
     }
 
     /// What it takes in memory, about.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let text: usize = self.0.iter().map(|label| label.name.len() + label.value.len()).sum();
         text + std::mem::size_of_val(&*self.0)
     }
@@ -82,6 +83,18 @@ impl LabelSet {
             labels.insert(at, Label { name: name.into(), value: value.into() });
         }
         Self(labels.into_boxed_slice())
+    }
+}
+
+impl LabelSet {
+    /// Of a series with samples: an error fails the query, unless it asked for the errors themselves.
+    pub fn refuse_error(&self) -> Result<(), EvalError> {
+        match self.get("__error__") {
+            Some(error) if !error.is_empty() && self.get("__preserve_error__") != Some("true") => {
+                Err(EvalError::Pipeline { error: error.to_owned(), series: self.clone() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

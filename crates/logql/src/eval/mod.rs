@@ -18,12 +18,13 @@ mod steps;
 mod streams;
 mod vector;
 
-pub use budget::EvalLimits;
+pub use budget::{EvalLimits, Memory};
 pub use error::EvalError;
 pub use labels::LabelSet;
 pub use live::LivePipeline;
 pub use logs::{Direction, LogEvaluation, LogParams};
-pub use metric::MetricEvaluation;
+pub use metric::{MetricEvaluation, MetricProgram, RangeQuery, Sampler, SeriesLabels};
+pub use range::{Point, Window as SampleWindow, evaluate as evaluate_window};
 pub use result::{
     EntryLabels, LogRow, MetricAnswer, Origin, Sample, Series, StreamKey, StreamRows, group_rows,
 };

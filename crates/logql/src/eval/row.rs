@@ -25,7 +25,7 @@ pub struct InputRow<'a> {
 pub struct Identity(u128);
 
 impl<'a> InputRow<'a> {
-    pub(crate) fn timestamp(&self) -> Timestamp {
+    pub fn timestamp(&self) -> Timestamp {
         self.order.timestamp
     }
 

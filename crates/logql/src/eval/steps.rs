@@ -48,7 +48,7 @@ impl Steps {
         self.step.is_zero()
     }
 
-    pub(crate) fn step(&self) -> Span {
+    pub fn step(&self) -> Span {
         self.step
     }
 

@@ -4,11 +4,13 @@
 //! Every fact is safe: a part left out of account never changes an answer. Whatever cannot be proved from
 //! the tree alone is answered with the careful choice (all labels, no literal, do not split).
 
+mod line_search;
 mod scan;
 mod shard;
 mod window;
 
-pub use scan::{LabelNeed, LineNeed, Reach, Scan, reach, scans};
-pub(crate) use scan::{pushed_grouping, range_scan};
+pub use line_search::{LineSearch, line_search};
+pub(crate) use scan::pushed_grouping;
+pub use scan::{LabelNeed, LineNeed, Reach, Scan, range_scan, reach, scans};
 pub use shard::{Merge, ShardSplit, shard_split};
 pub use window::{Window, WindowSplit, window_split};

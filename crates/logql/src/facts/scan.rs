@@ -6,11 +6,11 @@ use larch_types::{Matcher, Span};
 
 use crate::ast::{
     Expr, FormatValue, Grouping, LabelFilter, LineFilter, LineOp, LineOperand, LogExpr, MetricExpr,
-    RangeAggregation, RangeOp, Stage, Text, Unwrap, VectorAggregation, VectorOp,
+    RangeAggregation, RangeOp, Stage, Unwrap, VectorAggregation, VectorOp,
 };
 use crate::compile;
-use crate::pattern::{Pattern, PatternPart};
-use crate::regex::{self, AnyOf, Needle, Required};
+use crate::facts::line_search::pattern_needles;
+use crate::regex::{self, Required};
 
 /// One read: the whole of a log query, or one range of a metric query.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +112,8 @@ pub(crate) fn pushed_grouping(aggregation: &VectorAggregation) -> Option<&Groupi
     (aggregation.op == VectorOp::Sum && is_additive).then_some(&aggregation.grouping)
 }
 
-pub(crate) fn range_scan<'a>(aggregation: &'a RangeAggregation, pushed: Option<&Grouping>) -> Scan<'a> {
+/// The read of one range; `pushed` is the grouping of a sum right above it.
+pub fn range_scan<'a>(aggregation: &'a RangeAggregation, pushed: Option<&Grouping>) -> Scan<'a> {
     let range = &aggregation.range;
     let mut named = labels_named(&range.log, range.unwrap.as_ref());
     let grouping = aggregation.grouping.as_ref().or(pushed);
@@ -243,18 +244,7 @@ fn operand_needles(op: LineOp, operand: &LineOperand) -> Required {
     match op {
         LineOp::Contains => Required::any_of(&[text.as_bytes()]),
         LineOp::Regex => text.as_str().and_then(|regex| regex::required(regex).ok()).unwrap_or_default(),
-        LineOp::Pattern => pattern_needles(text),
+        LineOp::Pattern => pattern_needles(text.as_bytes()),
         LineOp::NotContains | LineOp::NotRegex | LineOp::NotPattern => Required::default(),
     }
-}
-
-fn pattern_needles(pattern: &Text) -> Required {
-    let Ok(pattern) = Pattern::for_filter(pattern.as_bytes()) else { return Required::default() };
-    let mut needles = Vec::new();
-    for part in pattern.parts() {
-        if let PatternPart::Literal(bytes) = part {
-            needles.push(AnyOf(vec![Needle::exact(bytes.as_slice())]));
-        }
-    }
-    Required(needles)
 }

@@ -22,7 +22,7 @@ pub use compiled::{Flavor, Regex, compile_for_template, fuzz_regex};
 pub use error::{RegexError, RegexFault};
 pub use matcher::LabelMatcher;
 pub use required::{AnyOf, Needle, Required};
-pub(crate) use syntax::{check, group_names, matches_empty, required, weight};
+pub(crate) use syntax::{check, group_names, matches_empty, required, required_whole, weight};
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 use crate::regex::RegexError;
 use crate::regex::ast::{Assertion, Ast, ClassItem};
 use crate::regex::parse::parse;
-use crate::regex::required::Required;
+use crate::regex::required::{AnyOf, Required};
 
 /// Whether it is a pattern at all.
 pub(crate) fn check(pattern: &str) -> Result<(), RegexError> {
@@ -19,6 +19,26 @@ pub(crate) fn group_names(pattern: &str) -> Result<Vec<Option<Box<str>>>, RegexE
 /// What every text contains in which it matches somewhere.
 pub(crate) fn required(pattern: &str) -> Result<Required, RegexError> {
     Ok(Required::of(&parse(pattern, false)?.ast))
+}
+
+/// As `required`, and whether every text that contains it matches.
+pub(crate) fn required_whole(pattern: &str) -> Result<(Required, bool), RegexError> {
+    let ast = parse(pattern, false)?.ast;
+    let required = Required::of(&ast);
+    let is_whole = match ast.bare() {
+        Ast::Alternate(branches) => branches.iter().all(is_one_needle) && !required.0.is_empty(),
+        ast => is_one_needle(ast),
+    };
+    Ok((required, is_whole))
+}
+
+/// A literal that is its own needle, as a whole.
+fn is_one_needle(ast: &Ast) -> bool {
+    let Ast::Literal(literal) = ast.bare() else { return false };
+    match Required::of(ast).0.as_slice() {
+        [AnyOf(any)] => any.iter().map(|needle| needle.bytes.len()).sum::<usize>() == literal.text.len(),
+        _ => false,
+    }
 }
 
 /// Whether the empty text matches as a whole.

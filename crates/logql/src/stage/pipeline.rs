@@ -57,6 +57,10 @@ impl Pipeline {
         Self { stages }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
     /// Whether the row stays.
     pub fn run(&self, row: &mut Row<'_>) -> bool {
         self.stages.iter().all(|stage| stage.run(row))

@@ -66,6 +66,18 @@ impl<'a> Lines<'a> {
         }
     }
 
+    /// Rows whose line contains the needle, ASCII letters of either case being the same; ascending. The
+    /// needle's own are lower case.
+    pub fn rows_with_any_case(&self, needle: &[u8]) -> Vec<u32> {
+        if needle.is_empty() {
+            return (0..self.len() as u32).collect();
+        }
+        match self.0 {
+            Source::Templates(lines) if !lines.is_joined() => lines.rows_with_any_case(needle),
+            _ => self.plain().rows_with_any_case(needle),
+        }
+    }
+
     /// Some of the lines: where they are few, the others are not put together. The rows ascend. Panics if
     /// there is no such row.
     pub fn pick<'r>(&self, rows: &'r [u32]) -> PickedLines<'r>
@@ -168,6 +180,12 @@ impl<'a> Plain<'a> {
         } else {
             self.rows_between_starts(needle)
         }
+    }
+
+    /// In a copy of all lines in lower case: that is made faster than anything else is searched.
+    pub(crate) fn rows_with_any_case(&self, needle: &[u8]) -> Vec<u32> {
+        let lower = self.bytes.to_ascii_lowercase();
+        Plain { bytes: &lower, ..*self }.rows_with(&memmem::Finder::new(needle))
     }
 
     /// Counts separators only up to the hits, so that a search with few of them never finds all lines.
@@ -357,11 +375,13 @@ mod tests {
         let want: Vec<u32> =
             (0..lines.len() as u32).filter(|row| finder.find(&lines[*row as usize]).is_some()).collect();
         assert_eq!(before.rows_with(&finder), want, "in memory");
+        assert_eq!(before.rows_with_any_case(needle), want, "in any case");
         for care in [Care::Quick, Care::Thorough] {
             let page = encode(before, care, &mut Encoder::new(1), &mut |_| {}).page;
             let after = decode(&page, lines.len(), &mut Decoder::new()).unwrap();
             let after = after.view();
             assert_eq!(after.rows_with(&finder), want);
+            assert_eq!(after.rows_with_any_case(needle), want);
             let picked = after.pick(&want);
             for (number, row) in want.iter().enumerate() {
                 assert_eq!(picked.get(number), lines[*row as usize]);

@@ -1,32 +1,27 @@
 //! Metric queries: rows become samples, samples of a window become series, series are calculated with.
 
 mod plan;
+mod program;
 mod sampler;
 mod samples;
 mod scan;
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use larch_types::Timestamp;
 
 use crate::ast::MetricExpr;
 use crate::eval::budget::Memory;
-use crate::eval::vector::Vector;
-use crate::eval::{EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Series, Steps};
-use crate::weight::check_metric_weight;
-use plan::{Plan, evaluate, plan, sorts};
+use crate::eval::{EvalError, EvalLimits, InputRow, MetricAnswer, Steps};
+pub use program::{MetricProgram, RangeQuery};
+pub use sampler::{Sampler, SeriesLabels};
 use scan::RangeScan;
 
 /// One metric query while it is fed with rows.
 #[derive(Debug)]
 pub struct MetricEvaluation {
-    plan: Plan,
+    program: MetricProgram,
     scans: Vec<RangeScan>,
-    steps: Steps,
     now: Timestamp,
     memory: Memory,
-    max_series: usize,
     passed: u64,
 }
 
@@ -38,11 +33,12 @@ impl MetricEvaluation {
         now: Timestamp,
         limits: &EvalLimits,
     ) -> Result<Self, EvalError> {
-        check_metric_weight(expr)?;
-        let mut scans = Vec::new();
-        let plan = plan(expr, steps, limits, &mut scans)?;
-        let memory = Memory::new(limits.max_memory);
-        Ok(Self { plan, scans, steps, now, memory, max_series: limits.max_series, passed: 0 })
+        let program = MetricProgram::new(expr, steps, limits)?;
+        let mut scans = Vec::with_capacity(program.ranges().len());
+        for range in program.ranges() {
+            scans.push(RangeScan::new(range, steps)?);
+        }
+        Ok(Self { program, scans, now, memory: Memory::new(limits.max_memory), passed: 0 })
     }
 
     /// Takes rows in, whatever their streams and times: those that do not matter are left out.
@@ -71,86 +67,16 @@ impl MetricEvaluation {
     /// As `finish`, and none if it was stopped: it asks before every step, of which there may be thousands.
     pub fn finish_while(
         mut self,
-        mut goes_on: impl FnMut() -> bool,
+        goes_on: impl FnMut() -> bool,
     ) -> Result<Option<MetricAnswer>, EvalError> {
         for scan in &mut self.scans {
             scan.seal();
         }
-        let operators = match self.plan {
-            Plan::Number(value) => return self.number(value).map(Some),
-            Plan::Vector(ref operators) => operators,
-        };
-        if self.steps.is_instant() {
-            let mut vector = evaluate(operators, self.steps.start(), &mut self.scans)?;
-            if vector.len() > self.max_series {
-                return Err(EvalError::TooManySeries(self.max_series));
-            }
-            if !sorts(operators) {
-                vector.sort_by(|left, right| left.labels.cmp(&right.labels));
-            }
-            return Ok(Some(MetricAnswer::Vector(vector)));
-        }
-        let mut table = Table::new(self.max_series);
-        for time in self.steps.iter() {
-            if !goes_on() {
-                return Ok(None);
-            }
-            let vector = evaluate(operators, time, &mut self.scans)?;
-            table.add(time, vector, &mut self.memory)?;
-        }
-        Ok(Some(MetricAnswer::Matrix(table.into_series())))
-    }
-
-    /// A number has no series, but over a range it is shown as one.
-    fn number(mut self, value: f64) -> Result<MetricAnswer, EvalError> {
-        if self.steps.is_instant() {
-            return Ok(MetricAnswer::Scalar(value));
-        }
-        let mut points = Vec::new();
-        for time in self.steps.iter() {
-            self.memory.take(POINT_BYTES)?;
-            points.push((time, value));
-        }
-        Ok(MetricAnswer::Matrix(vec![Series { labels: Arc::default(), points }]))
-    }
-}
-
-const POINT_BYTES: usize = std::mem::size_of::<(Timestamp, f64)>();
-
-/// Points by series.
-struct Table {
-    series: BTreeMap<Arc<LabelSet>, Vec<(Timestamp, f64)>>,
-    max_series: usize,
-}
-
-impl Table {
-    fn new(max_series: usize) -> Self {
-        Self { series: BTreeMap::new(), max_series }
-    }
-
-    /// Series that have come to have equal labels are one series with several points at a time.
-    fn add(&mut self, time: Timestamp, vector: Vector, memory: &mut Memory) -> Result<(), EvalError> {
-        for sample in vector {
-            memory.take(POINT_BYTES)?;
-            match self.series.get_mut(&sample.labels) {
-                Some(points) => points.push((time, sample.value)),
-                None => {
-                    if self.series.len() == self.max_series {
-                        return Err(EvalError::TooManySeries(self.max_series));
-                    }
-                    memory.take(sample.labels.bytes())?;
-                    self.series.insert(sample.labels, vec![(time, sample.value)]);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn into_series(self) -> Vec<Series> {
-        let mut out = Vec::with_capacity(self.series.len());
-        for (labels, points) in self.series {
-            out.push(Series { labels, points });
-        }
-        out
+        let scans = &mut self.scans;
+        self.program.finish_while(
+            &mut |place, time| scans[place].evaluate(time),
+            &mut self.memory,
+            goes_on,
+        )
     }
 }

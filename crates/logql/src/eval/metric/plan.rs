@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use larch_types::Timestamp;
 
-use super::scan::RangeScan;
+use super::RangeQuery;
 use crate::ast::{
     BinaryExpr, BinaryOp, Grouping, MetricExpr, RangeAggregation, Side, VectorAggregation, VectorMatching,
     VectorOp,
@@ -25,7 +25,7 @@ pub(super) enum Plan {
 #[derive(Debug)]
 pub(super) enum Operator {
     VectorOf(f64),
-    /// The place of the scan.
+    /// The place of the range.
     Range(usize),
     Aggregate {
         op: VectorOp,
@@ -51,17 +51,17 @@ pub(super) enum Operator {
     Replace(Box<Replace>),
 }
 
-/// Ranges become scans, in the order written.
+/// Ranges are listed in the order written.
 pub(super) fn plan(
     expr: &MetricExpr,
     steps: Steps,
     limits: &EvalLimits,
-    scans: &mut Vec<RangeScan>,
+    ranges: &mut Vec<RangeQuery>,
 ) -> Result<Plan, EvalError> {
     if let MetricExpr::Literal(value) = expr {
         return Ok(Plan::Number(*value));
     }
-    let mut planner = Planner { steps, limits, scans };
+    let mut planner = Planner { steps, limits, ranges };
     let mut operators = Vec::new();
     // What is still to be done, the next thing last. By hand, because expressions may be very deep.
     let mut waiting = vec![Waiting::Operand(expr, None)];
@@ -83,7 +83,7 @@ enum Waiting<'q> {
 struct Planner<'a> {
     steps: Steps,
     limits: &'a EvalLimits,
-    scans: &'a mut Vec<RangeScan>,
+    ranges: &'a mut Vec<RangeQuery>,
 }
 
 impl Planner<'_> {
@@ -122,8 +122,8 @@ impl Planner<'_> {
         if let Some(limit) = self.limits.max_range.filter(|limit| range > *limit) {
             return Err(EvalError::RangeTooLong { range, limit });
         }
-        self.scans.push(RangeScan::new(aggregation, pushed, self.steps)?);
-        Ok(Operator::Range(self.scans.len() - 1))
+        self.ranges.push(RangeQuery { aggregation: aggregation.clone(), pushed: pushed.cloned() });
+        Ok(Operator::Range(self.ranges.len() - 1))
     }
 
     fn aggregation(&self, aggregation: &VectorAggregation) -> Result<Operator, EvalError> {
@@ -168,11 +168,11 @@ fn open_binary<'q>(binary: &'q BinaryExpr, waiting: &mut Vec<Waiting<'q>>) -> Re
     Ok(())
 }
 
-/// Times must not go back.
+/// Times must not go back. `range` gives the series of a range at the time.
 pub(super) fn evaluate(
     operators: &[Operator],
     time: Timestamp,
-    scans: &mut [RangeScan],
+    range: &mut dyn FnMut(usize, Timestamp) -> Result<Vector, EvalError>,
 ) -> Result<Vector, EvalError> {
     let mut stack: Vec<Vector> = Vec::new();
     for operator in operators {
@@ -182,7 +182,7 @@ pub(super) fn evaluate(
             Operator::VectorOf(value) => {
                 vec![Sample { labels: Arc::new(LabelSet::default()), value: *value }]
             }
-            Operator::Range(place) => scans[*place].evaluate(time)?,
+            Operator::Range(place) => range(*place, time)?,
             Operator::Aggregate { op, grouping } => vector::aggregate(*op, grouping, &operand()),
             Operator::Top { direction, count, grouping } => {
                 vector::top(*direction, *count, grouping, operand())

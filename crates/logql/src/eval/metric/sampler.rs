@@ -2,16 +2,21 @@
 
 use std::borrow::Cow;
 
+use super::RangeQuery;
 use crate::ast::{FormatValue, Grouping, RangeAggregation, RangeOp, Stage};
 use crate::build;
-use crate::check::run_order;
+use crate::check::{front_filters, run_order};
 use crate::compile;
 use crate::eval::{EvalError, InputRow};
 use crate::facts::{LabelNeed, range_scan};
 use crate::stage::{Hints, LabelFilter, LabelRef, Pipeline, Row, Unwrap};
 
+/// Makes the samples of one range.
 #[derive(Debug)]
-pub(super) struct Sampler {
+pub struct Sampler {
+    /// Line filters that come before all other stages.
+    filters: Pipeline,
+    /// The stages behind them.
     pipeline: Pipeline,
     value: ValueOf,
     /// Of the aggregation itself, or of a sum right above it. None: all labels.
@@ -30,10 +35,11 @@ enum ValueOf {
 }
 
 /// The labels of a series, sorted by name.
-pub(super) type SeriesLabels<'r> = Vec<(&'r str, Cow<'r, str>)>;
+pub type SeriesLabels<'r> = Vec<(&'r str, Cow<'r, str>)>;
 
 impl Sampler {
-    pub(super) fn new(aggregation: &RangeAggregation, pushed: Option<&Grouping>) -> Result<Self, EvalError> {
+    pub fn new(query: &RangeQuery) -> Result<Self, EvalError> {
+        let (aggregation, pushed) = (&query.aggregation, query.pushed.as_ref());
         let range = &aggregation.range;
         let facts = range_scan(aggregation, pushed);
         let hints = match facts.labels {
@@ -49,20 +55,38 @@ impl Sampler {
             (None, RangeOp::BytesOverTime | RangeOp::BytesRate) => ValueOf::LineBytes,
             (None, _) => ValueOf::Row,
         };
+        let mut filters = needed_stages(aggregation);
+        let stages = filters.split_off(front_filters(&filters));
         Ok(Self {
-            pipeline: build::pipeline(needed_stages(aggregation), &hints)?,
+            filters: build::pipeline(filters, &hints)?,
+            pipeline: build::pipeline(stages, &hints)?,
             value,
             grouping: aggregation.grouping.as_ref().or(pushed).cloned(),
         })
     }
 
     /// Whether every sample is a whole number: a row counts as one, and lines have whole bytes.
-    pub(super) fn counts_wholes(&self) -> bool {
+    pub fn counts_wholes(&self) -> bool {
         !matches!(self.value, ValueOf::Label { .. })
     }
 
     /// None: the row gives no sample.
-    pub(super) fn sample<'w, 'r>(
+    pub fn sample<'w, 'r>(
+        &self,
+        row: &InputRow<'r>,
+        work: &'w mut Row<'r>,
+    ) -> Option<(f64, SeriesLabels<'w>)> {
+        if !self.filters.is_empty() {
+            row.load_into(work);
+            if !self.filters.run(work) {
+                return None;
+            }
+        }
+        self.sample_filtered(row, work)
+    }
+
+    /// Of a row that is known to pass the first [`front_filters`] stages.
+    pub fn sample_filtered<'w, 'r>(
         &self,
         row: &InputRow<'r>,
         work: &'w mut Row<'r>,

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use larch_types::{MatchOp, Matcher, Span, Timestamp};
+use larch_types::{Span, Timestamp};
 
+use super::RangeQuery;
 use super::sampler::Sampler;
 use super::samples::{RawSample, SampledSeries, Samples};
-use crate::ast::{Grouping, RangeAggregation, RangeOp};
+use crate::ast::RangeOp;
 use crate::eval::budget::Memory;
 use crate::eval::range::{Window, evaluate};
 use crate::eval::streams::Streams;
@@ -31,11 +32,8 @@ pub(crate) struct RangeScan {
 }
 
 impl RangeScan {
-    pub(crate) fn new(
-        aggregation: &RangeAggregation,
-        pushed: Option<&Grouping>,
-        steps: Steps,
-    ) -> Result<Self, EvalError> {
+    pub(crate) fn new(query: &RangeQuery, steps: Steps) -> Result<Self, EvalError> {
+        let aggregation = &query.aggregation;
         let matchers = &aggregation.range.log.matchers;
         Ok(Self {
             op: aggregation.op,
@@ -43,9 +41,9 @@ impl RangeScan {
             range: aggregation.range.range,
             offset: aggregation.range.offset,
             steps,
-            absent: Arc::new(absent_labels(matchers)),
+            absent: Arc::new(query.absent_labels()),
             streams: Streams::new(matchers)?,
-            sampler: Sampler::new(aggregation, pushed)?,
+            sampler: Sampler::new(query)?,
             samples: Samples::default(),
             series: Vec::new(),
         })
@@ -93,7 +91,7 @@ impl RangeScan {
                 continue;
             }
             is_absent = false;
-            refuse_error(&series.labels)?;
+            series.labels.refuse_error()?;
             let sum = self.sampler.counts_wholes().then(|| series.whole_sum());
             let window = Window { points, sum, end, range: self.range };
             if let Some(value) = evaluate(self.op, self.quantile, window) {
@@ -122,31 +120,4 @@ impl RangeScan {
         };
         step <= end && step - needed < i128::from(self.range.nanos())
     }
-}
-
-/// Unless the query asked for the errors themselves.
-fn refuse_error(labels: &LabelSet) -> Result<(), EvalError> {
-    match labels.get("__error__") {
-        Some(error) if !error.is_empty() && labels.get("__preserve_error__") != Some("true") => {
-            Err(EvalError::Pipeline { error: error.to_owned(), series: labels.clone() })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// What the selector says for certain: labels that are asked to have one value, and nothing else.
-fn absent_labels(matchers: &[Matcher]) -> LabelSet {
-    let mut labels: Vec<(&str, &str)> = Vec::new();
-    let mut seen: Vec<&str> = Vec::new();
-    for matcher in matchers {
-        let name = matcher.name.as_str();
-        if matcher.op == MatchOp::Equal && !seen.contains(&name) {
-            labels.push((name, &matcher.value));
-        } else {
-            labels.retain(|(known, _)| *known != name);
-        }
-        seen.push(name);
-    }
-    labels.retain(|(_, value)| !value.is_empty());
-    LabelSet::from_pairs(labels)
 }

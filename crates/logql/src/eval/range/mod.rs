@@ -12,23 +12,23 @@ use crate::ast::RangeOp;
 
 /// One row's number.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Point {
-    pub(crate) time: Timestamp,
-    pub(crate) value: f64,
+pub struct Point {
+    pub time: Timestamp,
+    pub value: f64,
 }
 
 /// The samples of one series in (`end` − `range`, `end`], by time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Window<'a> {
-    pub(crate) points: &'a [Point],
+pub struct Window<'a> {
+    pub points: &'a [Point],
     /// What their values come to, where that is known without adding them up.
-    pub(crate) sum: Option<f64>,
-    pub(crate) end: Timestamp,
-    pub(crate) range: Span,
+    pub sum: Option<f64>,
+    pub end: Timestamp,
+    pub range: Span,
 }
 
 /// `quantile` is only read by the operator that has one. None: the operator says nothing of this window.
-pub(crate) fn evaluate(op: RangeOp, quantile: f64, window: Window<'_>) -> Option<f64> {
+pub fn evaluate(op: RangeOp, quantile: f64, window: Window<'_>) -> Option<f64> {
     let (first, last) = (window.points.first()?, window.points.last()?);
     let seconds = window.range.as_secs_f64();
     Some(match op {

@@ -78,16 +78,33 @@ impl<'a> Conditions<'a> {
 impl TemplateLines {
     /// Rows whose line contains the needle, which is not empty.
     pub(crate) fn rows_with(&self, needle: &[u8]) -> Vec<u32> {
+        let found = self.rows_of(&self.templates, needle);
+        found.unwrap_or_else(|| self.plain().rows_with(&memmem::Finder::new(needle)))
+    }
+
+    /// As `rows_with`, where ASCII letters of either case are the same. The needle's are lower case, as those
+    /// of slots always are.
+    pub(crate) fn rows_with_any_case(&self, needle: &[u8]) -> Vec<u32> {
+        let mut templates = self.templates.clone();
+        for piece in templates.iter_mut().flat_map(|template| &mut template.pieces) {
+            piece.make_ascii_lowercase();
+        }
+        let found = self.rows_of(&templates, needle);
+        found.unwrap_or_else(|| self.plain().rows_with_any_case(needle))
+    }
+
+    /// None if the needle can lie in too many ways. The templates are those of the lines, in some case.
+    fn rows_of(&self, templates: &[Template], needle: &[u8]) -> Option<Vec<u32>> {
         let mut conditions = Conditions::default();
-        let mut answers = Vec::with_capacity(self.templates.len());
-        for template in &self.templates {
+        let mut answers = Vec::with_capacity(templates.len());
+        for template in templates {
             answers.push(self.answer(template, needle, &mut conditions));
             if conditions.list.len() > MAX_CONDITIONS {
-                return self.plain().rows_with(&memmem::Finder::new(needle));
+                return None;
             }
         }
         if answers.iter().all(|answer| matches!(answer, Answer::None)) {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let held = conditions.hold(&self.columns);
         let asked: Vec<Vec<usize>> =
@@ -109,7 +126,7 @@ impl TemplateLines {
                 next[*column] += 1;
             }
         }
-        rows
+        Some(rows)
     }
 
     fn answer<'a>(&self, template: &Template, needle: &'a [u8], conditions: &mut Conditions<'a>) -> Answer {

@@ -31,6 +31,11 @@ fn check(lines: &[Vec<u8>], needles: &[&[u8]]) {
         let has = |row: &u32| finder.find(&lines[*row as usize]).is_some();
         let want: Vec<u32> = (0..lines.len() as u32).filter(has).collect();
         assert_eq!(after.rows_with(needle), want, "{}", String::from_utf8_lossy(needle));
+        let lower = needle.to_ascii_lowercase();
+        let finder = memmem::Finder::new(&lower);
+        let has = |row: &u32| finder.find(&lines[*row as usize].to_ascii_lowercase()).is_some();
+        let want: Vec<u32> = (0..lines.len() as u32).filter(has).collect();
+        assert_eq!(after.rows_with_any_case(&lower), want, "{}", String::from_utf8_lossy(needle));
     }
     let some: Vec<u32> = (0..lines.len() as u32).filter(|row| row % 7 == 2 || row % 11 == 0).collect();
     let picked = after.pick(&some);

@@ -1,0 +1,35 @@
+//! How much memory all threads of one query may take together.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larch_logql::EvalError;
+use larch_types::ByteSize;
+
+#[derive(Debug)]
+pub struct SharedMemory {
+    used: AtomicU64,
+    limit: ByteSize,
+}
+
+impl SharedMemory {
+    pub const fn new(limit: ByteSize) -> Self {
+        Self { used: AtomicU64::new(0), limit }
+    }
+
+    /// What was taken stays taken: whatever a query gathers it keeps to its end.
+    pub fn take(&self, bytes: u64) -> Result<(), EvalError> {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.limit.as_u64() {
+            return Err(EvalError::TooMuchMemory(self.limit));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) const fn limit(&self) -> ByteSize {
+        self.limit
+    }
+}

@@ -1,0 +1,5 @@
+//! The engine answers what the reference evaluator answers, wherever rows are and however often.
+
+mod layout;
+mod metrics;
+mod rows;
