@@ -231,11 +231,7 @@ impl<'a> ChunkReader<'a> {
     }
 
     /// The identities of rows of which other sources may have copies.
-    fn identities(
-        &mut self,
-        spans: &[RowSpan],
-        rows: &[u32],
-    ) -> Result<Vec<(usize, Identity)>, ReadFailure> {
+    fn identities(&mut self, spans: &[RowSpan], rows: &[u32]) -> Result<Vec<(usize, Identity)>, ReadFailure> {
         let mut places: Vec<(usize, usize)> = Vec::new();
         for (span, numbers, _) in split(spans, rows) {
             let of_stream = &self.rows.streams[span.part];

@@ -61,9 +61,16 @@ struct FinishedSeries {
 }
 
 enum Samples {
-    Counts { rows: CountReader, bytes: CountReader },
+    Counts {
+        rows: CountReader,
+        bytes: CountReader,
+    },
     /// By time; the window begins and ends at these places.
-    Points { points: Vec<Point>, from: usize, to: usize },
+    Points {
+        points: Vec<Point>,
+        from: usize,
+        to: usize,
+    },
 }
 
 impl Finished {
@@ -200,7 +207,6 @@ fn in_order(mut sampled: Vec<Sampled>, mut contested: Vec<Sampled>, ranks: &[u32
     sampled.append(&mut contested);
     // Stable, and quick where what is to be sorted is in runs, as the rows of chunks are.
     sampled.sort_by_key(|sample| (sample.time, ranks[sample.stream as usize], sample.chunk));
-    let point =
-        |sample: &Sampled| Point { time: Timestamp::from_nanos(sample.time), value: sample.value };
+    let point = |sample: &Sampled| Point { time: Timestamp::from_nanos(sample.time), value: sample.value };
     sampled.iter().map(point).collect()
 }

@@ -66,12 +66,7 @@ fn without_copies<'a>(
     Ok(kept)
 }
 
-fn read_row<'r>(
-    plan: &RangePlan,
-    loose: &LooseRow<'r>,
-    work: &mut Row<'r>,
-    out: &mut RangeGathered,
-) {
+fn read_row<'r>(plan: &RangePlan, loose: &LooseRow<'r>, work: &mut Row<'r>, out: &mut RangeGathered) {
     let (row, time) = (&loose.row, loose.row.timestamp());
     let steps = plan.windows.seen(time.nanos()).steps;
     if steps.is_none() {

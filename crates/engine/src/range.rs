@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use larch_logql::{
-    EvalError, FormatValue, LabelFilter, LabelMatcher, LabelNeed, LabelSet, Meaningless, ParseError, RangeOp, RangeQuery,
-    Sampler, Stage, Steps, front_filters, range_scan, run_order,
+    EvalError, FormatValue, LabelFilter, LabelMatcher, LabelNeed, LabelSet, Meaningless, ParseError, RangeOp,
+    RangeQuery, Sampler, Stage, Steps, front_filters, range_scan, run_order,
 };
 use larch_types::Span;
 

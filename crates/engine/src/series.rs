@@ -27,7 +27,10 @@ impl SeriesTable {
         let hash = self.hash(labels.iter().map(|(name, value)| (*name, &**value)));
         let is_it = |set: &LabelSet| {
             set.len() == labels.len()
-                && set.iter().zip(labels).all(|(known, (name, value))| *known.name == **name && *known.value == **value)
+                && set
+                    .iter()
+                    .zip(labels)
+                    .all(|(known, (name, value))| *known.name == **name && *known.value == **value)
         };
         if let Some(number) = self.find(hash, is_it) {
             return (number, 0);

@@ -31,11 +31,6 @@ impl Windows {
         Self { start, step, steps: count, range: range.nanos().into(), offset: offset.nanos().into() }
     }
 
-    /// How many steps there are: a hundred thousand at most.
-    pub(crate) const fn steps(&self) -> usize {
-        self.steps as usize
-    }
-
     /// Step n sees times in (start + n·step − offset − range, start + n·step − offset].
     pub(crate) fn seen(&self, time: i64) -> Seen {
         let at = i128::from(time) + self.offset - self.start;
@@ -82,7 +77,7 @@ mod tests {
     fn check(steps: Steps, range: i64, offset: i64, times: std::ops::Range<i64>) {
         let windows = Windows::new(steps, Span::from_nanos(range), Span::from_nanos(offset));
         let all: Vec<i64> = steps.iter().map(Timestamp::nanos).collect();
-        assert_eq!(windows.steps(), all.len());
+        assert_eq!(windows.steps, all.len() as i128);
         let steps_of = |time: i64| {
             let sees = |step: &i64| *step - offset - range < time && time <= *step - offset;
             let first = all.iter().position(sees)?;

@@ -9,6 +9,7 @@ mod deps;
 mod metrics;
 mod role;
 mod rows;
+mod scan;
 mod settings;
 mod sizes;
 mod tail;

@@ -2,7 +2,8 @@
 
 use larch_engine::{MetricQuery, ReadFailure};
 use larch_logql::{
-    EvalError, EvalLimits, Expr, LabelSet, MetricAnswer, MetricEvaluation, MetricExpr, Steps, parse_metric, scans,
+    EvalError, EvalLimits, Expr, LabelSet, MetricAnswer, MetricEvaluation, MetricExpr, Steps, parse_metric,
+    scans,
 };
 use larch_types::{ByteSize, Span, Timestamp};
 use proptest::prelude::*;
@@ -190,7 +191,7 @@ fn check(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
     #[test]
     fn the_engine_says_what_the_reference_says(
         rows in rows(),

@@ -121,7 +121,9 @@ fn line(form: usize, (n, m): (u32, u32)) -> String {
     let method = ["GET", "POST", "PUT"][m as usize % 3];
     match form {
         0 => format!(r#"{{"level":"info","status":{n},"took":{m}.{n:02},"user":{m},"id":"{n:08x}{m:08x}"}}"#),
-        1 => format!(r#"{{"msg":"request {n}","status":"{n}","took":"{n}ms","user":"u{m}","method":"{method}"}}"#),
+        1 => format!(
+            r#"{{"msg":"request {n}","status":"{n}","took":"{n}ms","user":"u{m}","method":"{method}"}}"#
+        ),
         2 => format!(r#"{{"a":{{"b":{n},"c":[{m}]}},"status":{m},"took":{n}.5,"size":"{n}KB","ERROR":{m}}}"#),
         3 => format!(r#"{{"status":{n},"status":{m},"bad":"\u00{n:02}x","k{m}":1,"took":1e{m}}}"#),
         4 => format!(r#"{{"status":-{n},"user":"{method}","took":tru{m}"#),

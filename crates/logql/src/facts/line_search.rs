@@ -95,7 +95,11 @@ mod tests {
             let found: Vec<String> = search.required.0.iter().map(group).collect();
             let separator = if filter.starts_with("|>") { "/" } else { " " };
             let found = found.join(separator).replace("a / / b", "a / b");
-            assert_eq!((found.as_str(), search.is_whole, search.negated), (needles, is_whole, negated), "{filter}");
+            assert_eq!(
+                (found.as_str(), search.is_whole, search.negated),
+                (needles, is_whole, negated),
+                "{filter}"
+            );
         }
     }
 }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use larch_logql::{Expr, LabelSet, MetricAnswer, MetricEvaluation, Steps, parse};
+use larch_engine::{Gathered, MetricQuery};
+use larch_logql::{Expr, LabelSet, MetricAnswer, Steps, parse};
 use larch_proto::{QueryStatistics, ResultPart, SampleSeries};
 use larch_rpc::CallError;
 use larch_types::{ErrorKind, Span, Timestamp};
 
-use super::feed::{feed, nodes};
+use super::feed::nodes;
 use super::logs::pairs;
 use super::output::{Output, PART_ITEMS};
 use super::{Task, statistics, unbuilt};
-use crate::rows::{Opened, failed, metric_reads, turn_selector};
+use crate::rows::{Read, failed, metric_reads, turn_selector};
+use crate::scan::scan;
 
 pub(super) async fn answer(
     task: &Task,
@@ -30,25 +32,35 @@ pub(super) async fn answer(
     if task.asker.has_several_tenants() {
         metric.selectors_mut().into_iter().for_each(|matchers| turn_selector(matchers));
     }
-    let built = task.cpu.run(move |_| MetricEvaluation::new(&metric, steps, now, &limits)).await?;
+    let built = task.cpu.run(move |_| MetricQuery::new(&metric, steps, now, &limits)).await?;
     let reads = metric_reads(&expr, steps, task.range);
-    let evaluation = match built {
-        Ok(evaluation) => evaluation,
-        Err(error) => return unbuilt::answer(task, &reads, &error).await,
+    let engine = match built {
+        Ok(engine) => engine,
+        Err(error) => {
+            let reads: Vec<Read> = reads.into_iter().map(|one| one.read).collect();
+            return unbuilt::answer(task, &reads, &error).await;
+        }
     };
     // A query that reads nothing, such as `vector(1)`, asks nobody.
-    let Opened { mut rows, heads } = task.asker.open(&reads).await?;
+    let mut scanned = scan(task, engine, reads).await?;
     let clock = &*task.asker.deps.env.clock;
-    let (evaluation, run_ns) = feed(&task.cpu, clock, &mut rows, evaluation).await?;
-    let passed = evaluation.passed();
     let begun = clock.monotonic();
-    let finished = task.cpu.run(move |stop| evaluation.finish_while(|| !stop.is_asked())).await?;
+    let passed = scanned.gathered.iter().map(Gathered::passed).sum();
+    let gathered = std::mem::take(&mut scanned.gathered);
+    let (finished, scanned) = task
+        .cpu
+        .run(move |stop| {
+            let goes_on = || !stop.is_asked();
+            let answer = scanned.query.finish(gathered, &scanned.streams, scanned.memory(), goes_on);
+            (answer, scanned)
+        })
+        .await?;
     let finish_ns = u64::try_from(clock.monotonic().since(begun).as_nanos()).unwrap_or(u64::MAX);
     let answer = finished
         .map_err(|error| failed(&error))?
         .ok_or_else(|| CallError::new(ErrorKind::Cancelled, "nobody waits for the answer"))?;
     send(series(answer, steps, step), output).await?;
-    Ok(statistics::of_rows(&rows, nodes(&heads), passed, run_ns.saturating_add(finish_ns)))
+    Ok(statistics::of_scan(&scanned, nodes(&scanned.heads), passed, finish_ns))
 }
 
 /// In the order of the answer, which a query may have asked for.

@@ -3,11 +3,27 @@
 use larch_proto::QueryStatistics;
 
 use crate::rows::{Found, MergedRows};
+use crate::scan::Scanned;
 
 /// Of rows that were read, and of steps that took so many nanoseconds.
 pub(super) fn of_rows(rows: &MergedRows, ingesters: usize, passed: u64, run_ns: u64) -> QueryStatistics {
+    let streams = rows.streams().len() as u64;
+    let mut statistics = QueryStatistics { streams, ..of_found(rows.found(), ingesters, passed, run_ns) };
+    rows.add_stored(&mut statistics);
+    statistics
+}
+
+/// Of pages that were read. Fetching and taking in go on side by side, and count as fetching.
+pub(super) fn of_scan(scanned: &Scanned, ingesters: usize, passed: u64, run_ns: u64) -> QueryStatistics {
+    let streams = scanned.streams.len() as u64;
+    let mut statistics = QueryStatistics { streams, ..of_found(scanned.found, ingesters, passed, run_ns) };
+    scanned.stored.add_to(&mut statistics);
+    statistics
+}
+
+fn of_found(found: Found, ingesters: usize, passed: u64, run_ns: u64) -> QueryStatistics {
     let Found {
-        rows: found,
+        rows: found_rows,
         line_bytes,
         metadata_bytes,
         duplicates,
@@ -15,12 +31,11 @@ pub(super) fn of_rows(rows: &MergedRows, ingesters: usize, passed: u64, run_ns: 
         source_batches,
         source_rows,
         source_bytes,
-    } = rows.found();
-    let mut statistics = QueryStatistics {
-        streams: rows.streams().len() as u64,
+    } = found;
+    QueryStatistics {
         line_bytes,
         metadata_bytes,
-        rows: found,
+        rows: found_rows,
         rows_after_filters: passed,
         duplicate_rows: duplicates,
         ingesters_asked: ingesters as u64,
@@ -30,7 +45,5 @@ pub(super) fn of_rows(rows: &MergedRows, ingesters: usize, passed: u64, run_ns: 
         fetch_ns,
         run_ns,
         ..QueryStatistics::default()
-    };
-    rows.add_stored(&mut statistics);
-    statistics
+    }
 }

@@ -66,6 +66,35 @@ pub(crate) struct Found {
     pub(crate) source_bytes: u64,
 }
 
+impl Stored {
+    pub(crate) fn add_to(&self, statistics: &mut QueryStatistics) {
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let spent = &self.spent;
+        statistics.segments_planned += self.segments;
+        statistics.chunks_planned += self.chunks;
+        statistics.plan_ns += self.plan_ns;
+        statistics.chunks_read += read(&spent.chunks);
+        statistics.pages_read += read(&spent.pages);
+        statistics.page_bytes += read(&spent.page_bytes);
+        statistics.decompressed_bytes += read(&spent.decompressed_bytes);
+        statistics.pages_from_cache += read(&spent.pages_from_cache);
+        statistics.page_bytes_from_cache += read(&spent.page_bytes_from_cache);
+    }
+}
+
+impl Found {
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.line_bytes += other.line_bytes;
+        self.metadata_bytes += other.metadata_bytes;
+        self.duplicates += other.duplicates;
+        self.fetch_ns += other.fetch_ns;
+        self.source_batches += other.source_batches;
+        self.source_rows += other.source_rows;
+        self.source_bytes += other.source_bytes;
+    }
+}
+
 impl MergedRows {
     pub(super) fn new(
         sources: Vec<Source>,
@@ -97,17 +126,7 @@ impl MergedRows {
 
     /// What segments had to do with it.
     pub(crate) fn add_stored(&self, statistics: &mut QueryStatistics) {
-        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let spent = &self.stored.spent;
-        statistics.segments_planned += self.stored.segments;
-        statistics.chunks_planned += self.stored.chunks;
-        statistics.plan_ns += self.stored.plan_ns;
-        statistics.chunks_read += read(&spent.chunks);
-        statistics.pages_read += read(&spent.pages);
-        statistics.page_bytes += read(&spent.page_bytes);
-        statistics.decompressed_bytes += read(&spent.decompressed_bytes);
-        statistics.pages_from_cache += read(&spent.pages_from_cache);
-        statistics.page_bytes_from_cache += read(&spent.page_bytes_from_cache);
+        self.stored.add_to(statistics);
     }
 
     /// The next rows, all of a time together; none behind the last.
@@ -220,16 +239,20 @@ impl MergedRows {
     }
 
     fn check_bytes(&self) -> Result<(), CallError> {
-        let read = self.found.line_bytes + self.found.metadata_bytes;
-        if self.max_bytes == 0 || read <= self.max_bytes {
-            return Ok(());
-        }
-        let text = format!(
-            "query too large to execute on a single querier: (query: {}, limit: {}); consider adding more specific \
-             stream selectors, reduce the time range of the query, or adjust parallelization settings",
-            iec(read),
-            iec(self.max_bytes)
-        );
-        Err(CallError::new(ErrorKind::Invalid, text))
+        refuse_bytes(self.found.line_bytes + self.found.metadata_bytes, self.max_bytes)
     }
+}
+
+/// A query may look at so many bytes; 0 means no limit.
+pub(crate) fn refuse_bytes(read: u64, max_bytes: u64) -> Result<(), CallError> {
+    if max_bytes == 0 || read <= max_bytes {
+        return Ok(());
+    }
+    let text = format!(
+        "query too large to execute on a single querier: (query: {}, limit: {}); consider adding more specific \
+         stream selectors, reduce the time range of the query, or adjust parallelization settings",
+        iec(read),
+        iec(max_bytes)
+    );
+    Err(CallError::new(ErrorKind::Invalid, text))
 }

@@ -1,5 +1,6 @@
 //! Rows of queries: which ones are needed, who is asked for them, and how copies become one row.
 
+mod apart;
 mod budget;
 mod held;
 mod ingesters;
@@ -11,13 +12,14 @@ mod stored;
 mod stream;
 mod tenants;
 
+pub(crate) use apart::{OpenedApart, RowsApart};
 pub(crate) use budget::{Budget, failed};
 pub(crate) use held::{HeldRow, InputRows};
 pub(crate) use ingesters::{ask_all, ask_heads};
-pub(crate) use merge::{Found, MergedRows};
+pub(crate) use merge::{Found, MergedRows, Stored, refuse_bytes};
 pub(crate) use open::{AnswerHead, Asker, Opened};
-pub(crate) use reads::{Read, log_needles, log_read, metric_reads};
+pub(crate) use reads::{RangeRead, Read, log_needles, log_read, metric_reads};
 pub(crate) use source::rows_of_batch;
-pub(crate) use stored::{ask, refuse_deletes, scope};
+pub(crate) use stored::{ChunkPlace, Reader, Unit, ask, refuse_deletes, scope, units, unplanned};
 pub(crate) use stream::{Stream, Streams};
 pub(crate) use tenants::{ORIGINAL_TENANT_LABEL, TENANT_LABEL, may_be_seen, turn_selector, with_tenant};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use larch_proto::{PieceTenant, PlanScope, ReadHead, ReadRequest, RowBatch, Selection, Selector};
+use larch_proto::{
+    Direction, PieceTenant, PlanScope, PlannedSegment, ReadHead, ReadRequest, RowBatch, Selection, Selector,
+};
 use larch_rpc::{CallContext, CallError, Headed, TenantContext};
 use larch_types::{ByteSize, NodeId, SegmentId, StreamShard, TenantId, Timestamp};
 
@@ -55,27 +57,35 @@ pub(crate) struct AnswerHead {
 }
 
 /// A read of one tenant's rows, and what ingesters answered to it.
-struct Asked<'a> {
-    number: usize,
-    read: &'a Read,
-    tenant: &'a TenantId,
+pub(super) struct Asked<'a> {
+    pub(super) number: usize,
+    pub(super) read: &'a Read,
+    pub(super) tenant: &'a TenantId,
     selection: Selection,
     answers: Vec<Answer<Headed<ReadHead, RowBatch>>>,
 }
 
 /// What a planner is asked for one of them.
-struct Scoped<'a> {
-    number: usize,
-    read: &'a Read,
-    tenant: &'a TenantId,
+pub(super) struct Scoped<'a> {
+    pub(super) number: usize,
+    pub(super) read: &'a Read,
+    pub(super) tenant: &'a TenantId,
     scope: PlanScope,
 }
 
 impl<'a> Asked<'a> {
-    fn scope(&self, asker: &Asker) -> Scoped<'a> {
+    pub(super) fn scope(&self, asker: &Asker) -> Scoped<'a> {
         let heads = self.answers.iter().map(|answer| &answer.answer.head);
         let scope = scope(asker, self.selection.clone(), heads);
         Scoped { number: self.number, read: self.read, tenant: self.tenant, scope }
+    }
+
+    pub(super) fn into_sources(self, sources: &mut Vec<Source>, heads: &mut Vec<AnswerHead>) {
+        for Answer { node, answer } in self.answers {
+            heads.push(AnswerHead { tenant: self.tenant.clone(), node, head: answer.head });
+            let origin = Origin::Ingester(answer.body);
+            sources.push(Source::new(self.number, self.tenant.clone(), self.read.direction, origin));
+        }
     }
 }
 
@@ -111,6 +121,26 @@ impl Asker {
     /// Ingesters are asked first, because what they hand over later is in segments then: the plan is made
     /// once all of their heads are here, with what those name.
     pub(crate) async fn open(&self, reads: &[Read]) -> Result<Opened, CallError> {
+        let asked = self.ask_for(reads).await?;
+        let scopes = asked.iter().map(|one| one.scope(self)).collect();
+        let (segments, stored) = self.open_segments(scopes).await?;
+        let (mut sources, mut heads) = (segments, Vec::new());
+        for one in asked {
+            one.into_sources(&mut sources, &mut heads);
+        }
+        let direction = reads.first().map_or(larch_proto::Direction::Forward, |read| read.direction);
+        let rows = self.merged(sources, direction, stored);
+        Ok(Opened { rows, heads })
+    }
+
+    pub(super) fn merged(&self, sources: Vec<Source>, direction: Direction, stored: Stored) -> MergedRows {
+        let streams = Streams::new(self.has_several_tenants());
+        let clock = Arc::clone(&self.deps.env.clock);
+        MergedRows::new(sources, direction, streams, self.budget(), self.max_bytes, clock, stored)
+    }
+
+    /// Every read at every ingester.
+    pub(super) async fn ask_for<'a>(&'a self, reads: &'a [Read]) -> Result<Vec<Asked<'a>>, CallError> {
         let mut calls = Vec::new();
         for tenant in &self.tenants {
             for (number, read) in reads.iter().enumerate() {
@@ -119,22 +149,7 @@ impl Asker {
                 }
             }
         }
-        let asked: Vec<Asked<'_>> = stream::iter(calls).buffered(OPENING).try_collect().await?;
-        let scopes = asked.iter().map(|one| one.scope(self)).collect();
-        let (segments, stored) = self.open_segments(scopes).await?;
-        let (mut sources, mut heads) = (segments, Vec::new());
-        for Asked { number, read, tenant, answers, .. } in asked {
-            for Answer { node, answer } in answers {
-                heads.push(AnswerHead { tenant: tenant.clone(), node, head: answer.head });
-                let origin = Origin::Ingester(answer.body);
-                sources.push(Source::new(number, tenant.clone(), read.direction, origin));
-            }
-        }
-        let direction = reads.first().map_or(larch_proto::Direction::Forward, |read| read.direction);
-        let streams = Streams::new(self.has_several_tenants());
-        let clock = Arc::clone(&self.deps.env.clock);
-        let rows = MergedRows::new(sources, direction, streams, self.budget(), self.max_bytes, clock, stored);
-        Ok(Opened { rows, heads })
+        stream::iter(calls).buffered(OPENING).try_collect().await
     }
 
     /// A limit holds for each source: it gives the rows of the last one's time too, so that copies that came
@@ -163,33 +178,52 @@ impl Asker {
 
     /// The rows of stored segments, a source for each read.
     async fn open_segments(&self, scopes: Vec<Scoped<'_>>) -> Result<(Vec<Source>, Stored), CallError> {
-        let mut stored = Stored::default();
-        if !self.reads_segments() {
-            return Ok((Vec::new(), stored));
-        }
-        let begun = self.deps.env.clock.monotonic();
-        let mut calls = Vec::with_capacity(scopes.len());
-        for one in &scopes {
-            calls.push(plan(self, one.tenant, one.scope.clone(), &one.read.needles));
-        }
-        let plans: Vec<_> = stream::iter(calls).buffered(OPENING).try_collect().await?;
-        let took = self.deps.env.clock.monotonic().since(begun);
-        stored.plan_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let (plans, stored) = self.plan_all(&scopes).await?;
         let mut sources = Vec::new();
         for (one, segments) in scopes.iter().zip(plans) {
             if segments.is_empty() {
                 continue;
             }
-            let ids: BTreeSet<SegmentId> = segments.iter().map(|segment| segment.entry.id).collect();
-            stored.segments += ids.len() as u64;
-            stored.chunks += segments.iter().map(|segment| segment.chunks.len() as u64).sum::<u64>();
-            let cpu = Cpu::new(self.deps.metrics.panics.clone(), None);
-            let (shared, spent) = (self.deps.segments.clone(), Arc::clone(&stored.spent));
-            let reader = Reader::new(shared, one.tenant.clone(), one.read, cpu, spent)?;
+            let reader = self.reader(one.tenant, one.read, &stored)?;
             let rows = StoredRows::new(reader, one.tenant.clone(), segments, self.deps.chunks_ahead)?;
             let origin = Origin::Segments(Box::new(rows));
             sources.push(Source::new(one.number, one.tenant.clone(), one.read.direction, origin));
         }
         Ok((sources, stored))
+    }
+
+    pub(super) fn reader(
+        &self,
+        tenant: &TenantId,
+        read: &Read,
+        stored: &Stored,
+    ) -> Result<Reader, CallError> {
+        let cpu = Cpu::new(self.deps.metrics.panics.clone(), None);
+        Reader::new(self.deps.segments.clone(), tenant.clone(), read, cpu, Arc::clone(&stored.spent))
+    }
+
+    /// The planned chunks of each read.
+    pub(super) async fn plan_all(
+        &self,
+        scopes: &[Scoped<'_>],
+    ) -> Result<(Vec<Vec<PlannedSegment>>, Stored), CallError> {
+        let mut stored = Stored::default();
+        if !self.reads_segments() {
+            return Ok((scopes.iter().map(|_| Vec::new()).collect(), stored));
+        }
+        let begun = self.deps.env.clock.monotonic();
+        let mut calls = Vec::with_capacity(scopes.len());
+        for one in scopes {
+            calls.push(plan(self, one.tenant, one.scope.clone(), &one.read.needles));
+        }
+        let plans: Vec<Vec<PlannedSegment>> = stream::iter(calls).buffered(OPENING).try_collect().await?;
+        let took = self.deps.env.clock.monotonic().since(begun);
+        stored.plan_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        for segments in &plans {
+            let ids: BTreeSet<SegmentId> = segments.iter().map(|segment| segment.entry.id).collect();
+            stored.segments += ids.len() as u64;
+            stored.chunks += segments.iter().map(|segment| segment.chunks.len() as u64).sum::<u64>();
+        }
+        Ok((plans, stored))
     }
 }

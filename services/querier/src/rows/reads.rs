@@ -70,25 +70,38 @@ fn needles_decide(log: &LogExpr) -> bool {
     true
 }
 
+/// A read, and the numbers of the ranges of the query that it serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RangeRead {
+    pub(crate) read: Read,
+    pub(crate) ranges: Vec<usize>,
+}
+
 /// The reads of a metric query: those of its windows that lie inside the piece. Ranges of one selector that
-/// overlap are read once.
-pub(crate) fn metric_reads(expr: &Expr, steps: Steps, (start, end): (Timestamp, Timestamp)) -> Vec<Read> {
-    let mut reads: Vec<Read> = Vec::new();
-    let mut found: Vec<Read> = scans(expr).iter().map(|scan| window_read(scan, steps)).collect();
-    found.sort_by_key(|read| read.start);
-    for mut read in found {
+/// overlap are read once, so that every range is served by one read.
+pub(crate) fn metric_reads(
+    expr: &Expr,
+    steps: Steps,
+    (start, end): (Timestamp, Timestamp),
+) -> Vec<RangeRead> {
+    let mut reads: Vec<RangeRead> = Vec::new();
+    let windows = scans(expr).into_iter().map(|scan| window_read(&scan, steps));
+    let mut found: Vec<(usize, Read)> = windows.enumerate().collect();
+    found.sort_by_key(|(_, read)| read.start);
+    for (range, mut read) in found {
         read.start = read.start.max(start);
         read.end = read.end.min(end);
         if read.start >= read.end {
             continue;
         }
-        let same = |known: &&mut Read| known.any_of == read.any_of && read.start <= known.end;
+        let same = |known: &&mut RangeRead| known.read.any_of == read.any_of && read.start <= known.read.end;
         match reads.iter_mut().find(same) {
-            None => reads.push(read),
+            None => reads.push(RangeRead { read, ranges: vec![range] }),
             Some(known) => {
-                known.end = known.end.max(read.end);
-                if known.needles != read.needles {
-                    known.needles = Vec::new();
+                known.ranges.push(range);
+                known.read.end = known.read.end.max(read.end);
+                if known.read.needles != read.needles {
+                    known.read.needles = Vec::new();
                 }
             }
         }
@@ -160,7 +173,9 @@ mod tests {
             let steps = Steps::range(at(1000), at(1100), SECOND).unwrap();
             let expr = parse(query).unwrap();
             let mut found = Vec::new();
-            for read in metric_reads(&expr, steps, (at(0), at(5000))) {
+            let (reads, mut served) = (metric_reads(&expr, steps, (at(0), at(5000))), Vec::new());
+            for RangeRead { read, ranges } in reads {
+                served.extend(ranges);
                 let [selector] = read.any_of.as_slice() else { panic!("{query}: one selector") };
                 let name = selector.matchers[0].value.clone();
                 // Windows leave out their first instant and hold their last.
@@ -170,6 +185,8 @@ mod tests {
             }
             let found: Vec<_> = found.iter().map(|(n, s, e, c)| (n.as_str(), *s, *e, *c)).collect();
             assert_eq!(found, want, "{query}");
+            served.sort_unstable();
+            assert_eq!(served, (0..scans(&expr).len()).collect::<Vec<_>>(), "{query}");
         };
         check(r#"rate({a="x"} |= "n" [10s])"#, &[("x", 990, 1100, 1)]);
         check(r#"rate({a="x"}[10s] offset 5s)"#, &[("x", 985, 1095, 0)]);
@@ -184,7 +201,7 @@ mod tests {
         check("vector(1)", &[]);
         let expr = parse(r#"rate({a="x"}[10s])"#).unwrap();
         let steps = Steps::at(at(1000));
-        let read = &metric_reads(&expr, steps, (at(995), at(998)))[0];
+        let read = &metric_reads(&expr, steps, (at(995), at(998)))[0].read;
         assert_eq!((read.start, read.end), (at(995), at(998)), "the piece bounds it");
         assert_eq!(metric_reads(&expr, steps, (at(0), at(5))), []);
     }

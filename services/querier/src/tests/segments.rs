@@ -83,6 +83,11 @@ fn questions() -> Vec<Question> {
         metric(r#"sum by (app) (count_over_time({app=~".+"}[10s]))"#),
         metric(r#"first_over_time({app="a"} | regexp "line (?P<n>\\d+)" | unwrap n [10s]) by (app)"#),
         metric(r#"sum(bytes_over_time({app="a"} |= "line 1" [20s]))"#),
+        metric(r#"rate({app=~".+"} |~ "(?i)LINE" != "line 2" [15s])"#),
+        metric(r#"sum by (trace) (count_over_time({app=~".+"} | trace != "" [7s]))"#),
+        metric(r#"avg_over_time({app="a"} | pattern "line <n> <_>" | unwrap n [30s]) by (env)"#),
+        metric(r#"count_over_time({app="a"}[10s]) / count_over_time({app="a"} |= "line" [20s])"#),
+        metric(r#"absent_over_time({app="a"} |= "nowhere" [10s])"#),
         Question::Labels { query: LabelsQuery::Names, any_of: Vec::new() },
         Question::Labels { query: LabelsQuery::Series, any_of: vec![selector(r#"{app="a"}"#)] },
         Question::Volume {

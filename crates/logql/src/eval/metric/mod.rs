@@ -65,18 +65,11 @@ impl MetricEvaluation {
     }
 
     /// As `finish`, and none if it was stopped: it asks before every step, of which there may be thousands.
-    pub fn finish_while(
-        mut self,
-        goes_on: impl FnMut() -> bool,
-    ) -> Result<Option<MetricAnswer>, EvalError> {
+    pub fn finish_while(mut self, goes_on: impl FnMut() -> bool) -> Result<Option<MetricAnswer>, EvalError> {
         for scan in &mut self.scans {
             scan.seal();
         }
         let scans = &mut self.scans;
-        self.program.finish_while(
-            &mut |place, time| scans[place].evaluate(time),
-            &mut self.memory,
-            goes_on,
-        )
+        self.program.finish_while(&mut |place, time| scans[place].evaluate(time), &mut self.memory, goes_on)
     }
 }

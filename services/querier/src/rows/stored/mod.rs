@@ -10,8 +10,9 @@ mod rows;
 mod units;
 
 pub(crate) use late::LateTie;
+pub(crate) use open::unplanned;
 pub(super) use planner::plan;
 pub(crate) use planner::{ask, refuse_deletes, scope};
-pub(super) use reader::Reader;
-pub(crate) use reader::Spent;
+pub(crate) use reader::{ChunkPlace, Reader, Spent};
 pub(super) use rows::StoredRows;
+pub(crate) use units::{Unit, units};

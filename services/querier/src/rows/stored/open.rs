@@ -56,7 +56,7 @@ struct Narrowed {
 }
 
 /// Places are checked where plans come in from other processes, and are right within one.
-pub(super) fn unplanned() -> CallError {
+pub(crate) fn unplanned() -> CallError {
     CallError::new(ErrorKind::Internal, "a plan names rows or streams that are not there")
 }
 

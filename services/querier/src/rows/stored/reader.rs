@@ -23,7 +23,7 @@ pub(crate) struct Reader {
     pub(super) direction: Direction,
     start: Timestamp,
     end: Timestamp,
-    pub(super) cpu: Cpu,
+    pub(crate) cpu: Cpu,
     spent: Arc<Spent>,
 }
 
@@ -40,12 +40,12 @@ pub(crate) struct Spent {
 
 /// A chunk of a segment: where its pages are.
 #[derive(Debug)]
-pub(super) struct ChunkPlace {
-    pub(super) entry: Arc<SegmentEntry>,
-    pub(super) directory: ChunkDirectory<'static>,
+pub(crate) struct ChunkPlace {
+    pub(crate) entry: Arc<SegmentEntry>,
+    pub(crate) directory: ChunkDirectory<'static>,
 }
 
-pub(super) type Pages = Vec<(PageRef, Bytes)>;
+pub(crate) type Pages = Vec<(PageRef, Bytes)>;
 
 impl Reader {
     pub(crate) fn new(
@@ -68,16 +68,24 @@ impl Reader {
     /// The pages of some columns of some chunks of one segment, by chunk. Which rows are of which stream the
     /// plan says.
     pub(super) async fn pages(&self, wanted: &[(&ChunkPlace, Columns)]) -> Result<Vec<Pages>, CallError> {
+        let Some((place, _)) = wanted.first() else { return Ok(Vec::new()) };
         let mut refs: Vec<Vec<PageRef>> = Vec::with_capacity(wanted.len());
-        let mut ranges: Vec<Range<u64>> = Vec::new();
         for (place, columns) in wanted {
             let mut pages = place.directory.pages(*columns);
             pages.retain(|page| page.column != Column::Streams);
-            ranges.extend(pages.iter().map(|page| page.range.clone()));
             refs.push(pages);
         }
-        let Some((place, _)) = wanted.first() else { return Ok(Vec::new()) };
-        let fetched = self.segments.pages(&self.tenant, &place.entry, &ranges).await;
+        self.fetch(&place.entry, refs).await
+    }
+
+    /// Pages of chunks of one segment, by chunk.
+    pub(crate) async fn fetch(
+        &self,
+        segment: &SegmentEntry,
+        wanted: Vec<Vec<PageRef>>,
+    ) -> Result<Vec<Pages>, CallError> {
+        let ranges: Vec<Range<u64>> = wanted.iter().flatten().map(|page| page.range.clone()).collect();
+        let fetched = self.segments.pages(&self.tenant, segment, &ranges).await;
         let fetched = fetched.map_err(|error| CallError::new(error.kind(), error.to_string()))?;
         add(&self.spent.pages, ranges.len() as u64);
         add(&self.spent.page_bytes, ranges.iter().map(|range| range.end - range.start).sum());
@@ -87,20 +95,20 @@ impl Reader {
         let of_chunk = |refs: Vec<PageRef>| -> Pages {
             refs.into_iter().map(|page| (page, bytes.next().unwrap_or_default())).collect()
         };
-        Ok(refs.into_iter().map(of_chunk).collect())
+        Ok(wanted.into_iter().map(of_chunk).collect())
     }
 
-    pub(super) fn count_chunk(&self) {
+    pub(crate) fn count_chunk(&self) {
         add(&self.spent.chunks, 1);
     }
 
-    pub(super) fn count_decompressed(&self, bytes: u64) {
+    pub(crate) fn count_decompressed(&self, bytes: u64) {
         add(&self.spent.decompressed_bytes, bytes);
     }
 
     /// What is wrong with a chunk, with the name of its segment. Its pages are let go of, for they may be
     /// right in the store.
-    pub(super) async fn unreadable(&self, place: &ChunkPlace, error: ReadError) -> CallError {
+    pub(crate) async fn unreadable(&self, place: &ChunkPlace, error: ReadError) -> CallError {
         let pages = place.directory.pages(Columns::ALL);
         let ranges: Vec<Range<u64>> = pages.into_iter().map(|page| page.range).collect();
         self.segments.forget(&self.tenant, &place.entry, &ranges).await;

@@ -15,17 +15,17 @@ const UNIT_CHUNKS: usize = 16;
 
 /// Chunks, and the time that they span.
 #[derive(Debug)]
-pub(super) struct Unit {
+pub(crate) struct Unit {
     /// Place of the segment's list of streams.
-    pub(super) part: usize,
-    pub(super) chunks: Vec<(Arc<ChunkPlace>, PlannedChunk)>,
-    pub(super) first: Timestamp,
-    pub(super) last: Timestamp,
+    pub(crate) part: usize,
+    pub(crate) chunks: Vec<(Arc<ChunkPlace>, PlannedChunk)>,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
     bytes: u64,
 }
 
 /// The texts of streams by part of the plan, and the units, those to be opened first at the end.
-pub(super) fn units(
+pub(crate) fn units(
     segments: Vec<PlannedSegment>,
     direction: Direction,
 ) -> Result<(Vec<Vec<String>>, Vec<Unit>), CallError> {
