@@ -1,13 +1,13 @@
 //! One ingester: what it knows of itself, what it holds, and what it may take.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use larch_launch::TenantLimits;
 use larch_membership::{Members, Part};
 use larch_proto::{ReadHead, RingDigest, WalPosition};
 use larch_rpc::CallError;
-use larch_runtime::Env;
+use larch_runtime::{Env, Scope};
 use larch_store::{Catalog, Store};
 use larch_types::{Address, ErrorKind, NodeId, TenantId, Timestamp};
 use larch_wal::{Dir, Log, Position};
@@ -29,6 +29,8 @@ const TENANT_BYTES: isize = 4096;
 
 pub(crate) struct Node {
     pub(crate) id: NodeId,
+    /// The module's own.
+    pub(crate) scope: Scope,
     pub(crate) env: Env,
     pub(crate) limits: TenantLimits,
     pub(crate) members: Members,
@@ -56,6 +58,8 @@ pub(crate) struct Node {
     /// Somebody wants all rows to be cut.
     flush_asked: AtomicBool,
     leaving: AtomicBool,
+    /// How it is to stop, if somebody has said so.
+    shutdown: OnceLock<Shutdown>,
     applied: AtomicU64,
     held_bytes: AtomicIsize,
 }
@@ -75,9 +79,21 @@ pub(crate) struct Bounds {
     pub(crate) named_dropped: usize,
 }
 
+/// How a node was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shutdown {
+    /// All rows are cut and uploaded before.
+    pub(crate) flush: bool,
+    /// The next start is another node.
+    pub(crate) forget_identity: bool,
+    /// The whole process stops, and not the ingester alone.
+    pub(crate) terminate: bool,
+}
+
 /// What a node is made of.
 pub(crate) struct Parts {
     pub(crate) id: NodeId,
+    pub(crate) scope: Scope,
     pub(crate) env: Env,
     pub(crate) limits: TenantLimits,
     pub(crate) members: Members,
@@ -99,6 +115,7 @@ impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             id,
+            scope,
             env,
             limits,
             members,
@@ -117,6 +134,7 @@ impl Node {
         let started = env.clock.now();
         let node = Self {
             id,
+            scope,
             env,
             limits,
             members,
@@ -139,6 +157,7 @@ impl Node {
             wake_cutter: Notify::new(),
             flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            shutdown: OnceLock::new(),
             applied: AtomicU64::new(replayed.last),
             held_bytes: AtomicIsize::new(replayed.held_bytes),
         };
@@ -161,6 +180,16 @@ impl Node {
     /// From now on no rows are taken; readers are still answered.
     pub(crate) fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Stops taking rows, and notes how it is to stop. `false` if it is stopping already.
+    pub(crate) fn begin_shutdown(&self, shutdown: Shutdown) -> bool {
+        let begins = !self.leaving.swap(true, Ordering::AcqRel);
+        begins && self.shutdown.set(shutdown).is_ok()
+    }
+
+    pub(crate) fn shutdown(&self) -> Option<Shutdown> {
+        self.shutdown.get().copied()
     }
 
     pub(crate) fn is_leaving(&self) -> bool {

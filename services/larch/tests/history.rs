@@ -28,7 +28,7 @@ use querying::{House, frame};
 const STEPS: u64 = 25;
 
 /// Histories of a test run; the soak sets more.
-const HISTORIES: u64 = 200;
+const HISTORIES: u64 = 100;
 
 const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
@@ -41,7 +41,7 @@ fn tenant() -> TenantId {
     "acme".parse().expect("a tenant")
 }
 
-pub fn context() -> TenantContext {
+pub(crate) fn context() -> TenantContext {
     let call = CallContext {
         request: RequestId::from_random(1),
         trace: TraceContext::new(1, 1, 0).expect("a trace"),
@@ -220,7 +220,7 @@ impl History {
             11 => self.change_store(),
             12 => self.calm_store(),
             13 => self.world.clock.step(Span::from_secs(self.below(172_800) as i64 - 86_400)),
-            14 => self.sleep(3600).await,
+            14 => self.sleep(2400).await,
             15 => self.sleep(300).await,
             16 => self.sleep(5).await,
             17 => self.query_during_flush().await,
@@ -240,8 +240,8 @@ impl History {
         let request = FlushRequest { tenant: Some(tenant()), any_of: Vec::new(), wait_for_upload: true };
         self.ingester().flush(context().call, request).await.expect("all is uploaded");
         self.query().await.expect("nothing is in the way");
-        // Late puts arrive, and what was named is forgotten.
-        self.world.env.sleep(Duration::from_secs(2 * 3600)).await;
+        // What was named is forgotten.
+        self.world.env.sleep(Duration::from_secs(2400)).await;
         let state = self.ingester().state(context().call).await.expect("an ingester");
         assert_eq!((state.uploads_waiting, state.rows), (0, 0));
         self.query().await.expect("nothing is in the way");
@@ -251,7 +251,7 @@ impl History {
 }
 
 /// 2026-01-01: the simulated clock begins there.
-pub const BASE: Timestamp = Timestamp::from_secs(1_767_225_600);
+pub(crate) const BASE: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 fn request(number: u128, rows: &[Row]) -> AppendRequest {
     let mut streams: Vec<AppendStream> = Vec::new();
@@ -299,17 +299,27 @@ fn every_answer_equals_the_model() {
         println!("{trace:?}");
         return;
     }
+    let seeds = number_of("LARCH_SOAK_HISTORIES").unwrap_or(HISTORIES);
+    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let (mut queries, mut failed) = (0, 0);
-    for seed in 0..number_of("LARCH_SOAK_HISTORIES").unwrap_or(HISTORIES) {
-        let outcome = std::panic::catch_unwind(|| run(seed, history).0);
-        let (asked, refused) = outcome.unwrap_or_else(|_| panic!("the history of seed {seed} fails"));
-        queries += asked;
-        failed += refused;
-    }
+    std::thread::scope(|scope| {
+        let some = |first: u64| move || (first..seeds).step_by(threads as usize).map(outcome).collect();
+        let running: Vec<_> = (0..threads).map(|first| scope.spawn(some(first))).collect();
+        for thread in running {
+            let outcomes: Vec<(u64, u64)> = thread.join().expect("no history fails");
+            queries += outcomes.iter().map(|(asked, _)| asked).sum::<u64>();
+            failed += outcomes.iter().map(|(_, refused)| refused).sum::<u64>();
+        }
+    });
     assert!(
         failed * 2 < queries,
         "{failed} of {queries} queries failed: the faults leave nothing to compare"
     );
+}
+
+fn outcome(seed: u64) -> (u64, u64) {
+    let outcome = std::panic::catch_unwind(|| run(seed, history).0);
+    outcome.unwrap_or_else(|_| panic!("the history of seed {seed} fails"))
 }
 
 /// A failure can be replayed only if nothing but the seed decides.

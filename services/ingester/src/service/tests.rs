@@ -103,6 +103,7 @@ fn try_start(
     let catalog = Catalog::new(store.clone(), world.env.clone(), &registry);
     let node = Arc::new(Node::new(Parts {
         id,
+        scope: scope.clone(),
         env: world.env.clone(),
         limits: limits.clone(),
         members: Members::default(),

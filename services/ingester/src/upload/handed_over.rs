@@ -19,7 +19,7 @@ use crate::segment_file::{SegmentFile, blocking};
 use crate::tenant::Tenant;
 
 /// How often it is looked for files that may go.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A file whose segment the catalog has.
 pub(crate) struct HandedOver {

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{BASE, Row, STREAMS, context};
 
 /// What one process is given of the world.
-pub fn frame(world: &World) -> Frame {
+pub(crate) fn frame(world: &World) -> Frame {
     let (metrics, local) = (Registry::default(), LocalTransport::new());
     let dir = world.wal_dir.clone();
     let backing = Backing::other(Arc::new(world.store.clone()));
@@ -68,8 +68,8 @@ fn settings() -> SharedSettings {
 }
 
 /// Planner, querier and queue.
-pub struct House {
-    pub frame: Frame,
+pub(crate) struct House {
+    pub(crate) frame: Frame,
     queue: Arc<Queue>,
     _scope: Scope,
 }
@@ -90,7 +90,7 @@ struct State {
 }
 
 impl House {
-    pub async fn build(world: &World) -> Self {
+    pub(crate) async fn build(world: &World) -> Self {
         let frame = frame(world);
         let (scope, queue) = (Scope::default(), Arc::new(Queue::default()));
         let here: larch_types::Address = "queue:1".parse().expect("an address");
@@ -109,7 +109,7 @@ impl House {
     }
 
     /// All rows that are found.
-    pub async fn ask(&self) -> Result<Vec<Row>, CallError> {
+    pub(crate) async fn ask(&self) -> Result<Vec<Row>, CallError> {
         let (piece, reported) = self.queue.hand_out();
         let pull = self.queue.lock().pull.clone().expect("a querier that pulls");
         pull.send(Ok(Assignment::Piece(Box::new(piece)))).await.expect("a querier that pulls");
