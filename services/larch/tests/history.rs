@@ -2,8 +2,9 @@
 //! uploads, crashes, a store that lags, refuses and loses answers, views of the catalog that are old, clocks that
 //! step. Every query that succeeds equals a model that is a set of rows, and what a query has shown stays.
 //!
-//! Everything runs in one thread under a clock that jumps; a history that fails is replayed by its seed:
-//! `LARCH_HISTORY_SEED=17 cargo test -p larch --test history`. `cargo xtask soak` runs ten thousand.
+//! Everything is decided by a seed, under a clock that jumps; a history that fails is replayed by it:
+//! `LARCH_HISTORY_SEED=17 cargo test -p larch --test history`. What a querier computes runs on threads of its own,
+//! so that a replay may differ in the order of what happens at one moment. `cargo xtask soak` runs ten thousand.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -320,11 +321,4 @@ fn every_answer_equals_the_model() {
 fn outcome(seed: u64) -> (u64, u64) {
     let outcome = std::panic::catch_unwind(|| run(seed, history).0);
     outcome.unwrap_or_else(|_| panic!("the history of seed {seed} fails"))
-}
-
-/// A failure can be replayed only if nothing but the seed decides.
-#[test]
-fn a_seed_gives_one_history() {
-    let (first, second) = (run(42, history).1, run(42, history).1);
-    assert_eq!(format!("{first:?}"), format!("{second:?}"));
 }
