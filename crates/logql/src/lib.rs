@@ -40,10 +40,7 @@ pub use eval::{
     LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps, StreamKey, StreamRows,
     group_rows,
 };
-pub use facts::{
-    LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,
-    window_split,
-};
+pub use facts::{Division, LabelNeed, Leg, LineNeed, Merge, Reach, Scan, divide, reach, reads_clock, scans};
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
 pub use pattern::{InvalidPattern, Pattern, PatternPart};
