@@ -428,7 +428,7 @@ pub(super) fn pull_request(dice: &mut Dice<'_>) -> PullRequest {
 
 fn question(dice: &mut Dice<'_>) -> Question {
     let any_of = dice.list(selector);
-    match dice.below(6) {
+    match dice.below(7) {
         0 => Question::Logs { query: dice.text(), direction: direction(dice), limit: dice.u64() },
         1 => {
             let (start, end) = range(dice);
@@ -442,6 +442,7 @@ fn question(dice: &mut Dice<'_>) -> Question {
             step: dice.maybe(step).unwrap_or_default(),
         },
         4 => Question::Stats { any_of },
+        5 => Question::Estimate { any_of },
         _ => Question::Patterns { any_of, step: step(dice) },
     }
 }
@@ -467,6 +468,8 @@ pub(super) fn assignment(dice: &mut Dice<'_>) -> Assignment {
         max_series: dice.u64(),
         query_tags: dice.text(),
         no_cache: dice.flag(),
+        keeps_answer: dice.flag(),
+        kept: dice.maybe(Dice::u128),
     }))
 }
 
@@ -519,6 +522,7 @@ pub(super) fn report_part(dice: &mut Dice<'_>) -> ReportPart {
             statistics: statistics(dice),
             cache_key: dice.maybe(Dice::u128),
             warnings: dice.list(Dice::text),
+            unchanged: dice.flag(),
         })),
     };
     ReportPart::Result(result)
