@@ -11,6 +11,7 @@ mod error;
 mod plan;
 mod reader;
 
+pub use bound::CacheBound;
 pub use error::SegmentError;
 pub use plan::Overlap;
 pub use reader::{Fetched, Segments};
