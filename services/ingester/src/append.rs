@@ -22,7 +22,7 @@ const ROW_BYTES: usize = 100;
 /// Who waits for a record of the log.
 pub(crate) enum Waiting {
     Push(Push),
-    Cut(oneshot::Sender<Result<WalPosition, AppendError>>),
+    Note(oneshot::Sender<Result<WalPosition, AppendError>>),
 }
 
 /// A push that is on its way through the log.
@@ -48,6 +48,7 @@ pub(crate) async fn append(
 ) -> Result<AppendResponse, CallError> {
     node.check_writable()?;
     node.check_room(request.streams.iter().map(memory_bytes).sum())?;
+    node.check_disk()?;
     let tenant = node.find_or_make_tenant(tenant);
     check_cuts(&tenant)?;
     check_streams(&tenant, &request)?;
@@ -147,7 +148,7 @@ pub(crate) async fn apply_committed(node: Arc<Node>, mut committed: Committed<Wa
                     // Whoever pushed may have gone; the rows stay.
                     drop(push.answer.send(answer));
                 }
-                Waiting::Cut(answer) => drop(answer.send(outcome)),
+                Waiting::Note(answer) => drop(answer.send(outcome)),
             }
             tokio::task::yield_now().await;
         }

@@ -309,7 +309,7 @@ impl Catalog {
         Ok(())
     }
 
-    async fn read(
+    pub(super) async fn read(
         &self,
         tenant: &TenantId,
         partition: Partition,

@@ -7,11 +7,13 @@
 //! [`PlannedSegment`]: larch_proto::PlannedSegment
 
 mod bound;
+mod entry;
 mod error;
 mod plan;
 mod reader;
 
 pub use bound::CacheBound;
+pub use entry::{entry_of, partition_of};
 pub use error::SegmentError;
 pub use plan::Overlap;
 pub use reader::{Fetched, Segments};
