@@ -10,7 +10,6 @@ mod metrics;
 mod role;
 mod rows;
 mod settings;
-mod sizes;
 mod tail;
 mod worker;
 

@@ -12,6 +12,7 @@ mod error;
 mod plan;
 mod reader;
 
+pub use bound::CacheBound;
 pub use entry::{entry_of, partition_of};
 pub use error::SegmentError;
 pub use plan::Overlap;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use larch_logql::LabelSet;
 use larch_proto::{QueryStatistics, SampleSeries, Selector};
 use larch_rpc::CallError;
-use larch_types::{ErrorKind, Label, Span, StreamId, Timestamp};
+use larch_types::{ErrorKind, Label, Span, StreamId, TENANT_LABEL, Timestamp};
 
 use super::feed::nodes;
 use super::logs::pairs;
@@ -13,7 +13,7 @@ use super::metric::send;
 use super::output::Output;
 use super::stats::whole_read;
 use super::{Task, number_or_unbounded, statistics};
-use crate::rows::{Budget, HeldRow, Opened, Stream, TENANT_LABEL};
+use crate::rows::{Budget, HeldRow, Opened, Stream};
 
 /// By what bytes are summed up.
 pub(super) struct By<'a> {

@@ -3,6 +3,7 @@
 mod cancellation;
 mod copies;
 mod fakes;
+mod kept;
 mod planner;
 mod questions;
 mod recorded;
