@@ -5,18 +5,38 @@ use std::sync::Arc;
 use larch_proto::{FlushRequest, FlushResponse, Selection};
 use larch_rpc::CallError;
 use larch_types::{ErrorKind, Timestamp};
+use tokio::sync::oneshot;
 
 use crate::cut::cut_tenant;
-use crate::node::Node;
+use crate::node::{Node, unavailable};
 use crate::segment_file::SegmentFile;
 use crate::selection::Chosen;
 use crate::shelf::Place;
 use crate::source::Source;
 use crate::tenant::Tenant;
 
+/// As [`flush`], which goes on when the caller lets go: rows that are halfway into files get there.
+///
+/// # Cancel safety
+/// A caller that lets go loses the answer only.
+pub(crate) async fn flush_to_the_end(
+    node: &Arc<Node>,
+    request: FlushRequest,
+) -> Result<FlushResponse, CallError> {
+    let (sender, answer) = oneshot::channel();
+    let inner = Arc::clone(node);
+    node.scope.spawn("ingester-flush", async move {
+        if let Some(flushed) = inner.scope.until_cancelled(flush(&inner, &request)).await {
+            // Whoever asked may have gone.
+            drop(sender.send(flushed));
+        }
+    });
+    answer.await.map_err(|_| unavailable("Ingester is shutting down"))?
+}
+
 /// Cuts what is meant; a tenant's rows are cut together. With `wait_for_upload` it answers when all that the
 /// tenants have in files is announced, and fails with the first upload that does.
-pub(crate) async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushResponse, CallError> {
+async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushResponse, CallError> {
     let wal_position = node.applied();
     let tenants = match &request.tenant {
         None => node.tenants.all(),
@@ -50,13 +70,14 @@ pub(crate) async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushRe
 
 /// Whether rows of a stream that is meant are in memory only.
 fn holds_streams(tenant: &Tenant, chosen: &Chosen) -> bool {
-    let in_memory = tenant.shelf.view().places.into_iter().filter_map(|place| match place {
-        Place::Memory(snapshot) => Some(Source::Memory(snapshot)),
-        Place::File(_) => None,
-    });
-    let mut in_memory = in_memory;
-    // Rows in memory cannot be unreadable; if they were, cutting them would say so.
-    in_memory.any(|source| chosen.streams(&source).map_or(true, |streams| !streams.is_empty()))
+    for place in tenant.shelf.view().places {
+        let Place::Memory(snapshot) = place else { continue };
+        // Rows in memory cannot be unreadable; if they were, cutting them would say so.
+        if chosen.streams(&Source::Memory(snapshot)).map_or(true, |streams| !streams.is_empty()) {
+            return true;
+        }
+    }
+    false
 }
 
 async fn wait_for_uploads(node: &Node, files: Vec<Arc<SegmentFile>>) -> Result<(), CallError> {

@@ -19,7 +19,7 @@ use larch_types::ErrorKind;
 use larch_wal::{Dir, FileName};
 use tracing::warn;
 
-use crate::flush::{flush as flush_streams, flush_all};
+use crate::flush::{flush_all, flush_to_the_end};
 use crate::module::leave;
 use crate::node::Shutdown;
 use crate::service::Door;
@@ -74,7 +74,7 @@ async fn flush_tenant(State(desk): State<Arc<Desk>>, request: Request<Body>) -> 
         Err(text) => return plain(StatusCode::BAD_REQUEST, format!("{text}\n")),
     };
     let flush = FlushRequest { tenant: Some(tenant), any_of, wait_for_upload: true };
-    let flushed = async { flush_streams(desk.door.node()?, &flush).await };
+    let flushed = async { flush_to_the_end(desk.door.node()?, flush).await };
     match flushed.await {
         Ok(_) => done(),
         Err(error) => failed(&error),

@@ -17,7 +17,7 @@ use larch_types::ErrorKind;
 use tokio::sync::watch;
 
 use crate::append::append;
-use crate::flush::flush;
+use crate::flush::flush_to_the_end;
 use crate::needles::Needles;
 use crate::node::{Node, unavailable};
 use crate::read::{estimate, histogram, labels, rows};
@@ -149,7 +149,7 @@ impl Ingester for Door {
     }
 
     async fn flush(&self, _: CallContext, request: FlushRequest) -> Result<FlushResponse, CallError> {
-        flush(self.node()?, &request).await
+        flush_to_the_end(self.node()?, request).await
     }
 
     async fn state(&self, _: CallContext) -> Result<StateResponse, CallError> {

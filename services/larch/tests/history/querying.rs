@@ -158,6 +158,8 @@ impl Queue {
             max_series: 0,
             query_tags: String::new(),
             no_cache: false,
+            keeps_answer: false,
+            kept: None,
         };
         (piece, receiver)
     }

@@ -146,6 +146,29 @@ fn rows_go_from_the_file_to_the_store() {
     result.unwrap();
 }
 
+/// A tenant's rows are cut together, if one of the streams is meant.
+#[test]
+fn streams_decide_whether_a_tenant_is_flushed() {
+    let (result, _) = run(10, |world| async move {
+        let life = begin(&world);
+        append_line(&life.door, 1, 1, "one").await?;
+        for (value, segments) in [("b", 0), ("a", 1)] {
+            let any_of = selection(&[("app", larch_types::MatchOp::Equal, value)], 0, 1).any_of;
+            let request = FlushRequest { tenant: Some(tenant()), any_of, wait_for_upload: true };
+            assert_eq!(life.door.flush(context().call, request).await?.segments, segments, "{value}");
+        }
+        // Whoever asks and goes is not waited for.
+        append_line(&life.door, 2, 2, "two").await?;
+        let asked = tokio::time::timeout(Duration::from_millis(1), flush_and_wait(&life)).await;
+        assert!(asked.is_err());
+        world.env.sleep(Duration::from_secs(10)).await;
+        check_once(&world, &life, &["one", "two"]).await;
+        assert_eq!(life.door.state(context().call).await?.rows, 0);
+        Ok::<(), CallError>(())
+    });
+    result.unwrap();
+}
+
 /// Noise, so that the segment is not small.
 fn noise(world: &World, bytes: usize) -> String {
     (0..bytes).map(|_| char::from(b' ' + world.env.random.below(90) as u8)).collect()
