@@ -33,7 +33,10 @@ pub use ast::{
     VectorAggregation, VectorMatching, VectorOp,
 };
 pub use check::{check_stages, run_order};
-pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
+pub use discover::{
+    FieldFinder, InvalidName, LevelDetector, fuzz_fields, fuzz_level, normalized_name, readable_value,
+    service_name,
+};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use eval::{
     Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline, LogEvaluation,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larch_proto::{AppendRequest, AppendResponse, AppendStream, StreamOutcome, WalPosition};
+use larch_proto::{AppendRequest, AppendResponse, AppendStream, RefusalReason, StreamOutcome, WalPosition};
 use larch_rpc::CallError;
 use larch_types::{ErrorKind, StreamId, TenantId};
 use larch_wal::{AppendError, Committed};
@@ -13,7 +13,7 @@ use crate::cut::{check_cuts, is_large};
 use crate::node::{Node, unavailable};
 use crate::record;
 use crate::refusal::{line_bytes, too_fast, too_many_streams};
-use crate::streams::Refusal;
+use crate::streams::{Part, Refusal, StreamLimits};
 use crate::tenant::{Duplicates, Tenant, for_each_part};
 
 /// What a row takes in memory besides its bytes, roughly: its columns and its place among identities.
@@ -114,21 +114,33 @@ fn memory_bytes(stream: &AppendStream) -> usize {
 /// Leaves the streams that may grow now; the others have their refusals among the outcomes, which are in
 /// the order of the request.
 fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendRequest, Vec<StreamOutcome>) {
-    let limits = node.stream_limits(&tenant.id);
+    let limits = node.limits.limits(&tenant.id);
+    let ingesters = node.ingesters();
     let now = node.env.clock.monotonic();
     let mut outcomes = Vec::with_capacity(request.streams.len());
     let mut admitted = Vec::with_capacity(request.streams.len());
     for stream in request.streams {
-        let id = StreamId::of_canonical(&stream.labels);
-        let refusal = match tenant.streams.admit(id, line_bytes(&stream.entries), limits, now) {
-            Ok(()) => None,
-            Err(Refusal::TooManyStreams) => Some(too_many_streams(&tenant.id, &stream)),
-            Err(Refusal::TooFast) => Some(too_fast(&tenant.id, &stream, limits.rate, node.bounds.named_rows)),
+        let part = Part {
+            id: StreamId::of_canonical(&stream.labels),
+            label_bytes: stream.labels.len(),
+            shares: stream.write_shards,
+            bytes: line_bytes(&stream.entries),
+        };
+        let limits = StreamLimits::of(&limits, &stream.policy, node.replication, ingesters);
+        let (refusal, reason) = match tenant.streams.admit(part, limits, now) {
+            Ok(()) => (None, None),
+            Err(Refusal::TooManyStreams) => {
+                (Some(too_many_streams(&tenant.id, &stream)), Some(RefusalReason::StreamLimit))
+            }
+            Err(Refusal::TooFast) => {
+                let text = too_fast(&tenant.id, &stream, limits.rate, node.bounds.named_rows);
+                (Some(text), Some(RefusalReason::StreamRate))
+            }
         };
         if refusal.is_none() {
             admitted.push(stream);
         }
-        outcomes.push(StreamOutcome { refusal, ..StreamOutcome::default() });
+        outcomes.push(StreamOutcome { refusal, reason, ..StreamOutcome::default() });
     }
     request.streams = admitted;
     (request, outcomes)

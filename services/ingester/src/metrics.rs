@@ -7,6 +7,7 @@ use larch_telemetry::{Counter, Family, Gauge, Histogram, Registry, Sample, Spec}
 use larch_types::TenantId;
 
 use crate::node::Node;
+use crate::streams::StreamCounts;
 use crate::tenant::{Duplicates, Tenant};
 
 #[derive(Clone)]
@@ -111,19 +112,7 @@ impl Metrics {
 
 /// What the node holds, looked at when it is asked for.
 pub(crate) fn show_holdings(registry: &Registry, node: &Arc<Node>) {
-    let weak = Arc::downgrade(node);
-    let streams = Spec {
-        name: "loki_ingester_memory_streams",
-        help: "Streams that were pushed to a while ago.",
-        labels: ["tenant"],
-    };
-    registry.gauge_fn(streams, move || {
-        let Some(node) = weak.upgrade() else { return Vec::new() };
-        let sample = |tenant: &Arc<Tenant>| -> Sample<1> {
-            ([tenant.id.as_str().to_owned()], tenant.streams.len() as f64)
-        };
-        node.tenants.all().iter().map(sample).collect()
-    });
+    show_streams(registry, node);
     let weak = Arc::downgrade(node);
     let memory = Spec {
         name: "larch_ingester_memory_bytes",
@@ -133,6 +122,48 @@ pub(crate) fn show_holdings(registry: &Registry, node: &Arc<Node>) {
     registry.gauge_fn(memory, move || {
         let Some(node) = weak.upgrade() else { return Vec::new() };
         vec![([], node.held_bytes() as f64)]
+    });
+}
+
+fn show_streams(registry: &Registry, node: &Arc<Node>) {
+    let by_tenant = |number: fn(StreamCounts) -> f64| {
+        let weak = Arc::downgrade(node);
+        move || {
+            let Some(node) = weak.upgrade() else { return Vec::new() };
+            let sample = |tenant: &Arc<Tenant>| -> Sample<1> {
+                ([tenant.id.as_str().to_owned()], number(tenant.streams.counts()))
+            };
+            node.tenants.all().iter().map(sample).collect()
+        }
+    };
+    let streams = Spec {
+        name: "loki_ingester_memory_streams",
+        help: "Streams that were pushed to a while ago.",
+        labels: ["tenant"],
+    };
+    registry.gauge_fn(streams, by_tenant(|counts| counts.active as f64));
+    let created = Spec {
+        name: "loki_ingester_streams_created_total",
+        help: "Streams that were pushed to for the first time, or for the first time in a while.",
+        labels: ["tenant"],
+    };
+    registry.counter_fn(created, by_tenant(|counts| counts.created as f64));
+    let removed = Spec {
+        name: "loki_ingester_streams_removed_total",
+        help: "Streams that were not pushed to for a while.",
+        labels: ["tenant"],
+    };
+    registry.counter_fn(removed, by_tenant(|counts| counts.removed as f64));
+    let weak = Arc::downgrade(node);
+    let labels = Spec {
+        name: "loki_ingester_memory_streams_labels_bytes",
+        help: "Bytes of the labels of these streams.",
+        labels: [],
+    };
+    registry.gauge_fn(labels, move || {
+        let Some(node) = weak.upgrade() else { return Vec::new() };
+        let bytes: u64 = node.tenants.all().iter().map(|tenant| tenant.streams.counts().label_bytes).sum();
+        vec![([], bytes as f64)]
     });
 }
 

@@ -101,10 +101,12 @@ impl Replay {
 
     fn apply(&self, replayed: &mut Replayed, tenant: &TenantId, position: WalPosition, push: AppendRequest) {
         let now = self.env.clock.monotonic();
-        let limits = StreamLimits::of(&self.limits.limits(tenant), 1, 1);
+        let limits = self.limits.limits(tenant);
         let tenant = replayed.tenants.find_or_make(tenant);
         for stream in &push.streams {
-            tenant.streams.recall(StreamId::of_canonical(&stream.labels), limits, now);
+            let of_policy = StreamLimits::of(&limits, &stream.policy, 1, 1);
+            let id = StreamId::of_canonical(&stream.labels);
+            tenant.streams.recall(id, stream.labels.len(), of_policy, now);
             self.metrics.recovered_rows.add(stream.entries.len() as u64);
         }
         if let Err(problem) = tenant.apply(&Arc::new(push), position, now) {

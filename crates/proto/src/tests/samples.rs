@@ -18,10 +18,10 @@ use crate::{
     Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest, Piece, PieceId,
     PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest, PlanRequest,
     PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question, ReadHead, ReadRequest,
-    ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart, ResultStream, RingDigest,
-    Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector, StateResponse, StreamOutcome,
-    SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder, Tombstone, WalPoint, WalPosition,
-    wire,
+    RefusalReason, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart, ResultStream,
+    RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector, StateResponse,
+    StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder, Tombstone, WalPoint,
+    WalPosition, wire,
 };
 
 // === nouns ===
@@ -204,16 +204,22 @@ pub(super) fn append_request(dice: &mut Dice<'_>) -> AppendRequest {
         write_shard: dice.maybe(|dice| WriteShard(dice.u32())),
         replica_set: dice.place(&replica_sets),
         entries: dice.list_of_one_or_more(entry),
+        policy: dice.text(),
+        write_shards: dice.u32(),
     });
     AppendRequest { stamp: PushStamp(dice.u128()), replica_sets, levels, streams }
 }
 
 pub(super) fn append_response(dice: &mut Dice<'_>) -> AppendResponse {
-    let outcome = |dice: &mut Dice<'_>| StreamOutcome {
-        refusal: dice.maybe(failure),
-        duplicate_rows: dice.u64(),
-        duplicate_bytes: dice.u64(),
-    };
+    let outcome =
+        |dice: &mut Dice<'_>| StreamOutcome {
+            refusal: dice.maybe(failure),
+            duplicate_rows: dice.u64(),
+            duplicate_bytes: dice.u64(),
+            reason: dice.maybe(|dice| {
+                if dice.flag() { RefusalReason::StreamLimit } else { RefusalReason::StreamRate }
+            }),
+        };
     AppendResponse {
         node: node(dice),
         outcomes: dice.list(outcome),

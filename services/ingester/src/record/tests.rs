@@ -16,6 +16,8 @@ fn a_push() -> (TenantId, AppendRequest) {
         write_shard: None,
         replica_set: 0,
         entries: vec![entry],
+        policy: String::new(),
+        write_shards: 0,
     };
     let request = AppendRequest {
         stamp: PushStamp(u128::MAX - 1),
