@@ -36,13 +36,13 @@ pub use check::{check_stages, run_order};
 pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use eval::{
-    Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline, LogEvaluation,
-    LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps, StreamKey, StreamRows,
-    group_rows,
+    CountedRows, Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline,
+    LogEvaluation, LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps,
+    StreamKey, StreamRows, group_rows,
 };
 pub use facts::{
-    LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,
-    window_split,
+    Countable, CountedRange, LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit,
+    countable, reach, scans, shard_split, window_split,
 };
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
