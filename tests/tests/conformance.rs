@@ -1,5 +1,5 @@
 //! The recorded queries, asked of the built binary over HTTP: the answers do not depend on where the rows
-//! are, in memory or in files, nor on crashes and pushes that are sent twice.
+//! are, in memory, in files or in the store, nor on crashes and pushes that are sent twice.
 //!
 //! `conformance/known.md` holds where Larch differs on purpose, `conformance/not_yet.txt` what it does not
 //! do yet. Both lists may only become shorter.
@@ -22,7 +22,7 @@ const SETTINGS: &str = "
 auth_enabled: true
 common: {path_prefix: ./conformance-data, replication_factor: 1}
 # However full the disk of the test is.
-ingester: {wal: {disk_full_threshold: 0}}
+ingester: {keep_handed_over: 1s, wal: {disk_full_threshold: 0}}
 querier: {multi_tenant_queries_enabled: true}
 limits_config:
   reject_old_samples: false
@@ -54,16 +54,24 @@ fn recorded_answers_come_back_wherever_the_rows_are() {
     larch.kill();
     let larch = start();
     check(&larch, "read back from the log");
+    let flushed = larch.ask("POST", "/flush", &[], "");
+    assert_eq!(flushed.status, 204, "{}", flushed.body);
+    check(&larch, "on their way into files and into the store");
     for tenant in ["acme", "globex"] {
         let flushed = larch.ask("POST", "/flush/tenant", &[("x-scope-orgid", tenant)], "");
         assert_eq!(flushed.status, 204, "{}", flushed.body);
     }
-    check(&larch, "in files");
+    check(&larch, "handed over");
     push_dataset(&mut larch.client());
-    check(&larch, "in files, and pushed again");
+    check(&larch, "in the store, and pushed again");
     larch.kill();
     let larch = start();
-    check(&larch, "in files and in the log");
+    check(&larch, "in the store and in the log");
+    larch.stop();
+    // What a node that comes back finds when it was away for long: nothing of its own.
+    std::fs::remove_dir_all(folder.path().join("conformance-data/wal")).expect("remove the log");
+    let larch = start();
+    check(&larch, "in the store alone");
     larch.stop();
 }
 

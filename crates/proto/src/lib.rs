@@ -29,7 +29,9 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use append::{AppendEntry, AppendRequest, AppendResponse, AppendStream, ReplicaSet, StreamOutcome};
+pub use append::{
+    AppendEntry, AppendRequest, AppendResponse, AppendStream, RefusalReason, ReplicaSet, StreamOutcome,
+};
 pub use check::InvalidMessage;
 pub use failure::Failure;
 pub use fuzz::fuzz_messages;

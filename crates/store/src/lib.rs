@@ -32,7 +32,7 @@ pub use key::{
     DocumentKind, FactKind, FactName, Folder, InvalidKey, InvalidName, Key, MAX_DOCUMENT_NAME_BYTES,
     fuzz_names, parse_document_name, parse_segment_name,
 };
-pub use segments::{Counting, Fetched, Overlap, SegmentError, Segments, entry_of, partition_of};
+pub use segments::{CacheBound, Counting, Fetched, Overlap, SegmentError, Segments, entry_of, partition_of};
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, EmbeddedCacheSettings,

@@ -18,6 +18,7 @@ use larch_runtime::plain;
 use larch_types::ErrorKind;
 use larch_wal::{Dir, FileName};
 
+use crate::flush::flush as flush_streams;
 use crate::service::Door;
 
 /// The file whose being there means that the next stop cuts all rows. Loki's has this name.
@@ -45,11 +46,12 @@ pub(crate) fn routes(desk: Arc<Desk>) -> Router {
         .with_state(desk)
 }
 
-/// Rows are cut in the background, tenant by tenant.
+/// Rows are cut and uploaded in the background, tenant by tenant.
 async fn flush(State(desk): State<Arc<Desk>>) -> Response {
     match desk.door.node() {
         Ok(node) => {
             node.ask_for_flush();
+            node.uploads.hurry();
             done()
         }
         Err(error) => failed(&error),
@@ -67,7 +69,8 @@ async fn flush_tenant(State(desk): State<Arc<Desk>>, request: Request<Body>) -> 
         Err(text) => return plain(StatusCode::BAD_REQUEST, format!("{text}\n")),
     };
     let flush = FlushRequest { tenant: Some(tenant), any_of, wait_for_upload: true };
-    match desk.door.flush_now(&flush).await {
+    let flushed = async { flush_streams(desk.door.node()?, &flush).await };
+    match flushed.await {
         Ok(_) => done(),
         Err(error) => failed(&error),
     }

@@ -12,13 +12,16 @@ use larch_types::{NodeId, Timestamp};
 use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode};
 
 use crate::append::{Waiting, apply_committed};
-use crate::cut::{cut_tenant, cut_when_due};
+use crate::cut::cut_when_due;
+use crate::flush::flush_all;
 use crate::http::Marker;
-use crate::metrics::{Metrics, show_holdings};
+use crate::metrics::{Metrics, show_holdings, show_waiting};
 use crate::node::{Bounds, Node, Parts};
 use crate::replay::{Replay, Replayed};
+use crate::restate::restate;
 use crate::service::Door;
 use crate::settings::{IngesterSettings, WalSync};
+use crate::upload::{UploadSettings, forget_when_due, upload_waiting};
 
 /// How often streams that nobody pushes to any more are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -47,12 +50,7 @@ impl Module for IngesterModule {
             match stage {
                 Stage::Refuse => node.leave(),
                 Stage::Drain => {}
-                Stage::Cut if self.settings.wal.flush_on_shutdown || self.marker.is_set() => {
-                    for tenant in node.tenants.all() {
-                        // What failed is said, and stays in the log.
-                        drop(cut_tenant(node, &tenant).await);
-                    }
-                }
+                Stage::Cut if self.empties_on_stop() => flush_all(node).await,
                 Stage::Cut => {}
                 Stage::Leave => {
                     self.frame.members.leave(Part::Ingester, node.id);
@@ -89,10 +87,15 @@ impl IngesterModule {
         let (log, committed) = recovery.start(scope);
         let node = self.node(id, log, dir, replayed);
         scope.spawn("ingester-apply", apply_committed(Arc::clone(&node), committed));
+        // What was found and is not named yet; what fails is said and tried again.
+        restate(&node).await;
+        scope.spawn("ingester-upload", upload_waiting(Arc::clone(&node), scope.clone()));
+        scope.spawn("ingester-forget", forget_when_due(Arc::clone(&node), scope.clone()));
         let max_age = self.settings.max_chunk_age.to_std();
         scope.spawn("ingester-cut", cut_when_due(Arc::clone(&node), max_age, scope.clone()));
         spawn_job(scope, &frame.env, Rhythm::every(FORGET_EVERY), Forget { node: Arc::downgrade(&node) });
         show_holdings(&frame.metrics, &node);
+        show_waiting(&frame.metrics, &node);
         self.door.open(node);
         frame.local.add_ingester(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
         frame.local.add_tail(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
@@ -111,6 +114,8 @@ impl IngesterModule {
             replication: frame.settings.common.replication_factor as usize,
             bounds: Bounds {
                 memory_bytes: self.settings.wal.replay_memory_ceiling.as_usize(),
+                disk_bytes: self.settings.wal.disk_budget.as_u64(),
+                disk_threshold: self.settings.wal.disk_full_threshold,
                 named_rows: self.settings.max_returned_stream_errors,
                 named_dropped: self.settings.max_dropped_streams as usize,
             },
@@ -118,8 +123,17 @@ impl IngesterModule {
             metrics: self.metrics.clone(),
             log,
             dir,
+            store: frame.store.clone(),
+            catalog: frame.catalog.clone(),
+            uploading: UploadSettings::new(&self.settings),
             replayed,
         }))
+    }
+
+    /// Whether a stop leaves nothing on this disk that the store does not have.
+    fn empties_on_stop(&self) -> bool {
+        let wal = &self.settings.wal;
+        wal.flush_on_shutdown || !wal.enabled || self.marker.is_set()
     }
 
     fn log_settings(&self) -> LogSettings {

@@ -11,7 +11,6 @@ mod metrics;
 mod role;
 mod rows;
 mod settings;
-mod sizes;
 mod tail;
 mod worker;
 

@@ -18,10 +18,10 @@ use crate::{
     PageRange, Pair, Part, Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest,
     Piece, PieceId, PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest,
     PlanRequest, PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question, ReadHead,
-    ReadRequest, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart, ResultStream,
-    RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector, StateResponse,
-    StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder, Tombstone, WalPoint,
-    WalPosition, wire,
+    ReadRequest, RefusalReason, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart,
+    ResultStream, RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector,
+    StateResponse, StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder,
+    Tombstone, WalPoint, WalPosition, wire,
 };
 
 // === nouns ===
@@ -220,16 +220,22 @@ pub(super) fn append_request(dice: &mut Dice<'_>) -> AppendRequest {
         write_shard: dice.maybe(|dice| WriteShard(dice.u32())),
         replica_set: dice.place(&replica_sets),
         entries: dice.list_of_one_or_more(entry),
+        policy: dice.text(),
+        write_shards: dice.u32(),
     });
     AppendRequest { stamp: PushStamp(dice.u128()), replica_sets, levels, streams }
 }
 
 pub(super) fn append_response(dice: &mut Dice<'_>) -> AppendResponse {
-    let outcome = |dice: &mut Dice<'_>| StreamOutcome {
-        refusal: dice.maybe(failure),
-        duplicate_rows: dice.u64(),
-        duplicate_bytes: dice.u64(),
-    };
+    let outcome =
+        |dice: &mut Dice<'_>| StreamOutcome {
+            refusal: dice.maybe(failure),
+            duplicate_rows: dice.u64(),
+            duplicate_bytes: dice.u64(),
+            reason: dice.maybe(|dice| {
+                if dice.flag() { RefusalReason::StreamLimit } else { RefusalReason::StreamRate }
+            }),
+        };
     AppendResponse {
         node: node(dice),
         outcomes: dice.list(outcome),
@@ -445,7 +451,7 @@ pub(super) fn pull_request(dice: &mut Dice<'_>) -> PullRequest {
 
 fn question(dice: &mut Dice<'_>) -> Question {
     let any_of = dice.list(selector);
-    match dice.below(6) {
+    match dice.below(7) {
         0 => Question::Logs { query: dice.text(), direction: direction(dice), limit: dice.u64() },
         1 => {
             let (start, end) = range(dice);
@@ -459,6 +465,7 @@ fn question(dice: &mut Dice<'_>) -> Question {
             step: dice.maybe(step).unwrap_or_default(),
         },
         4 => Question::Stats { any_of },
+        5 => Question::Estimate { any_of },
         _ => Question::Patterns { any_of, step: step(dice) },
     }
 }
@@ -484,6 +491,8 @@ pub(super) fn assignment(dice: &mut Dice<'_>) -> Assignment {
         max_series: dice.u64(),
         query_tags: dice.text(),
         no_cache: dice.flag(),
+        keeps_answer: dice.flag(),
+        kept: dice.maybe(Dice::u128),
     }))
 }
 
@@ -536,6 +545,7 @@ pub(super) fn report_part(dice: &mut Dice<'_>) -> ReportPart {
             statistics: statistics(dice),
             cache_key: dice.maybe(Dice::u128),
             warnings: dice.list(Dice::text),
+            unchanged: dice.flag(),
         })),
     };
     ReportPart::Result(result)

@@ -85,6 +85,8 @@ pub(crate) fn append(line: Bytes) -> AppendRequest {
             write_shard: Some(WriteShard(2)),
             replica_set: 0,
             entries: vec![entry],
+            policy: "p".into(),
+            write_shards: 3,
         }],
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod plan;
 mod reader;
 
+pub use bound::CacheBound;
 pub use counting::Counting;
 pub use entry::{entry_of, partition_of};
 pub use error::SegmentError;

@@ -34,7 +34,7 @@ fn sources(tenant: &Tenant) -> Vec<Source> {
         Place::Memory(snapshot) => Source::Memory(snapshot),
         Place::File(_) => panic!("nothing is cut here"),
     };
-    tenant.shelf.places().into_iter().map(in_memory).collect()
+    tenant.shelf.view().places.into_iter().map(in_memory).collect()
 }
 
 /// Nothing waits for anything: the first poll of each step is enough.

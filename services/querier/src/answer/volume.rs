@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use larch_logql::LabelSet;
 use larch_proto::{CountedLabels, QueryStatistics, SampleSeries, Selector};
 use larch_rpc::CallError;
-use larch_types::{ErrorKind, Label, Span, StreamId, Timestamp};
+use larch_types::{ErrorKind, Label, Span, StreamId, TENANT_LABEL, Timestamp};
 
 use super::feed::nodes;
 use super::logs::pairs;
@@ -14,7 +14,7 @@ use super::output::Output;
 use super::stats::whole_read;
 use super::{Task, number_or_unbounded, statistics};
 use crate::counted::{Borders, Counted, CountedStream, Wanted, count};
-use crate::rows::{Budget, Opened, Stream, TENANT_LABEL};
+use crate::rows::{Budget, Opened, Stream};
 
 /// By what bytes are summed up.
 pub(super) struct By<'a> {

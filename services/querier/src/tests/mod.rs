@@ -4,6 +4,7 @@ mod cancellation;
 mod copies;
 mod counted;
 mod fakes;
+mod kept;
 mod planner;
 mod questions;
 mod recorded;
