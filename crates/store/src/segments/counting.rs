@@ -45,6 +45,14 @@ struct StreamCounts {
     gaps: Vec<Gap>,
 }
 
+/// What one segment says of one stream.
+struct FromSegment<'a> {
+    source: HistogramSource,
+    minutes: Option<Vec<MinuteCount>>,
+    /// The answer's places of the segment's levels, if those matter.
+    levels: Option<&'a [Option<u32>]>,
+}
+
 /// What one segment says of one minute.
 #[derive(Debug)]
 struct Minute {
@@ -109,7 +117,7 @@ impl Counting {
             let minutes = counted.next_if(|(stream, _)| *stream == ordinal).map(|(_, minutes)| minutes);
             let spans = self.spans(segment, ordinal)?;
             if !spans.is_empty() {
-                self.add_stream(segment, ordinal, &spans, (source, minutes, levels))?;
+                self.add_stream(segment, ordinal, &spans, FromSegment { source, minutes, levels })?;
             }
         }
         Ok(())
@@ -121,7 +129,7 @@ impl Counting {
         segment: &Segment,
         ordinal: u32,
         spans: &[SeriesSpan],
-        (source, minutes, levels): (HistogramSource, Option<Vec<MinuteCount>>, Option<&[Option<u32>]>),
+        FromSegment { source, minutes, levels }: FromSegment<'_>,
     ) -> Result<(), Corrupt> {
         let stream = match self.streams.entry(segment.index().stream_id(ordinal)?) {
             Entry::Occupied(known) => known.into_mut(),
