@@ -215,7 +215,7 @@ fn a_lost_catalog_is_made_again() {
     assert_eq!((code, text.trim_end()), (0, "6 segments of 60 rows were announced, in place of 2 others"));
     // 2 stays beside 12, because what else that merge made is not there.
     assert_eq!(live(&installation), [2, 6, 10, 11, 12]);
-    assert_eq!(installation.files("/pins/"), [PathBuf::new(); 0]);
+    assert!(installation.files("/pins/").is_empty(), "its pin is gone");
     let (code, text) = installation.larchctl(&["catalog", "rebuild"]);
     assert!(code == 0 && text.starts_with("0 segments"), "{text}");
     assert_eq!(installation.larchctl(&["verify"]).0, 0);

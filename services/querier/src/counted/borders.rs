@@ -144,7 +144,10 @@ mod tests {
 
     const MINUTE: i64 = NANOS_PER_MINUTE;
 
-    fn cells(borders: &Borders) -> Option<(i64, i64, u32, Vec<(i64, i64)>)> {
+    /// Start and end of the whole minutes, minutes of a cell, and what is broken.
+    type Shown = (i64, i64, u32, Vec<(i64, i64)>);
+
+    fn cells(borders: &Borders) -> Option<Shown> {
         let Cells { start, end, minutes_per_cell, broken } = borders.cells()?;
         Some((start.nanos() - 1, end.nanos() - 1, minutes_per_cell.get(), broken))
     }
