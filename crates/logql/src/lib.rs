@@ -34,17 +34,20 @@ pub use ast::{
 };
 pub use build::build_line_filter;
 pub use check::{check_stages, front_filters, run_order};
-pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
+pub use discover::{
+    FieldFinder, InvalidName, LevelDetector, fuzz_fields, fuzz_level, normalized_name, readable_value,
+    service_name,
+};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use eval::{
-    Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline, LogEvaluation,
-    LogParams, LogRow, Memory, MetricAnswer, MetricEvaluation, MetricProgram, Origin, Point, RangeQuery,
-    Sample, SampleWindow, Sampler, Series, SeriesLabels, Steps, StreamKey, StreamRows, evaluate_window,
-    group_rows,
+    CountedRows, Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline,
+    LogEvaluation, LogParams, LogRow, Memory, MetricAnswer, MetricEvaluation, MetricProgram, Origin, Point,
+    RangeQuery, Sample, SampleWindow, Sampler, Series, SeriesLabels, Steps, StreamKey, StreamRows,
+    evaluate_window, group_rows,
 };
 pub use facts::{
-    LabelNeed, LineNeed, LineSearch, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, line_search,
-    range_scan, reach, scans, shard_split, window_split,
+    Countable, CountedRange, Division, LabelNeed, Leg, LineNeed, LineSearch, Merge, Reach, Scan, countable,
+    divide, line_search, range_scan, reach, reads_clock, scans,
 };
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};

@@ -66,7 +66,7 @@ fn check_otlp(logs: Vec<ResourceLogs>, body: usize) {
     let mut entries = 0;
     for stream in streams {
         entries += stream.entries.len();
-        let labels = StreamLabels::new(stream.labels, &[], None);
+        let labels = StreamLabels::new(stream.labels, &[], None, None);
         assert!(labels.is_ok_and(|labels| labels.duplicate.is_none()));
     }
     assert!(entries <= records, "{entries} rows of {records} records");
@@ -93,7 +93,7 @@ fn check_size(streams: &[PushedStream], body: usize) {
 /// If labels that were taken are not known again by their text: that is a bug in this crate.
 pub fn fuzz_labels(bytes: &[u8]) {
     let pushed = PushedLabels::Text(Bytes::copy_from_slice(bytes));
-    if let Ok(labels) = StreamLabels::new(pushed, &["app".to_owned()], None)
+    if let Ok(labels) = StreamLabels::new(pushed, &["app".to_owned()], None, None)
         && labels.duplicate.is_none()
     {
         assert_eq!(labels.text.parse::<Labels>().as_ref(), Ok(&labels.labels));

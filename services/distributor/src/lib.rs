@@ -12,14 +12,19 @@ mod decode;
 mod decompress;
 mod distributor;
 mod error;
+mod failures;
 mod fuzz;
+mod grpc;
 mod head;
 mod http;
 mod inflight;
+mod label_rules;
 mod labels;
 mod media_type;
 mod metrics;
 mod otlp_answer;
+mod pages;
+mod place;
 mod pushed;
 mod rate;
 mod role;
@@ -27,6 +32,8 @@ mod rules;
 mod send;
 mod settings;
 mod stamp;
+mod stream_rates;
+mod usage;
 mod work;
 
 #[cfg(test)]

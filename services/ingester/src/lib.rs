@@ -2,15 +2,19 @@
 
 mod append;
 mod cut;
+mod disk;
+mod flush;
 mod http;
 mod metrics;
 mod module;
 mod needles;
 mod node;
+mod note;
 mod read;
 mod record;
 mod refusal;
 mod replay;
+mod restate;
 mod role;
 mod segment_file;
 mod selection;
@@ -25,6 +29,7 @@ mod tenant;
 mod tenants;
 #[cfg(test)]
 mod testing;
+mod upload;
 
 pub use role::{Config, role};
 pub use settings::{

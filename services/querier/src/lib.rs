@@ -4,6 +4,7 @@
 //! cannot be read fails the piece.
 
 mod answer;
+mod counted;
 mod cpu;
 mod deps;
 mod metrics;
@@ -11,7 +12,6 @@ mod role;
 mod rows;
 mod scan;
 mod settings;
-mod sizes;
 mod tail;
 mod worker;
 

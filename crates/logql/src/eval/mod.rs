@@ -28,5 +28,5 @@ pub use range::{Point, Window as SampleWindow, evaluate as evaluate_window};
 pub use result::{
     EntryLabels, LogRow, MetricAnswer, Origin, Sample, Series, StreamKey, StreamRows, group_rows,
 };
-pub use row::{Identity, InputRow};
+pub use row::{CountedRows, Identity, InputRow};
 pub use steps::Steps;

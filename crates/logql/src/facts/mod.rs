@@ -2,15 +2,18 @@
 //! its reads, and how it can be computed in parts.
 //!
 //! Every fact is safe: a part left out of account never changes an answer. Whatever cannot be proved from
-//! the tree alone is answered with the careful choice (all labels, no literal, do not split).
+//! the tree alone is answered with the careful choice (all labels, no literal, do not divide).
 
+mod clock;
+mod counted;
+mod division;
 mod line_search;
 mod scan;
-mod shard;
 mod window;
 
+pub use clock::reads_clock;
+pub use counted::{Countable, CountedRange, countable};
+pub use division::{Division, Leg, Merge, divide};
 pub use line_search::{LineSearch, line_search};
 pub(crate) use scan::pushed_grouping;
 pub use scan::{LabelNeed, LineNeed, Reach, Scan, range_scan, reach, scans};
-pub use shard::{Merge, ShardSplit, shard_split};
-pub use window::{Window, WindowSplit, window_split};

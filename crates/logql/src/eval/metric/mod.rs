@@ -1,5 +1,6 @@
 //! Metric queries: rows become samples, samples of a window become series, series are calculated with.
 
+mod given;
 mod plan;
 mod program;
 mod sampler;
@@ -10,7 +11,10 @@ use larch_types::Timestamp;
 
 use crate::ast::MetricExpr;
 use crate::eval::budget::Memory;
-use crate::eval::{EvalError, EvalLimits, InputRow, MetricAnswer, Steps};
+use crate::eval::{CountedRows, EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Steps};
+use crate::facts::Division;
+use given::Given;
+use program::Leaf;
 pub use program::{MetricProgram, RangeQuery};
 pub use sampler::{Sampler, SeriesLabels};
 use scan::RangeScan;
@@ -20,6 +24,7 @@ use scan::RangeScan;
 pub struct MetricEvaluation {
     program: MetricProgram,
     scans: Vec<RangeScan>,
+    given: Vec<Given>,
     now: Timestamp,
     memory: Memory,
     passed: u64,
@@ -33,12 +38,48 @@ impl MetricEvaluation {
         now: Timestamp,
         limits: &EvalLimits,
     ) -> Result<Self, EvalError> {
-        let program = MetricProgram::new(expr, steps, limits)?;
+        Self::of(MetricProgram::new(expr, steps, limits)?, Vec::new(), steps, now, limits)
+    }
+
+    /// A query whose legs others evaluate: it is fed with what they come to, and with no rows.
+    pub fn of_division(
+        division: &Division<'_>,
+        steps: Steps,
+        now: Timestamp,
+        limits: &EvalLimits,
+    ) -> Result<Self, EvalError> {
+        let roots: Vec<&MetricExpr> = division.legs.iter().map(|leg| leg.root).collect();
+        let given = division.legs.iter().map(Given::new).collect();
+        let program = MetricProgram::with_given(division.expr, steps, limits, &roots)?;
+        Self::of(program, given, steps, now, limits)
+    }
+
+    fn of(
+        program: MetricProgram,
+        given: Vec<Given>,
+        steps: Steps,
+        now: Timestamp,
+        limits: &EvalLimits,
+    ) -> Result<Self, EvalError> {
         let mut scans = Vec::with_capacity(program.ranges().len());
         for range in program.ranges() {
             scans.push(RangeScan::new(range, steps)?);
         }
-        Ok(Self { program, scans, now, memory: Memory::new(limits.max_memory), passed: 0 })
+        Ok(Self { program, scans, given, now, memory: Memory::new(limits.max_memory), passed: 0 })
+    }
+
+    /// Takes in points of one series of a leg, as one of its parts, or one shard of a part, came to them. A leg
+    /// that the query does not have is none of its concern.
+    pub fn give(
+        &mut self,
+        leg: usize,
+        labels: LabelSet,
+        points: impl IntoIterator<Item = (Timestamp, f64)>,
+    ) -> Result<(), EvalError> {
+        match self.given.get_mut(leg) {
+            Some(given) => given.add(labels, points, &mut self.memory),
+            None => Ok(()),
+        }
     }
 
     /// Takes rows in, whatever their streams and times: those that do not matter are left out.
@@ -49,6 +90,16 @@ impl MetricEvaluation {
                 let has_passed = scan.add(&row, &mut work, &mut self.memory)?;
                 self.passed += u64::from(has_passed);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes rows in that others have counted. Only for what [`countable`](crate::countable) says that it can be
+    /// counted, with times so that all of the rows are in the same windows as the time they count at.
+    pub fn add_counted(&mut self, rows: &CountedRows<'_>) -> Result<(), EvalError> {
+        let mut work = crate::stage::Row::new(self.now);
+        for scan in &mut self.scans {
+            self.passed += scan.add_counted(rows, &mut work, &mut self.memory)?;
         }
         Ok(())
     }
@@ -69,7 +120,14 @@ impl MetricEvaluation {
         for scan in &mut self.scans {
             scan.seal();
         }
-        let scans = &mut self.scans;
-        self.program.finish_while(&mut |place, time| scans[place].evaluate(time), &mut self.memory, goes_on)
+        for given in &mut self.given {
+            given.seal();
+        }
+        let (scans, given) = (&mut self.scans, &mut self.given);
+        let mut series = |leaf, time| match leaf {
+            Leaf::Range(place) => scans[place].evaluate(time),
+            Leaf::Given(place) => Ok(given[place].at(time)),
+        };
+        self.program.finish_leaves(&mut series, &mut self.memory, goes_on)
     }
 }

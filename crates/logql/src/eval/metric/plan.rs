@@ -6,6 +6,7 @@ use std::sync::Arc;
 use larch_types::Timestamp;
 
 use super::RangeQuery;
+use super::program::Leaf;
 use crate::ast::{
     BinaryExpr, BinaryOp, Grouping, MetricExpr, RangeAggregation, Side, VectorAggregation, VectorMatching,
     VectorOp,
@@ -27,6 +28,8 @@ pub(super) enum Operator {
     VectorOf(f64),
     /// The place of the range.
     Range(usize),
+    /// The place of what others have evaluated.
+    Given(usize),
     Aggregate {
         op: VectorOp,
         grouping: Grouping,
@@ -51,17 +54,18 @@ pub(super) enum Operator {
     Replace(Box<Replace>),
 }
 
-/// Ranges are listed in the order written.
+/// Ranges are listed in the order written, but for those below an expression that is given.
 pub(super) fn plan(
     expr: &MetricExpr,
     steps: Steps,
     limits: &EvalLimits,
+    given: &[&MetricExpr],
     ranges: &mut Vec<RangeQuery>,
 ) -> Result<Plan, EvalError> {
     if let MetricExpr::Literal(value) = expr {
         return Ok(Plan::Number(*value));
     }
-    let mut planner = Planner { steps, limits, ranges };
+    let mut planner = Planner { steps, limits, given, ranges };
     let mut operators = Vec::new();
     // What is still to be done, the next thing last. By hand, because expressions may be very deep.
     let mut waiting = vec![Waiting::Operand(expr, None)];
@@ -83,6 +87,7 @@ enum Waiting<'q> {
 struct Planner<'a> {
     steps: Steps,
     limits: &'a EvalLimits,
+    given: &'a [&'a MetricExpr],
     ranges: &'a mut Vec<RangeQuery>,
 }
 
@@ -94,6 +99,11 @@ impl Planner<'_> {
         pushed: Option<&Grouping>,
         waiting: &mut Vec<Waiting<'q>>,
     ) -> Result<(), EvalError> {
+        // Where it stands says which one it is: a query may hold the same text twice.
+        if let Some(place) = self.given.iter().position(|given| std::ptr::eq(*given, expr)) {
+            waiting.push(Waiting::Operator(Operator::Given(place)));
+            return Ok(());
+        }
         match expr {
             MetricExpr::Range(aggregation) => {
                 waiting.push(Waiting::Operator(self.range(aggregation, pushed)?));
@@ -168,11 +178,11 @@ fn open_binary<'q>(binary: &'q BinaryExpr, waiting: &mut Vec<Waiting<'q>>) -> Re
     Ok(())
 }
 
-/// Times must not go back. `range` gives the series of a range at the time.
+/// Times must not go back. `series` gives those of a leaf at the time.
 pub(super) fn evaluate(
     operators: &[Operator],
     time: Timestamp,
-    range: &mut dyn FnMut(usize, Timestamp) -> Result<Vector, EvalError>,
+    series: &mut dyn FnMut(Leaf, Timestamp) -> Result<Vector, EvalError>,
 ) -> Result<Vector, EvalError> {
     let mut stack: Vec<Vector> = Vec::new();
     for operator in operators {
@@ -182,7 +192,8 @@ pub(super) fn evaluate(
             Operator::VectorOf(value) => {
                 vec![Sample { labels: Arc::new(LabelSet::default()), value: *value }]
             }
-            Operator::Range(place) => range(*place, time)?,
+            Operator::Range(place) => series(Leaf::Range(*place), time)?,
+            Operator::Given(place) => series(Leaf::Given(*place), time)?,
             Operator::Aggregate { op, grouping } => vector::aggregate(*op, grouping, &operand()),
             Operator::Top { direction, count, grouping } => {
                 vector::top(*direction, *count, grouping, operand())

@@ -30,6 +30,13 @@ pub struct RangeQuery {
     pub pushed: Option<Grouping>,
 }
 
+/// What operators begin with, by its place.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Leaf {
+    Range(usize),
+    Given(usize),
+}
+
 impl RangeQuery {
     /// What `absent_over_time` shows, as the selector says it for certain: labels that are asked to have one
     /// value, and nothing else.
@@ -53,9 +60,19 @@ impl RangeQuery {
 impl MetricProgram {
     /// Refuses what cannot be run.
     pub fn new(expr: &MetricExpr, steps: Steps, limits: &EvalLimits) -> Result<Self, EvalError> {
+        Self::with_given(expr, steps, limits, &[])
+    }
+
+    /// Of some expressions in it others say what they come to.
+    pub(super) fn with_given(
+        expr: &MetricExpr,
+        steps: Steps,
+        limits: &EvalLimits,
+        given: &[&MetricExpr],
+    ) -> Result<Self, EvalError> {
         check_metric_weight(expr)?;
         let mut ranges = Vec::new();
-        let plan = plan(expr, steps, limits, &mut ranges)?;
+        let plan = plan(expr, steps, limits, given, &mut ranges)?;
         Ok(Self { plan, ranges, steps, max_series: limits.max_series })
     }
 
@@ -70,6 +87,21 @@ impl MetricProgram {
         &self,
         range: &mut dyn FnMut(usize, Timestamp) -> Result<Vector, EvalError>,
         memory: &mut Memory,
+        goes_on: impl FnMut() -> bool,
+    ) -> Result<Option<MetricAnswer>, EvalError> {
+        // A program that is not of a division has no other leaves.
+        let mut series = |leaf, time| match leaf {
+            Leaf::Range(place) => range(place, time),
+            Leaf::Given(_) => Ok(Vector::new()),
+        };
+        self.finish_leaves(&mut series, memory, goes_on)
+    }
+
+    /// As `finish_while`, also with what others have evaluated.
+    pub(super) fn finish_leaves(
+        &self,
+        series: &mut dyn FnMut(Leaf, Timestamp) -> Result<Vector, EvalError>,
+        memory: &mut Memory,
         mut goes_on: impl FnMut() -> bool,
     ) -> Result<Option<MetricAnswer>, EvalError> {
         let operators = match &self.plan {
@@ -77,7 +109,7 @@ impl MetricProgram {
             Plan::Vector(operators) => operators,
         };
         if self.steps.is_instant() {
-            let mut vector = evaluate(operators, self.steps.start(), range)?;
+            let mut vector = evaluate(operators, self.steps.start(), series)?;
             if vector.len() > self.max_series {
                 return Err(EvalError::TooManySeries(self.max_series));
             }
@@ -91,7 +123,7 @@ impl MetricProgram {
             if !goes_on() {
                 return Ok(None);
             }
-            let vector = evaluate(operators, time, range)?;
+            let vector = evaluate(operators, time, series)?;
             table.add(time, vector, memory)?;
         }
         Ok(Some(MetricAnswer::Matrix(table.into_series())))
