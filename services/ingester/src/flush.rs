@@ -7,6 +7,7 @@ use larch_rpc::CallError;
 use larch_types::{ErrorKind, Timestamp};
 
 use crate::cut::cut_tenant;
+use crate::cut_metrics::CutReason;
 use crate::node::Node;
 use crate::segment_file::SegmentFile;
 use crate::selection::Chosen;
@@ -35,7 +36,7 @@ pub(crate) async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushRe
     let (mut segments, mut files) = (0, Vec::new());
     for tenant in tenants {
         if chosen.as_ref().is_none_or(|chosen| holds_streams(&tenant, chosen)) {
-            let cut = cut_tenant(node, &tenant).await;
+            let cut = cut_tenant(node, &tenant, CutReason::Forced).await;
             segments += cut.map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))? as u64;
         }
         files.extend(tenant.shelf.files());
@@ -87,7 +88,7 @@ async fn wait_for_uploads(node: &Node, files: Vec<Arc<SegmentFile>>) -> Result<(
 pub(crate) async fn flush_all(node: &Node) {
     for tenant in node.tenants.all() {
         // What failed is said, and stays in the log.
-        drop(cut_tenant(node, &tenant).await);
+        drop(cut_tenant(node, &tenant, CutReason::Forced).await);
     }
     node.release_log();
     node.uploads.hurry();
