@@ -9,7 +9,8 @@
 use larch_testkit::http::{Client, with_query};
 use larch_testkit::process::{Running, built, configured};
 use larch_testkit::recorded::difference;
-use larch_tests::{check_against_list, ids_in_table, ids_listed, push_json, read_cases, text};
+use larch_tests::{check_against_list, ids_in_table, ids_listed, now, push_json, read_cases, text};
+use larch_types::Timestamp;
 use serde_json::{Value, json};
 
 const CASES: &str = include_str!("../conformance/cases.jsonl");
@@ -29,6 +30,16 @@ limits_config:
   max_query_length: 0
   volume_enabled: true
   deletion_mode: filter-and-delete
+";
+
+/// Some kilobytes in a piece, and all answers kept that may be.
+const FINELY_CUT: &str = "
+query_range: {cache_results: true, cache_instant_metric_results: true}
+limits_config:
+  tsdb_max_bytes_per_shard: 48KB
+  split_queries_by_interval: 30m
+  split_instant_metric_queries_by_interval: 5m
+  split_metadata_queries_by_interval: 30m
 ";
 
 #[test]
@@ -72,6 +83,22 @@ fn recorded_answers_come_back_wherever_the_rows_are() {
     std::fs::remove_dir_all(folder.path().join("conformance-data/wal")).expect("remove the log");
     let larch = start();
     check(&larch, "in the store alone");
+    larch.stop();
+    let settings = SETTINGS.replace("limits_config:\n", FINELY_CUT);
+    let larch = Running::start(configured(built("larch"), folder.path(), &settings));
+    larch.get_until("/ready", |answer| answer.status == 200);
+    check(&larch, "in the store, and queries cut as finely as they can be");
+    check(&larch, "in answers that were kept");
+    let counted = |name: &str, label: &str| -> u64 {
+        let metrics = larch.get("/metrics").body;
+        let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    };
+    assert!(counted("loki_query_frontend_shards_total", "metric") > 100);
+    // What is still to come is not kept.
+    if now() > Timestamp::from_secs(1_790_830_000) {
+        assert!(counted("larch_query_frontend_results_cache_requests_total", "hit") > 100);
+    }
     larch.stop();
 }
 

@@ -8,6 +8,9 @@ use crate::failure::Failure;
 /// Needles that are cut from lines and looked for in the filters of segments.
 const NEEDLES: &str = "1000000";
 
+/// How long clients ask, once one tenant alone and once two.
+const SECONDS: &str = "60";
+
 /// Whether all of them passed.
 pub(crate) fn run(root: &Path) -> Result<bool, Failure> {
     let mut cargo = Command::new("cargo");
@@ -15,6 +18,21 @@ pub(crate) fn run(root: &Path) -> Result<bool, Failure> {
         .current_dir(root)
         .args(["test", "--release", "-p", "larch-segment", "no_needle_of_a_line_is_missed"])
         .env("LARCH_SOAK_NEEDLES", NEEDLES);
+    Ok(passes(cargo)? && clients(root)?)
+}
+
+/// Fifty clients of two tenants, on a server that is built for it.
+fn clients(root: &Path) -> Result<bool, Failure> {
+    let mut build = Command::new("cargo");
+    build.current_dir(root).args(["build", "--release", "--package", "larch"]);
+    let mut test = Command::new("cargo");
+    test.current_dir(root)
+        .args(["test", "--release", "--package", "larch-tests", "--test", "clients", "--", "--nocapture"])
+        .env("LARCH_SOAK_SECONDS", SECONDS);
+    Ok(passes(build)? && passes(test)?)
+}
+
+fn passes(mut cargo: Command) -> Result<bool, Failure> {
     let status = cargo.status().map_err(|error| Failure::because("run cargo", error))?;
     Ok(status.success())
 }

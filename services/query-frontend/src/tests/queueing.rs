@@ -203,6 +203,38 @@ fn no_worker_has_more_than_it_takes() {
     });
 }
 
+/// One tenant has all places but one as long as somebody else may come.
+#[test]
+fn one_place_is_for_others() {
+    in_plain_house(async |house| {
+        let worker = house.worker(1, 4, |piece| match piece.tenants[0].tenant.as_str() {
+            "small" => Reply::Parts(vec![done()]),
+            _ => Reply::Silence,
+        });
+        let held =
+            || worker.pieces().iter().filter(|piece| piece.tenants[0].tenant.as_str() == "large").count();
+        let large = join_all((0..9).map(|_| ask_as(&house, "large")));
+        let looking = async {
+            settle().await;
+            assert_eq!(held(), 4, "nobody else is there");
+        };
+        drop(select(std::pin::pin!(large), std::pin::pin!(looking)).await);
+        settle().await;
+        assert_eq!(ask_as(&house, "small").await.0, 200);
+        worker.seen(|seen| seen.pieces.clear());
+        let large = join_all((0..9).map(|_| ask_as(&house, "large")));
+        let looking = async {
+            settle().await;
+            assert_eq!(held(), 3);
+            assert_eq!(ask_as(&house, "small").await.0, 200, "it need not wait");
+            assert_eq!(held(), 3);
+            tokio::time::sleep(Duration::from_secs(12)).await;
+            assert_eq!(held(), 4, "nobody has come for a while");
+        };
+        drop(select(std::pin::pin!(large), std::pin::pin!(looking)).await);
+    });
+}
+
 /// One assignment, for a test that is the worker itself.
 async fn next_piece(assignments: &mut larch_rpc::CallStream<Assignment>) -> Piece {
     match assignments.next().await {
