@@ -68,18 +68,8 @@ impl Metrics {
                 "Records of the log that are whole and mean nothing.",
             ),
             cut: CutMetrics::new(registry),
-            replay_seconds: registry
-                .float_gauge(Spec {
-                    name: "loki_ingester_wal_replay_duration_seconds",
-                    help: "How long the log was read back when the process started.",
-                    labels: [],
-                })
-                .with([]),
-            recovered_streams: counter(
-                registry,
-                "loki_ingester_wal_recovered_streams_total",
-                "Streams read back from the log.",
-            ),
+            replay_seconds: replay_seconds(registry),
+            recovered_streams: recovered_streams(registry),
             cuts: counter(
                 registry,
                 "larch_ingester_cuts_total",
@@ -250,6 +240,19 @@ fn upload_wait(registry: &Registry) -> Histogram {
     };
     // A second where the store is near, hours if it was away.
     registry.histogram(spec, &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0]).with([])
+}
+
+fn replay_seconds(registry: &Registry) -> FloatGauge {
+    let spec = Spec {
+        name: "loki_ingester_wal_replay_duration_seconds",
+        help: "How long the log was read back when the process started.",
+        labels: [],
+    };
+    registry.float_gauge(spec).with([])
+}
+
+fn recovered_streams(registry: &Registry) -> Counter {
+    counter(registry, "loki_ingester_wal_recovered_streams_total", "Streams read back from the log.")
 }
 
 fn counter(registry: &Registry, name: &'static str, help: &'static str) -> Counter {
