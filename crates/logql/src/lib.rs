@@ -39,11 +39,14 @@ pub use discover::{
 };
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use eval::{
-    Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline, LogEvaluation,
-    LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps, StreamKey, StreamRows,
-    group_rows,
+    CountedRows, Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline,
+    LogEvaluation, LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps,
+    StreamKey, StreamRows, group_rows,
 };
-pub use facts::{Division, LabelNeed, Leg, LineNeed, Merge, Reach, Scan, divide, reach, reads_clock, scans};
+pub use facts::{
+    Countable, CountedRange, Division, LabelNeed, Leg, LineNeed, Merge, Reach, Scan, countable, divide,
+    reach, reads_clock, scans,
+};
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
 pub use pattern::{InvalidPattern, Pattern, PatternPart};

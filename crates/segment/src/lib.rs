@@ -4,6 +4,7 @@
 //! hostile: what is wrong with them is a [`Corrupt`] that names the section, never a panic.
 
 mod compress;
+mod distinct;
 mod error;
 mod filter;
 mod footer;
@@ -27,6 +28,7 @@ mod wire;
 mod writer;
 
 pub use compress::Decoder;
+pub use distinct::{Tally, distinct};
 pub use error::{Corrupt, OpenError, ReadError, RowError, Section};
 pub use filter::{Filter, Probe};
 pub use footer::{Provenance, Totals};

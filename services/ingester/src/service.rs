@@ -124,7 +124,8 @@ impl Ingester for Door {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
         let (head, sources) = look(node, &context, &chosen).await?;
-        let body = histogram::read(sources, &chosen, request.minutes_per_cell, node.id).await?;
+        let how = (request.minutes_per_cell, &request.labels);
+        let body = histogram::read(sources, &chosen, how, node.id).await?;
         Ok(Headed { head, body })
     }
 

@@ -4,6 +4,7 @@
 //! cannot be read fails the piece.
 
 mod answer;
+mod counted;
 mod cpu;
 mod deps;
 mod metrics;

@@ -5,11 +5,13 @@
 //! the tree alone is answered with the careful choice (all labels, no literal, do not divide).
 
 mod clock;
+mod counted;
 mod division;
 mod scan;
 mod window;
 
 pub use clock::reads_clock;
+pub use counted::{Countable, CountedRange, countable};
 pub use division::{Division, Leg, Merge, divide};
 pub use scan::{LabelNeed, LineNeed, Reach, Scan, reach, scans};
 pub(crate) use scan::{pushed_grouping, range_scan};

@@ -12,16 +12,16 @@ use prost::Message;
 use super::dice::Dice;
 use crate::{
     AccessPolicy, AppendEntry, AppendRequest, AppendResponse, AppendStream, Assignment, ChunkStream,
-    Direction, Done, DroppedRow, Embedded, EntryBatch, Estimate, EstimateRequest, Failure, FlushRequest,
-    HistogramBatch, HistogramCell, HistogramRequest, HistogramSource, LabelSummary, LabelsQuery,
-    LabelsRequest, LevelCount, Load, Member, MemberState, Needle, NeedleGroup, PageRange, Pair, Part,
-    Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest, Piece, PieceId,
-    PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest, PlanRequest,
-    PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question, ReadHead, ReadRequest,
-    RefusalReason, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart, ResultStream,
-    RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector, StateResponse,
-    StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder, Tombstone, WalPoint,
-    WalPosition, wire,
+    CountedLabels, Direction, Done, DroppedRow, Embedded, EntryBatch, Estimate, EstimateRequest, Failure,
+    FlushRequest, HistogramBatch, HistogramCell, HistogramGap, HistogramRequest, HistogramSource,
+    LabelSummary, LabelsQuery, LabelsRequest, LevelCount, Load, Member, MemberState, Needle, NeedleGroup,
+    PageRange, Pair, Part, Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest,
+    Piece, PieceId, PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest,
+    PlanRequest, PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question, ReadHead,
+    ReadRequest, RefusalReason, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart,
+    ResultStream, RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector,
+    StateResponse, StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder,
+    Tombstone, WalPoint, WalPosition, wire,
 };
 
 // === nouns ===
@@ -166,7 +166,9 @@ pub(super) fn histogram_batch(dice: &mut Dice<'_>) -> HistogramBatch {
     let cells = dice.list(|dice| HistogramCell {
         stream: dice.place(&streams),
         source: dice.place(&sources),
-        end: Timestamp::from_secs(60 * i64::from(dice.u32() % 10_000_000)),
+        end: Timestamp::from_secs(60 * i64::from(1 + dice.u32() % 10_000_000)),
+        first: Timestamp::from_secs(7),
+        last: Timestamp::from_secs(60),
         rows: dice.u64(),
         bytes: dice.u64(),
         digest: dice.u64(),
@@ -176,7 +178,21 @@ pub(super) fn histogram_batch(dice: &mut Dice<'_>) -> HistogramBatch {
             bytes: dice.u64(),
         }),
     });
-    HistogramBatch { streams, levels, sources, cells }
+    let gaps = dice.list(|dice| HistogramGap {
+        stream: dice.place(&streams),
+        start: Timestamp::from_secs(-60 * i64::from(dice.u32() % 10_000_000)),
+        end: Timestamp::from_secs(60 * i64::from(1 + dice.u32() % 10_000_000)),
+        rows: dice.u64(),
+    });
+    HistogramBatch { streams, levels, sources, cells, gaps }
+}
+
+fn counted_labels(dice: &mut Dice<'_>) -> CountedLabels {
+    if dice.flag() {
+        CountedLabels::All
+    } else {
+        CountedLabels::Only(dice.list(Dice::name).into_iter().collect())
+    }
 }
 
 pub(super) fn part<H, B>(
@@ -258,6 +274,7 @@ pub(super) fn histogram_request(dice: &mut Dice<'_>) -> HistogramRequest {
         selection: selection(dice),
         minutes_per_cell: NonZeroU32::MIN.saturating_add(dice.u32()),
         tombstones_known: dice.list(tombstone_id),
+        labels: counted_labels(dice),
     }
 }
 
@@ -380,7 +397,7 @@ pub(super) fn plan_labels_request(dice: &mut Dice<'_>) -> PlanLabelsRequest {
 
 pub(super) fn plan_histogram_request(dice: &mut Dice<'_>) -> PlanHistogramRequest {
     let minutes_per_cell = NonZeroU32::MIN.saturating_add(dice.u32());
-    PlanHistogramRequest { scope: plan_scope(dice), minutes_per_cell }
+    PlanHistogramRequest { scope: plan_scope(dice), minutes_per_cell, labels: counted_labels(dice) }
 }
 
 pub(super) fn plan_estimate_request(dice: &mut Dice<'_>) -> PlanEstimateRequest {

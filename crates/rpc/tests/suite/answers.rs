@@ -56,7 +56,11 @@ impl Transcript {
         let labels = PlanLabelsRequest { scope: scope.clone(), query };
         self.headed(planner.labels(tenant.clone(), labels).await).await;
         let minutes_per_cell = requests::histogram().minutes_per_cell;
-        let histogram = PlanHistogramRequest { scope: scope.clone(), minutes_per_cell };
+        let histogram = PlanHistogramRequest {
+            scope: scope.clone(),
+            minutes_per_cell,
+            labels: larch_proto::CountedLabels::All,
+        };
         self.headed(planner.histogram(tenant.clone(), histogram).await).await;
         self.single(planner.estimate(tenant, PlanEstimateRequest { scope }).await);
     }

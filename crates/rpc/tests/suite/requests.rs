@@ -110,6 +110,7 @@ pub(crate) fn histogram() -> HistogramRequest {
         selection: selection(),
         minutes_per_cell: NonZeroU32::MAX,
         tombstones_known: vec![tombstone()],
+        labels: larch_proto::CountedLabels::Only(["app".to_owned()].into()),
     }
 }
 

@@ -7,12 +7,14 @@
 //! [`PlannedSegment`]: larch_proto::PlannedSegment
 
 mod bound;
+mod counting;
 mod entry;
 mod error;
 mod plan;
 mod reader;
 
 pub use bound::CacheBound;
+pub use counting::Counting;
 pub use entry::{entry_of, partition_of};
 pub use error::SegmentError;
 pub use plan::Overlap;

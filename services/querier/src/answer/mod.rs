@@ -1,5 +1,6 @@
 //! Answers to pieces: each kind of question in its own file.
 
+mod counted;
 mod estimate;
 mod feed;
 mod kept;

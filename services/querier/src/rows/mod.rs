@@ -15,7 +15,7 @@ pub(crate) use budget::{Budget, failed};
 pub(crate) use held::{HeldRow, InputRows};
 pub(crate) use ingesters::{Answer, ask_all, ask_heads};
 pub(crate) use merge::{Found, MergedRows};
-pub(crate) use open::{AnswerHead, Asker, Opened};
+pub(crate) use open::{AnswerHead, Asker, OPENING, Opened};
 pub(crate) use reads::{Read, log_needles, log_read, metric_reads};
 pub(crate) use source::rows_of_batch;
 pub(crate) use stored::{ask, refuse_deletes, scope};

@@ -2,6 +2,7 @@
 
 mod cancellation;
 mod copies;
+mod counted;
 mod fakes;
 mod kept;
 mod planner;

@@ -14,7 +14,7 @@ use larch_types::Timestamp;
 use crate::ast::MetricExpr;
 use crate::eval::budget::Memory;
 use crate::eval::vector::Vector;
-use crate::eval::{EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Series, Steps};
+use crate::eval::{CountedRows, EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Series, Steps};
 use crate::facts::Division;
 use crate::weight::check_metric_weight;
 use given::Given;
@@ -94,6 +94,16 @@ impl MetricEvaluation {
                 let has_passed = scan.add(&row, &mut work, &mut self.memory)?;
                 self.passed += u64::from(has_passed);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes rows in that others have counted. Only for what [`countable`](crate::countable) says that it can be
+    /// counted, with times so that all of the rows are in the same windows as the time they count at.
+    pub fn add_counted(&mut self, rows: &CountedRows<'_>) -> Result<(), EvalError> {
+        let mut work = crate::stage::Row::new(self.now);
+        for scan in &mut self.scans {
+            self.passed += scan.add_counted(rows, &mut work, &mut self.memory)?;
         }
         Ok(())
     }
