@@ -110,6 +110,7 @@ impl Distributor {
                 calls: Semaphore::new(settings.push_worker_count as usize),
                 metrics: metrics.clone(),
                 rings: RingBook::default(),
+                clock: Arc::clone(&frame.env.clock),
             },
             usage: Arc::new(UsageBook::new(&frame.metrics)),
             label_values: Arc::new(LabelValues::new(metrics.denied_labels.clone())),

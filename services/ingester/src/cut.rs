@@ -17,6 +17,7 @@ use larch_types::{Day, ErrorKind, NodeId, TenantId, Timestamp};
 use larch_wal::Dir;
 use tracing::{error, info};
 
+use crate::cut_metrics::CutReason;
 use crate::node::Node;
 use crate::note::{NoteError, begin_note};
 use crate::record;
@@ -68,12 +69,12 @@ pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scop
         if scope.until_cancelled(wait).await.is_none() {
             return;
         }
-        for tenant in due(&node, max_age) {
+        for (tenant, reason) in due(&node, max_age) {
             if scope.is_cancelled() {
                 return;
             }
             // What failed is said, and tried again at the next look.
-            drop(cut_tenant(&node, &tenant).await);
+            drop(cut_tenant(&node, &tenant, reason).await);
         }
         restate(&node).await;
         node.release_log();
@@ -87,7 +88,7 @@ pub(crate) const fn is_large(held: &Holdings) -> bool {
 
 /// Tenants to cut: all if somebody asked; those with much, those with old rows, the largest while memory is short, and those
 /// with the oldest rows while the log is long.
-fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
+fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
     let now = node.env.clock.monotonic();
     let files = node.log.files();
     let keep_from = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first);
@@ -104,7 +105,12 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
         let in_the_way =
             keep_from.is_some_and(|first| held.oldest_rows.is_some_and(|oldest| oldest.0 < first.0));
         if all || is_large || is_old || in_the_way {
-            due.push(tenant);
+            let reason = match (is_large, is_old) {
+                (true, _) => CutReason::Full,
+                (false, true) => CutReason::MaxAge,
+                (false, false) => CutReason::Forced,
+            };
+            due.push((tenant, reason));
         } else {
             others.push((held.memory_bytes, tenant));
         }
@@ -117,18 +123,22 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
             break;
         }
         excess = excess.saturating_sub(bytes);
-        due.push(tenant);
+        due.push((tenant, CutReason::Full));
     }
     due
 }
 
 /// Puts all rows that a tenant has in memory now into files. Returns how many files that took.
-pub(crate) async fn cut_tenant(node: &Node, tenant: &Arc<Tenant>) -> Result<usize, CutError> {
+pub(crate) async fn cut_tenant(
+    node: &Node,
+    tenant: &Arc<Tenant>,
+    reason: CutReason,
+) -> Result<usize, CutError> {
     let _turn = tenant.cutting.lock().await;
     tenant.shelf.begin_cut();
     let mut count = 0;
     while let Some(cut) = tenant.shelf.oldest_cut() {
-        match cut_rows(node, tenant, cut).await {
+        match cut_rows(node, tenant, cut, reason).await {
             Ok(files) => count += files,
             Err(problem) => {
                 let failures = tenant.failed_cuts.fetch_add(1, Ordering::Relaxed) + 1;
@@ -152,9 +162,15 @@ pub(crate) fn check_cuts(tenant: &Tenant) -> Result<(), CallError> {
     Err(CallError::new(ErrorKind::TooMany, text))
 }
 
-async fn cut_rows(node: &Node, tenant: &Arc<Tenant>, cut: Arc<CutRows>) -> Result<usize, CutError> {
+async fn cut_rows(
+    node: &Node,
+    tenant: &Arc<Tenant>,
+    cut: Arc<CutRows>,
+    reason: CutReason,
+) -> Result<usize, CutError> {
     let started = node.env.clock.monotonic();
-    let (rows, raw_bytes) = (cut.rows.held().rows, cut.rows.held().raw_bytes);
+    let held = *cut.rows.held();
+    let (rows, raw_bytes) = (held.rows, held.raw_bytes);
     let upto = cut.upto;
     let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
     let name = tenant.id.clone();
@@ -167,6 +183,7 @@ async fn cut_rows(node: &Node, tenant: &Arc<Tenant>, cut: Arc<CutRows>) -> Resul
     node.wait_for_upload(tenant, &files);
     node.note_memory(tenant);
     node.metrics.cuts.inc();
+    node.metrics.cut.count(reason, held, CUT_BYTES, (count, bytes), node.env.clock.now());
     let took = node.env.clock.monotonic().since(started);
     info!(tenant = %tenant.id, rows, raw_bytes, files = count, bytes, duration = ?took, "rows cut");
     Ok(count)

@@ -2,6 +2,7 @@
 
 mod append;
 mod cut;
+mod cut_metrics;
 mod disk;
 mod flush;
 mod http;
