@@ -56,7 +56,7 @@ pub(crate) async fn append(
     if request.streams.is_empty() {
         return Ok(response(node, outcomes, node.applied()));
     }
-    let record = record::encode_push(&tenant.id, request.clone());
+    let record = record::encode_push(&tenant.id, request.clone(), &node.buffers);
     let (answer, answered) = oneshot::channel();
     let push = Push { tenant, request: Arc::new(request), answer };
     node.log.append(record, Waiting::Push(push)).map_err(|(error, _)| refused(&error))?;
