@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use larch_rpc::CallError;
 use larch_runtime::{Env, Scope};
 use larch_segment::{Effort, Frozen, Provenance, WriteError};
@@ -29,7 +30,7 @@ use crate::tenant::Tenant;
 use crate::upload::Progress;
 
 /// Raw bytes of rows at which a tenant's are cut: they make a segment of about a tenth of that.
-const CUT_BYTES: usize = 64 << 20;
+pub(crate) const CUT_BYTES: usize = 64 << 20;
 
 /// Memory of rows at which they are cut however few bytes they have: rows of few bytes, or many streams.
 const CUT_MEMORY_BYTES: usize = 2 * CUT_BYTES;
@@ -40,6 +41,9 @@ const MOST_DAYS: usize = 8;
 /// Files of the log that may be kept for the sake of few rows; beyond, the oldest rows are cut whatever
 /// their size, and the log says again which segment files there are.
 pub(crate) const MOST_LOG_FILES: usize = 8;
+
+/// Tenants that are cut at a time. A cut works on one core and holds one segment in memory beside its rows.
+const PARALLEL_CUTS: usize = 4;
 
 /// How often it is looked for rows to cut, besides when somebody says so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -69,12 +73,15 @@ pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scop
         if scope.until_cancelled(wait).await.is_none() {
             return;
         }
-        for (tenant, reason) in due(&node, max_age) {
-            if scope.is_cancelled() {
-                return;
+        let cut = async |(tenant, reason): (Arc<Tenant>, CutReason)| {
+            if !scope.is_cancelled() {
+                // What failed is said, and tried again at the next look.
+                drop(cut_tenant(&node, &tenant, reason).await);
             }
-            // What failed is said, and tried again at the next look.
-            drop(cut_tenant(&node, &tenant, reason).await);
+        };
+        stream::iter(due(&node, max_age)).for_each_concurrent(PARALLEL_CUTS, cut).await;
+        if scope.is_cancelled() {
+            return;
         }
         restate(&node).await;
         node.release_log();
@@ -182,6 +189,7 @@ async fn cut_rows(
     tenant.shelf.finish_cut(files.clone(), Some(described));
     node.wait_for_upload(tenant, &files);
     node.note_memory(tenant);
+    tenant.cut_done.notify_waiters();
     node.metrics.cuts.inc();
     node.metrics.cut.count(reason, held, CUT_BYTES, (count, bytes), node.env.clock.now());
     let took = node.env.clock.monotonic().since(started);
