@@ -462,7 +462,7 @@ fn every_reason_to_refuse() {
     }
     of_whole_requests(&mut client, now);
     of_metadata(&mut client, now);
-    metrics_have_moved(&mut client);
+    metrics_have_moved(&larch, &mut client);
     larch.stop();
 }
 
@@ -634,7 +634,7 @@ fn of_metadata(client: &mut Client, now: Timestamp) {
 }
 
 /// What dashboards of the write path read.
-fn metrics_have_moved(client: &mut Client) {
+fn metrics_have_moved(larch: &Running, client: &mut Client) {
     let of = |tenant: &str| [format!("tenant=\"{tenant}\"")];
     for (name, tenant, least) in [
         ("loki_distributor_bytes_received_total", "lines", 46),
@@ -662,6 +662,27 @@ fn metrics_have_moved(client: &mut Client) {
         ("loki_ingester_wal_logged_bytes_total", 1000),
         ("loki_ingester_memory_streams_labels_bytes", 100),
         ("loki_write_failures_logged_total", 10),
+        ("loki_ingester_client_request_duration_seconds_count", 10),
+        ("loki_ingester_memory_chunks", 10),
+    ] {
+        let found = metric(client, name, &[]);
+        assert!(found >= least, "{name}: {found}");
+    }
+    assert_eq!(client.post("/flush", &[], b"").expect("an answer").status, 204);
+    larch.get_until("/metrics", |answer| {
+        let forced = answer
+            .body
+            .lines()
+            .find_map(|line| line.strip_prefix("loki_ingester_chunks_flushed_total{reason=\"forced\"} "));
+        forced.is_some_and(|count| count.parse::<f64>().is_ok_and(|count| count >= 10.0))
+    });
+    for (name, least) in [
+        ("loki_ingester_chunks_flushed_total", 10),
+        ("loki_ingester_chunks_created_total", 10),
+        ("loki_ingester_chunk_entries_count", 10),
+        ("loki_ingester_chunk_utilization_count", 10),
+        ("loki_ingester_chunk_age_seconds_count", 10),
+        ("loki_ingester_chunk_bounds_hours_count", 10),
     ] {
         let found = metric(client, name, &[]);
         assert!(found >= least, "{name}: {found}");

@@ -10,7 +10,7 @@ use larch_api::Tenancy;
 use larch_launch::{Frame, TenantLimits};
 use larch_limits::LimitsSettings;
 use larch_proto::{AppendRequest, AppendStream};
-use larch_runtime::Env;
+use larch_runtime::{BufferPool, Env};
 use larch_telemetry::{Throttle, outgoing_trace};
 use larch_types::{ErrorKind, RequestId, StreamId, TenantId, TraceContext};
 use tokio::sync::Semaphore;
@@ -61,6 +61,7 @@ pub(crate) struct Distributor {
     stamps: Stamps,
     sender: Sender,
     metrics: Metrics,
+    buffers: BufferPool,
     usage: Arc<UsageBook>,
     label_values: Arc<LabelValues>,
     stream_rates: StreamRates,
@@ -75,6 +76,9 @@ const DISTRIBUTORS: u32 = 1;
 const SMALL_BODY_BYTES: usize = 32 << 10;
 /// What compression makes large.
 const SMALL_WRAPPED_BYTES: usize = 4 << 10;
+
+/// What pushes leave between each other: the bodies of some of usual size, which have a megabyte.
+const IDLE_BUFFER_BYTES: usize = 16 << 20;
 
 /// A broken backend fails every push; so many lines tell it, with the number left out.
 const FAILURES_LOGGED_A_SECOND: u32 = 5;
@@ -110,6 +114,7 @@ impl Distributor {
                 calls: Semaphore::new(settings.push_worker_count as usize),
                 metrics: metrics.clone(),
                 rings: RingBook::default(),
+                clock: Arc::clone(&frame.env.clock),
             },
             usage: Arc::new(UsageBook::new(&frame.metrics)),
             label_values: Arc::new(LabelValues::new(metrics.denied_labels.clone())),
@@ -119,6 +124,7 @@ impl Distributor {
             ),
             refusals: FailureLog::new(&settings.write_failures_logging, &frame.metrics),
             metrics,
+            buffers: BufferPool::new(IDLE_BUFFER_BYTES),
             settings,
             failures: Throttle::new(FAILURES_LOGGED_A_SECOND, Duration::from_secs(1)),
         }
@@ -245,6 +251,7 @@ impl Distributor {
             metrics: self.metrics.clone(),
             usage: Arc::clone(&self.usage),
             label_values: Arc::clone(&self.label_values),
+            buffers: self.buffers.clone(),
         };
         let bound = SizeBound { max: self.settings.max_decompressed_size.as_u64() };
         let is_plain = work.head.wrapping == Wrapping::None;

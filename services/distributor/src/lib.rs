@@ -39,7 +39,10 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-pub use fuzz::{fuzz_json, fuzz_labels, fuzz_otlp_json, fuzz_otlp_protobuf, fuzz_protobuf};
+pub use fuzz::{
+    fuzz_compressed, fuzz_json, fuzz_labels, fuzz_media_type, fuzz_otlp_json, fuzz_otlp_protobuf,
+    fuzz_protobuf,
+};
 pub use role::{Config, role};
 pub use settings::{
     DistributorRingSettings, DistributorSettings, OtlpSettings, RateStoreSettings, WriteFailureSettings,

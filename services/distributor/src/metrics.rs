@@ -129,6 +129,7 @@ pub(crate) struct Metrics {
     pub(crate) appends: Family<Counter, 1>,
     pub(crate) append_failures: Family<Counter, 1>,
     pub(crate) append_timeouts: Family<Counter, 1>,
+    pub(crate) append_seconds: Family<Histogram, 2>,
     pub(crate) replication_factor: Gauge,
     /// Labels that a tenant's rules took out.
     pub(crate) denied_labels: Family<Counter, 1>,
@@ -151,6 +152,7 @@ impl Metrics {
             appends: metrics.counter(APPENDS),
             append_failures: metrics.counter(APPEND_FAILURES),
             append_timeouts: metrics.counter(APPEND_TIMEOUTS),
+            append_seconds: metrics.histogram(APPEND_SECONDS, &APPEND_BUCKETS),
             replication_factor: metrics.gauge(REPLICATION_FACTOR).with([]),
             denied_labels: metrics.counter(DENIED_LABELS),
         }
@@ -273,6 +275,12 @@ const APPEND_TIMEOUTS: Spec<1> = Spec {
     help: "Calls to an ingester with rows that took too long.",
     labels: ["ingester"],
 };
+const APPEND_SECONDS: Spec<2> = Spec {
+    name: "loki_ingester_client_request_duration_seconds",
+    help: "How long calls to ingesters took.",
+    labels: ["operation", "status_code"],
+};
+const APPEND_BUCKETS: [f64; 6] = [0.001, 0.004, 0.016, 0.064, 0.256, 1.024];
 const DENIED_LABELS: Spec<1> = Spec {
     name: "larch_distributor_denied_labels_total",
     help: "Labels of pushed streams that the tenant's label_rules denied.",

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use larch_membership::{Member, Members, Part};
 use larch_proto::{AppendRequest, AppendResponse, RefusalReason, StreamOutcome};
 use larch_rpc::{CallContext, CallError, Deadline, TenantContext, Transport};
+use larch_runtime::Clock;
 use larch_types::{ErrorKind, RequestId, TenantId, TraceContext};
 use tokio::sync::Semaphore;
 
@@ -25,7 +26,11 @@ pub(crate) struct Sender {
     pub(crate) calls: Semaphore,
     pub(crate) metrics: Metrics,
     pub(crate) rings: RingBook,
+    pub(crate) clock: Arc<dyn Clock>,
 }
+
+/// The call as dashboards of Loki know it.
+const OPERATION: &str = "/logproto.Pusher/Push";
 
 /// Whose push it is, for those who work on it elsewhere.
 #[derive(Debug, Clone)]
@@ -102,7 +107,15 @@ impl Sender {
         let Ok(Ok(_permit)) = permit.await else { return Err(late()) };
         let ingester = replica.address.as_str();
         self.metrics.appends.with([ingester]).inc();
+        let started = self.clock.monotonic();
         let answer = self.transport.ingester(&replica.address).append(context, request).await;
+        let status = match &answer {
+            Ok(_) => "2xx",
+            Err(error) if error.kind().http() < 500 => "4xx",
+            Err(_) => "5xx",
+        };
+        let took = self.clock.monotonic().since(started);
+        self.metrics.append_seconds.with([OPERATION, status]).observe(took.as_secs_f64());
         if let Err(error) = &answer {
             self.metrics.append_failures.with([ingester]).inc();
             if error.kind() == ErrorKind::Timeout {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use larch_runtime::BufferPool;
 use larch_types::{Monotonic, TenantId, Timestamp};
 
 use crate::check::{Against, Checked, Unreadable, check};
@@ -35,6 +36,8 @@ pub(crate) struct Work {
     pub(crate) now: Timestamp,
     pub(crate) monotonic: Monotonic,
     pub(crate) metrics: Metrics,
+    /// For what comes out of snappy.
+    pub(crate) buffers: BufferPool,
     pub(crate) usage: Arc<UsageBook>,
     pub(crate) label_values: Arc<LabelValues>,
 }
@@ -63,7 +66,7 @@ impl Work {
             Wrapping::Lz4 => body = lz4(&body, bound, held)?,
         }
         if self.head.form == Form::Protobuf {
-            body = snappy(&body, bound, held)?;
+            body = snappy(&body, bound, held, &self.buffers)?;
         }
         self.metrics.expanded(&self.tenant, self.head.protocol, body.len() as u64);
         let streams = match self.head.form {

@@ -11,6 +11,7 @@ use tracing::error;
 
 use crate::cut::{check_cuts, is_large};
 use crate::node::{Node, unavailable};
+use crate::pressure::wait_for_cuts;
 use crate::record;
 use crate::refusal::{line_bytes, too_fast, too_many_streams};
 use crate::streams::{Part, Refusal, StreamLimits};
@@ -51,12 +52,13 @@ pub(crate) async fn append(
     node.check_disk()?;
     let tenant = node.find_or_make_tenant(tenant);
     check_cuts(&tenant)?;
+    wait_for_cuts(&node.env, &tenant).await;
     check_streams(&tenant, &request)?;
     let (request, mut outcomes) = admit(node, &tenant, request);
     if request.streams.is_empty() {
         return Ok(response(node, outcomes, node.applied()));
     }
-    let record = record::encode_push(&tenant.id, request.clone());
+    let record = record::encode_push(&tenant.id, request.clone(), &node.buffers);
     let (answer, answered) = oneshot::channel();
     let push = Push { tenant, request: Arc::new(request), answer };
     node.log.append(record, Waiting::Push(push)).map_err(|(error, _)| refused(&error))?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::stream::{self, StreamExt};
 use larch_rpc::CallError;
 use larch_runtime::{Env, Scope};
 use larch_segment::{Effort, Frozen, Provenance, WriteError};
@@ -17,6 +18,7 @@ use larch_types::{Day, ErrorKind, NodeId, TenantId, Timestamp};
 use larch_wal::Dir;
 use tracing::{error, info};
 
+use crate::cut_metrics::CutReason;
 use crate::node::Node;
 use crate::note::{NoteError, begin_note};
 use crate::record;
@@ -28,7 +30,7 @@ use crate::tenant::Tenant;
 use crate::upload::Progress;
 
 /// Raw bytes of rows at which a tenant's are cut: they make a segment of about a tenth of that.
-const CUT_BYTES: usize = 64 << 20;
+pub(crate) const CUT_BYTES: usize = 64 << 20;
 
 /// Memory of rows at which they are cut however few bytes they have: rows of few bytes, or many streams.
 const CUT_MEMORY_BYTES: usize = 2 * CUT_BYTES;
@@ -39,6 +41,9 @@ const MOST_DAYS: usize = 8;
 /// Files of the log that may be kept for the sake of few rows; beyond, the oldest rows are cut whatever
 /// their size, and the log says again which segment files there are.
 pub(crate) const MOST_LOG_FILES: usize = 8;
+
+/// Tenants that are cut at a time. A cut works on one core and holds one segment in memory beside its rows.
+const PARALLEL_CUTS: usize = 4;
 
 /// How often it is looked for rows to cut, besides when somebody says so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -68,12 +73,15 @@ pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scop
         if scope.until_cancelled(wait).await.is_none() {
             return;
         }
-        for tenant in due(&node, max_age) {
-            if scope.is_cancelled() {
-                return;
+        let cut = async |(tenant, reason): (Arc<Tenant>, CutReason)| {
+            if !scope.is_cancelled() {
+                // What failed is said, and tried again at the next look.
+                drop(cut_tenant(&node, &tenant, reason).await);
             }
-            // What failed is said, and tried again at the next look.
-            drop(cut_tenant(&node, &tenant).await);
+        };
+        stream::iter(due(&node, max_age)).for_each_concurrent(PARALLEL_CUTS, cut).await;
+        if scope.is_cancelled() {
+            return;
         }
         restate(&node).await;
         node.release_log();
@@ -87,7 +95,7 @@ pub(crate) const fn is_large(held: &Holdings) -> bool {
 
 /// Tenants to cut: all if somebody asked; those with much, those with old rows, the largest while memory is short, and those
 /// with the oldest rows while the log is long.
-fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
+fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
     let now = node.env.clock.monotonic();
     let files = node.log.files();
     let keep_from = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first);
@@ -104,7 +112,12 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
         let in_the_way =
             keep_from.is_some_and(|first| held.oldest_rows.is_some_and(|oldest| oldest.0 < first.0));
         if all || is_large || is_old || in_the_way {
-            due.push(tenant);
+            let reason = match (is_large, is_old) {
+                (true, _) => CutReason::Full,
+                (false, true) => CutReason::MaxAge,
+                (false, false) => CutReason::Forced,
+            };
+            due.push((tenant, reason));
         } else {
             others.push((held.memory_bytes, tenant));
         }
@@ -117,18 +130,22 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
             break;
         }
         excess = excess.saturating_sub(bytes);
-        due.push(tenant);
+        due.push((tenant, CutReason::Full));
     }
     due
 }
 
 /// Puts all rows that a tenant has in memory now into files. Returns how many files that took.
-pub(crate) async fn cut_tenant(node: &Node, tenant: &Arc<Tenant>) -> Result<usize, CutError> {
+pub(crate) async fn cut_tenant(
+    node: &Node,
+    tenant: &Arc<Tenant>,
+    reason: CutReason,
+) -> Result<usize, CutError> {
     let _turn = tenant.cutting.lock().await;
     tenant.shelf.begin_cut();
     let mut count = 0;
     while let Some(cut) = tenant.shelf.oldest_cut() {
-        match cut_rows(node, tenant, cut).await {
+        match cut_rows(node, tenant, cut, reason).await {
             Ok(files) => count += files,
             Err(problem) => {
                 let failures = tenant.failed_cuts.fetch_add(1, Ordering::Relaxed) + 1;
@@ -152,9 +169,15 @@ pub(crate) fn check_cuts(tenant: &Tenant) -> Result<(), CallError> {
     Err(CallError::new(ErrorKind::TooMany, text))
 }
 
-async fn cut_rows(node: &Node, tenant: &Arc<Tenant>, cut: Arc<CutRows>) -> Result<usize, CutError> {
+async fn cut_rows(
+    node: &Node,
+    tenant: &Arc<Tenant>,
+    cut: Arc<CutRows>,
+    reason: CutReason,
+) -> Result<usize, CutError> {
     let started = node.env.clock.monotonic();
-    let (rows, raw_bytes) = (cut.rows.held().rows, cut.rows.held().raw_bytes);
+    let held = *cut.rows.held();
+    let (rows, raw_bytes) = (held.rows, held.raw_bytes);
     let upto = cut.upto;
     let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
     let name = tenant.id.clone();
@@ -166,7 +189,9 @@ async fn cut_rows(node: &Node, tenant: &Arc<Tenant>, cut: Arc<CutRows>) -> Resul
     tenant.shelf.finish_cut(files.clone(), Some(described));
     node.wait_for_upload(tenant, &files);
     node.note_memory(tenant);
+    tenant.cut_done.notify_waiters();
     node.metrics.cuts.inc();
+    node.metrics.cut.count(reason, held, CUT_BYTES, (count, bytes), node.env.clock.now());
     let took = node.env.clock.monotonic().since(started);
     info!(tenant = %tenant.id, rows, raw_bytes, files = count, bytes, duration = ?took, "rows cut");
     Ok(count)

@@ -8,6 +8,7 @@ use larch_types::{ErrorKind, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::cut::cut_tenant;
+use crate::cut_metrics::CutReason;
 use crate::node::{Node, unavailable};
 use crate::segment_file::SegmentFile;
 use crate::selection::Chosen;
@@ -55,7 +56,7 @@ async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushResponse, Cal
     let (mut segments, mut files) = (0, Vec::new());
     for tenant in tenants {
         if chosen.as_ref().is_none_or(|chosen| holds_streams(&tenant, chosen)) {
-            let cut = cut_tenant(node, &tenant).await;
+            let cut = cut_tenant(node, &tenant, CutReason::Forced).await;
             segments += cut.map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))? as u64;
         }
         files.extend(tenant.shelf.files());
@@ -108,7 +109,7 @@ async fn wait_for_uploads(node: &Node, files: Vec<Arc<SegmentFile>>) -> Result<(
 pub(crate) async fn flush_all(node: &Node) {
     for tenant in node.tenants.all() {
         // What failed is said, and stays in the log.
-        drop(cut_tenant(node, &tenant).await);
+        drop(cut_tenant(node, &tenant, CutReason::Forced).await);
     }
     node.release_log();
     node.uploads.hurry();

@@ -2,6 +2,7 @@
 
 mod append;
 mod cut;
+mod cut_metrics;
 mod disk;
 mod flush;
 mod http;
@@ -10,6 +11,7 @@ mod module;
 mod needles;
 mod node;
 mod note;
+mod pressure;
 mod read;
 mod record;
 mod refusal;

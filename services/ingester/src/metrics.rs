@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larch_telemetry::{Counter, Family, Gauge, Histogram, Registry, Sample, Spec};
+use larch_telemetry::{Counter, Family, FloatGauge, Gauge, Histogram, Registry, Sample, Spec};
 use larch_types::TenantId;
 
+use crate::cut_metrics::CutMetrics;
 use crate::node::Node;
 use crate::streams::StreamCounts;
 use crate::tenant::{Duplicates, Tenant};
@@ -19,6 +20,9 @@ pub(crate) struct Metrics {
     pub(crate) recovered_bytes: Counter,
     pub(crate) unreadable_records: Counter,
     pub(crate) cuts: Counter,
+    pub(crate) cut: CutMetrics,
+    pub(crate) replay_seconds: FloatGauge,
+    pub(crate) recovered_streams: Counter,
     pub(crate) failed_cuts: Counter,
     pub(crate) upload_tries: Counter,
     pub(crate) failed_uploads: Counter,
@@ -63,6 +67,9 @@ impl Metrics {
                 "larch_ingester_unreadable_records_total",
                 "Records of the log that are whole and mean nothing.",
             ),
+            cut: CutMetrics::new(registry),
+            replay_seconds: replay_seconds(registry),
+            recovered_streams: recovered_streams(registry),
             cuts: counter(
                 registry,
                 "larch_ingester_cuts_total",
@@ -126,6 +133,17 @@ pub(crate) fn show_holdings(registry: &Registry, node: &Arc<Node>) {
 }
 
 fn show_streams(registry: &Registry, node: &Arc<Node>) {
+    let weak = Arc::downgrade(node);
+    let chunks = Spec {
+        name: "loki_ingester_memory_chunks",
+        help: "Streams that have rows in memory: each is one open chunk, as Loki counts.",
+        labels: [],
+    };
+    registry.gauge_fn(chunks, move || {
+        let Some(node) = weak.upgrade() else { return Vec::new() };
+        let streams: usize = node.tenants.all().iter().map(|tenant| tenant.shelf.holdings().streams).sum();
+        vec![([], streams as f64)]
+    });
     let by_tenant = |number: fn(StreamCounts) -> f64| {
         let weak = Arc::downgrade(node);
         move || {
@@ -222,6 +240,19 @@ fn upload_wait(registry: &Registry) -> Histogram {
     };
     // A second where the store is near, hours if it was away.
     registry.histogram(spec, &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0]).with([])
+}
+
+fn replay_seconds(registry: &Registry) -> FloatGauge {
+    let spec = Spec {
+        name: "loki_ingester_wal_replay_duration_seconds",
+        help: "How long the log was read back when the process started.",
+        labels: [],
+    };
+    registry.float_gauge(spec).with([])
+}
+
+fn recovered_streams(registry: &Registry) -> Counter {
+    counter(registry, "loki_ingester_wal_recovered_streams_total", "Streams read back from the log.")
 }
 
 fn counter(registry: &Registry, name: &'static str, help: &'static str) -> Counter {

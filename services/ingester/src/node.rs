@@ -7,7 +7,7 @@ use larch_launch::TenantLimits;
 use larch_membership::{Members, Part};
 use larch_proto::{ReadHead, RingDigest, WalPosition};
 use larch_rpc::CallError;
-use larch_runtime::{Env, Scope};
+use larch_runtime::{BufferPool, Env, Scope};
 use larch_store::{Catalog, Store};
 use larch_types::{Address, ErrorKind, NodeId, TenantId, Timestamp};
 use larch_wal::{Dir, Log, Position};
@@ -26,6 +26,9 @@ use crate::upload::{HandOvers, Queue, UploadSettings};
 /// What a tenant takes on a node before it has a row: its tables and its name.
 const TENANT_BYTES: isize = 4096;
 
+/// What records leave between each other: some pushes of usual size, which have a megabyte.
+const IDLE_BUFFER_BYTES: usize = 16 << 20;
+
 pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// The module's own.
@@ -40,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) synced: bool,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log<Waiting>,
+    /// For records on their way into the log.
+    pub(crate) buffers: BufferPool,
     /// Where the log is, and segment files beside it.
     pub(crate) dir: Arc<dyn Dir>,
     pub(crate) disk: Disk,
@@ -144,6 +149,7 @@ impl Node {
             synced,
             metrics,
             log,
+            buffers: BufferPool::new(IDLE_BUFFER_BYTES),
             dir,
             disk: Disk::new(bounds.disk_bytes, bounds.disk_threshold),
             store,

@@ -13,6 +13,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use larch_proto::{AppendRequest, InvalidMessage, SegmentEntry, WalPosition, wire};
+use larch_runtime::BufferPool;
 use larch_types::{InvalidTenant, SegmentId, TenantId};
 use prost::Message;
 
@@ -82,12 +83,13 @@ pub(crate) enum RecordError {
 }
 
 /// The request is cheap to clone: its lines are shared.
-pub(crate) fn encode_push(tenant: &TenantId, request: AppendRequest) -> Bytes {
+pub(crate) fn encode_push(tenant: &TenantId, request: AppendRequest, buffers: &BufferPool) -> Bytes {
     let message = wire::ingest::AppendRequest::from(request);
-    let mut record = head(PUSH, tenant, message.encoded_len());
+    let mut record = buffers.empty(head_bytes(tenant) + message.encoded_len());
+    put_head(&mut record, PUSH, tenant);
     #[expect(clippy::expect_used, reason = "a growing buffer takes every message")]
     message.encode(&mut record).expect("the buffer grows");
-    record.freeze()
+    buffers.share(record)
 }
 
 pub(crate) fn encode_cut(tenant: &TenantId, cut: &Cut) -> Bytes {
@@ -125,13 +127,21 @@ fn put_ids(record: &mut BytesMut, ids: &[SegmentId]) {
 }
 
 fn head(kind: u8, tenant: &TenantId, content: usize) -> BytesMut {
+    let mut record = BytesMut::with_capacity(head_bytes(tenant) + content);
+    put_head(&mut record, kind, tenant);
+    record
+}
+
+fn head_bytes(tenant: &TenantId) -> usize {
+    2 + tenant.as_str().len()
+}
+
+fn put_head(record: &mut impl BufMut, kind: u8, tenant: &TenantId) {
     let name = tenant.as_str().as_bytes();
-    // A tenant's name is far below 256 bytes.
-    let mut record = BytesMut::with_capacity(2 + name.len() + content);
     record.put_u8(kind);
+    // A tenant's name is far below 256 bytes.
     record.put_u8(name.len() as u8);
     record.put_slice(name);
-    record
 }
 
 /// Lines of a push stay in the record's memory.

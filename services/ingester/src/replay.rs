@@ -69,6 +69,10 @@ impl Replay {
         })?;
         self.metrics.replay_active.set(0);
         let took = self.env.clock.monotonic().since(started);
+        self.metrics.replay_seconds.set(took.as_secs_f64());
+        for tenant in replayed.tenants.all() {
+            self.metrics.recovered_streams.add(tenant.streams.counts().active as u64);
+        }
         info!(
             node = %recovery.node(),
             records = found.records,

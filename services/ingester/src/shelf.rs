@@ -93,6 +93,8 @@ pub(crate) struct Holdings {
     pub(crate) oldest_rows: Option<WalPosition>,
     /// That are not announced.
     pub(crate) files: usize,
+    /// Cuts whose rows are still in memory.
+    pub(crate) cuts: usize,
 }
 
 impl State {
@@ -168,6 +170,7 @@ impl Shelf {
             since: state.pushes.map(|pushes| pushes.since),
             oldest_rows: state.oldest_rows(),
             files: state.files.len(),
+            cuts: state.cut.len(),
         }
     }
 

@@ -139,6 +139,11 @@ impl SegmentWriter {
         }
     }
 
+    /// Says about how many bytes the segment will have.
+    fn reserve(&mut self, bytes: usize) {
+        self.pages.reserve(bytes);
+    }
+
     /// Rows of this stream follow. Streams come in the order of their ranks.
     pub fn start_stream(&mut self, labels: &Labels) -> Result<(), WriteError> {
         let id = StreamId::of(labels);

@@ -34,6 +34,10 @@ impl PageWriter {
         }
     }
 
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     pub(super) fn chunks(&self) -> u32 {
         self.entries.len() as u32
     }

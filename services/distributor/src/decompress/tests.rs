@@ -13,6 +13,10 @@ use crate::tests::{mutations, snappy_block};
 
 const BOUND: SizeBound = SizeBound { max: 64 << 20 };
 
+fn snappy(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Result<Bytes, DecompressError> {
+    super::snappy(body, bound, held, &BufferPool::new(1 << 20))
+}
+
 fn held() -> HeldBytes {
     Inflight::new(0, 0, &Registry::default()).hold().unwrap()
 }

@@ -56,7 +56,7 @@ fn hex(record: &[u8]) -> String {
 #[test]
 fn records_come_back() {
     let (tenant, request) = a_push();
-    let back = decode(encode_push(&tenant, request.clone())).unwrap();
+    let back = decode(encode_push(&tenant, request.clone(), &BufferPool::new(0))).unwrap();
     assert_eq!(back, Record { tenant: tenant.clone(), content: Content::Push(request) });
     for files in [vec![], vec![SegmentId::from_u128(7), SegmentId::from_u128(u128::MAX >> 1)]] {
         let cut = Cut { position: WalPosition(u64::MAX), files };
@@ -80,7 +80,7 @@ fn records_come_back() {
 #[test]
 fn frozen_bytes() {
     let (tenant, request) = a_push();
-    assert_eq!(hex(&encode_push(&tenant, request)), FROZEN);
+    assert_eq!(hex(&encode_push(&tenant, request, &BufferPool::new(0))), FROZEN);
     let cut = Cut { position: WalPosition(258), files: vec![SegmentId::from_u128(3)] };
     let frozen = "020461636d65020100000000000003000000000000000000000000000000";
     assert_eq!(hex(&encode_cut(&tenant, &cut)), frozen);
@@ -103,7 +103,7 @@ fn damaged_records_are_refused() {
     assert!(matches!(decode(Bytes::from_static(&[6, 0])), Err(RecordError::Kind(6))));
     assert!(matches!(decode(Bytes::from_static(&[1, 3, b'a'])), Err(RecordError::Short)));
     assert!(matches!(decode(Bytes::from_static(&[1, 0])), Err(RecordError::Tenant(_))));
-    let record = encode_push(&tenant, request);
+    let record = encode_push(&tenant, request, &BufferPool::new(0));
     for end in 0..record.len() {
         // Some cuts leave a shorter message that is whole; none may panic.
         drop(decode(record.slice(..end)));
