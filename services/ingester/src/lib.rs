@@ -7,6 +7,7 @@ mod metrics;
 mod module;
 mod needles;
 mod node;
+mod patterns;
 mod read;
 mod record;
 mod refusal;

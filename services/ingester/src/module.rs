@@ -16,6 +16,7 @@ use crate::cut::{cut_tenant, cut_when_due};
 use crate::http::Marker;
 use crate::metrics::{Metrics, show_holdings};
 use crate::node::{Bounds, Node, Parts};
+use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
 use crate::service::Door;
 use crate::settings::{IngesterSettings, WalSync};
@@ -30,6 +31,8 @@ pub(crate) struct IngesterModule {
     pub(crate) door: Arc<Door>,
     /// Somebody may ask for a flush on the next stop.
     pub(crate) marker: Marker,
+    /// If patterns are mined.
+    pub(crate) patterns: Option<Arc<Patterns>>,
 }
 
 impl Module for IngesterModule {
@@ -92,6 +95,9 @@ impl IngesterModule {
         let max_age = self.settings.max_chunk_age.to_std();
         scope.spawn("ingester-cut", cut_when_due(Arc::clone(&node), max_age, scope.clone()));
         spawn_job(scope, &frame.env, Rhythm::every(FORGET_EVERY), Forget { node: Arc::downgrade(&node) });
+        if let Some(patterns) = &self.patterns {
+            patterns.start(scope);
+        }
         show_holdings(&frame.metrics, &node);
         self.door.open(node);
         frame.local.add_ingester(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
