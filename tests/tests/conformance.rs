@@ -1,5 +1,5 @@
 //! The recorded queries, asked of the built binary over HTTP: the answers do not depend on where the rows
-//! are, in memory or in files, nor on crashes and pushes that are sent twice.
+//! are, in memory, in files or in the store, nor on crashes and pushes that are sent twice.
 //!
 //! `conformance/known.md` holds where Larch differs on purpose, `conformance/not_yet.txt` what it does not
 //! do yet. Both lists may only become shorter.
@@ -9,7 +9,8 @@
 use larch_testkit::http::{Client, with_query};
 use larch_testkit::process::{Running, built, configured};
 use larch_testkit::recorded::difference;
-use larch_tests::{check_against_list, ids_in_table, ids_listed, push_json, read_cases, text};
+use larch_tests::{check_against_list, ids_in_table, ids_listed, now, push_json, read_cases, text};
+use larch_types::Timestamp;
 use serde_json::{Value, json};
 
 const CASES: &str = include_str!("../conformance/cases.jsonl");
@@ -22,13 +23,23 @@ const SETTINGS: &str = "
 auth_enabled: true
 common: {path_prefix: ./conformance-data, replication_factor: 1}
 # However full the disk of the test is.
-ingester: {wal: {disk_full_threshold: 0}}
+ingester: {keep_handed_over: 1s, wal: {disk_full_threshold: 0}}
 querier: {multi_tenant_queries_enabled: true}
 limits_config:
   reject_old_samples: false
   max_query_length: 0
   volume_enabled: true
   deletion_mode: filter-and-delete
+";
+
+/// Some kilobytes in a piece, and all answers kept that may be.
+const FINELY_CUT: &str = "
+query_range: {cache_results: true, cache_instant_metric_results: true}
+limits_config:
+  tsdb_max_bytes_per_shard: 48KB
+  split_queries_by_interval: 30m
+  split_instant_metric_queries_by_interval: 5m
+  split_metadata_queries_by_interval: 30m
 ";
 
 #[test]
@@ -54,16 +65,40 @@ fn recorded_answers_come_back_wherever_the_rows_are() {
     larch.kill();
     let larch = start();
     check(&larch, "read back from the log");
+    let flushed = larch.ask("POST", "/flush", &[], "");
+    assert_eq!(flushed.status, 204, "{}", flushed.body);
+    check(&larch, "on their way into files and into the store");
     for tenant in ["acme", "globex"] {
         let flushed = larch.ask("POST", "/flush/tenant", &[("x-scope-orgid", tenant)], "");
         assert_eq!(flushed.status, 204, "{}", flushed.body);
     }
-    check(&larch, "in files");
+    check(&larch, "handed over");
     push_dataset(&mut larch.client());
-    check(&larch, "in files, and pushed again");
+    check(&larch, "in the store, and pushed again");
     larch.kill();
     let larch = start();
-    check(&larch, "in files and in the log");
+    check(&larch, "in the store and in the log");
+    larch.stop();
+    // What a node that comes back finds when it was away for long: nothing of its own.
+    std::fs::remove_dir_all(folder.path().join("conformance-data/wal")).expect("remove the log");
+    let larch = start();
+    check(&larch, "in the store alone");
+    larch.stop();
+    let settings = SETTINGS.replace("limits_config:\n", FINELY_CUT);
+    let larch = Running::start(configured(built("larch"), folder.path(), &settings));
+    larch.get_until("/ready", |answer| answer.status == 200);
+    check(&larch, "in the store, and queries cut as finely as they can be");
+    check(&larch, "in answers that were kept");
+    let counted = |name: &str, label: &str| -> u64 {
+        let metrics = larch.get("/metrics").body;
+        let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(label));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    };
+    assert!(counted("loki_query_frontend_shards_total", "metric") > 100);
+    // What is still to come is not kept.
+    if now() > Timestamp::from_secs(1_790_830_000) {
+        assert!(counted("larch_query_frontend_results_cache_requests_total", "hit") > 100);
+    }
     larch.stop();
 }
 

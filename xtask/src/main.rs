@@ -29,7 +29,8 @@ cargo xtask COMMAND
   dev     build larch and run it on a temporary directory and a free port
             --debug          build without optimisation
             --for SECONDS    stop after that time instead of on Ctrl-C
-  soak    run the tests that can go on for longer: a million needles in segments
+  soak    run the tests that can go on for longer: a million needles in segments, ten thousand
+          histories of rows, fifty clients
   help    print this page
 ";
 

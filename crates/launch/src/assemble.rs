@@ -111,7 +111,10 @@ pub(crate) fn assemble(
 }
 
 /// How the store is used, with the encryption that each tenant wants now.
-fn store_options(settings: &SharedSettings, limits: &TenantLimits) -> Result<StoreOptions, StartError> {
+pub(crate) fn store_options(
+    settings: &SharedSettings,
+    limits: &TenantLimits,
+) -> Result<StoreOptions, StartError> {
     let limits = limits.clone();
     let backend =
         choose_store(settings).map_err(|error| StartError::caused_by("choose the object store", error))?;

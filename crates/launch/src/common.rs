@@ -138,8 +138,9 @@ const SAME: [(&str, &str); 12] = [
 ];
 
 /// Settings of one role that another must know, which may run in another process.
-const ACROSS_ROLES: [(&str, &str); 2] = [
+const ACROSS_ROLES: [(&str, &str); 3] = [
     ("querier.multi_tenant_queries_enabled", "frontend.multi_tenant_queries_enabled"),
+    ("querier.per_request_limits_enabled", "frontend.per_request_limits_enabled"),
     ("pattern_ingester.enabled", "frontend.pattern_ingester_enabled"),
 ];
 

@@ -21,6 +21,7 @@ mod role;
 mod run;
 mod settings;
 mod targets;
+mod tool;
 mod top;
 
 pub use blocks::Blocks;
@@ -31,4 +32,5 @@ pub use overrides::TenantLimits;
 pub use program::{Program, main};
 pub use role::{Frame, OpenDir, Role, Service};
 pub use settings::SharedSettings;
+pub use tool::{Tool, with_store};
 pub use top::TopSettings;

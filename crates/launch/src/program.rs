@@ -23,7 +23,7 @@ pub struct Program {
 /// Wrong arguments, as Go's programs say it.
 const USAGE_ERROR: u8 = 2;
 
-const FLAGS: [FlagSpec; 12] = [
+pub(crate) const FLAGS: [FlagSpec; 12] = [
     flag("config.file"),
     switch("config.expand-env"),
     switch("verify-config"),

@@ -194,11 +194,15 @@ async fn live(process: &Process, signals: &mut Signals, env: &Env, shutdown_dela
             return ExitCode::SUCCESS;
         }
     }
-    if let Some(failure) = before_signal(signals, process.failed()).await {
-        error!(error = %failure, "stopping because a task failed");
-        return ExitCode::FAILURE;
+    let failed = std::pin::pin!(process.failed());
+    let asked = std::pin::pin!(process.asked_to_end());
+    match before_signal(signals, select(failed, asked)).await {
+        Some(Either::Left((failure, _))) => {
+            error!(error = %failure, "stopping because a task failed");
+            return ExitCode::FAILURE;
+        }
+        Some(Either::Right(_)) | None => info!("told to stop"),
     }
-    info!("told to stop");
     if !shutdown_delay.is_zero() {
         process.announce_stop();
         info!(delay_ms = shutdown_delay.as_millis(), "serving on while load balancers look elsewhere");

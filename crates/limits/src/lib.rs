@@ -12,8 +12,9 @@ pub use overrides::Overrides;
 pub use published::PUBLISHED_LIMITS;
 pub use settings::{
     AlertmanagerClientSettings, AlertmanagerSettings, AttributeAction, AttributesSettings,
-    AuthorizationSettings, BasicAuthSettings, BlockedQuery, BlockedUntil, DeletionMode, GenericFields,
-    LimitsSettings, OperationalSettings, OtlpLimits, PolicyLimits, PriorityStream, QueryKind, QueueSettings,
-    RateStrategy, RelabelAction, RelabelSettings, RemoteWriteSettings, RemoteWriteTls, ResourceAttributes,
-    RuntimeConfigSettings, ShardStreamsSettings, ShardingStrategy, SseType, StreamRetention,
+    AuthorizationSettings, BasicAuthSettings, BlockedQuery, BlockedUntil, DeletionMode, DeniedAction,
+    GenericFields, LabelRules, LimitsSettings, OperationalSettings, OtlpLimits, PolicyLimits, PriorityStream,
+    QueryKind, QueueSettings, RateStrategy, RelabelAction, RelabelSettings, RemoteWriteSettings,
+    RemoteWriteTls, ResourceAttributes, RuntimeConfigSettings, ShardStreamsSettings, ShardingStrategy,
+    SseType, StreamRetention,
 };

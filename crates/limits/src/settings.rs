@@ -3,6 +3,7 @@
 mod alertmanager;
 mod check;
 mod discovery;
+mod labels;
 mod limits;
 mod old_keys;
 mod operational;
@@ -16,6 +17,7 @@ mod sharding;
 
 pub use alertmanager::{AlertmanagerClientSettings, AlertmanagerSettings, RelabelAction, RelabelSettings};
 pub use discovery::GenericFields;
+pub use labels::{DeniedAction, LabelRules};
 pub use limits::{LimitsSettings, RateStrategy, ShardingStrategy, SseType};
 pub use operational::OperationalSettings;
 pub use otlp::{AttributeAction, AttributesSettings, OtlpLimits, ResourceAttributes};

@@ -1,9 +1,7 @@
 //! What must hold for any bytes that arrive as a query.
 
 use crate::ast::{Expr, MetricExpr};
-use crate::{
-    MAX_QUERY_BYTES, check_stages, parse, pretty, reach, run_order, scans, shard_split, window_split,
-};
+use crate::{MAX_QUERY_BYTES, check_stages, divide, parse, pretty, reach, reads_clock, run_order, scans};
 use larch_types::Span;
 
 /// Parses the bytes and does everything with the tree that can be done with it. Panics if a text made of
@@ -32,22 +30,25 @@ pub fn fuzz_parse(bytes: &[u8]) {
     }
     if let Expr::Metric(metric) = &expr {
         assert_eq!(reach(metric).is_none(), scans(&expr).is_empty());
-        split_everywhere(metric);
+        divide_all_ways(metric);
     }
+    reads_clock(&expr);
 }
 
-fn split_everywhere(metric: &MetricExpr) {
-    drop(shard_split(metric));
-    if let Some(split) = window_split(metric, Span::from_secs(60)) {
-        assert!(split.windows.len() > 1);
-    }
-    match metric {
-        MetricExpr::Vector(aggregation) => split_everywhere(&aggregation.expr),
-        MetricExpr::Binary(binary) => {
-            split_everywhere(&binary.left);
-            split_everywhere(&binary.right);
+/// Every part is a query that can be sent to others.
+fn divide_all_ways(metric: &MetricExpr) {
+    for piece in [None, Some(Span::from_secs(60))] {
+        let Some(division) = divide(metric, piece) else { continue };
+        assert!(division.legs.iter().any(|leg| leg.merge.is_some()));
+        // A year in minutes has more parts than are worth a look.
+        for part in division.legs.iter().flat_map(|leg| leg.parts.iter().take(3)) {
+            let text = part.to_string();
+            let again = parse(&text).map(|again| again.to_string() == text);
+            assert!(
+                text.len() >= MAX_QUERY_BYTES || again == Ok(true),
+                "{}",
+                text.get(..1000).unwrap_or(&text)
+            );
         }
-        MetricExpr::LabelReplace(replace) => split_everywhere(&replace.expr),
-        MetricExpr::Range(_) | MetricExpr::Literal(_) | MetricExpr::VectorOf(_) => {}
     }
 }

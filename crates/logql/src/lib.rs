@@ -33,16 +33,19 @@ pub use ast::{
     VectorAggregation, VectorMatching, VectorOp,
 };
 pub use check::{check_stages, run_order};
-pub use discover::{InvalidName, LevelDetector, fuzz_level, normalized_name, readable_value, service_name};
+pub use discover::{
+    FieldFinder, InvalidName, LevelDetector, fuzz_fields, fuzz_level, normalized_name, readable_value,
+    service_name,
+};
 pub use error::{MAX_QUERY_BYTES, Meaningless, ParseError};
 pub use eval::{
-    Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline, LogEvaluation,
-    LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps, StreamKey, StreamRows,
-    group_rows,
+    CountedRows, Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline,
+    LogEvaluation, LogParams, LogRow, MetricAnswer, MetricEvaluation, Origin, Sample, Series, Steps,
+    StreamKey, StreamRows, group_rows,
 };
 pub use facts::{
-    LabelNeed, LineNeed, Merge, Reach, Scan, ShardSplit, Window, WindowSplit, reach, scans, shard_split,
-    window_split,
+    Countable, CountedRange, Division, LabelNeed, Leg, LineNeed, Merge, Reach, Scan, countable, divide,
+    reach, reads_clock, scans,
 };
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};

@@ -36,6 +36,10 @@ pub struct AppendStream {
     /// Place in the request's replica sets.
     pub replica_set: u32,
     pub entries: Vec<AppendEntry>,
+    /// The tenant's policy that the stream belongs to; empty if it has none.
+    pub policy: String,
+    /// Over how many write shards these rows are spread: each may grow as fast as a stream may. 0 means one.
+    pub write_shards: u32,
 }
 
 /// Places were checked where the request came in.
@@ -48,11 +52,22 @@ pub struct AppendRequest {
     pub streams: Vec<AppendStream>,
 }
 
+/// Which limit refused a stream, where that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalReason {
+    /// The tenant has as many streams as it may have.
+    StreamLimit,
+    /// The stream grows faster than it may.
+    StreamRate,
+}
+
 /// What became of a stream's part of a push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StreamOutcome {
     /// `None`: it was taken.
     pub refusal: Option<Failure>,
+    /// Why it was refused, for those who count.
+    pub reason: Option<RefusalReason>,
     pub duplicate_rows: u64,
     pub duplicate_bytes: u64,
 }
@@ -116,6 +131,8 @@ fn to_stream(stream: AppendStream) -> wire::ingest::AppendStream {
         write_shard: stream.write_shard.map(|shard| shard.0),
         replica_set: stream.replica_set,
         entries: stream.entries.into_iter().map(to_entry).collect(),
+        policy: stream.policy,
+        write_shards: stream.write_shards,
     }
 }
 
@@ -148,7 +165,14 @@ fn stream(
         entries.push(one.map_err(|error| error.inside(&format!("entries[{index}]")))?);
     }
     let write_shard = stream.write_shard.map(WriteShard);
-    Ok(AppendStream { labels: stream.labels, write_shard, replica_set, entries })
+    Ok(AppendStream {
+        labels: stream.labels,
+        write_shard,
+        replica_set,
+        entries,
+        policy: stream.policy,
+        write_shards: stream.write_shards,
+    })
 }
 
 fn entry(entry: wire::ingest::AppendEntry, levels: usize) -> Result<AppendEntry, InvalidMessage> {
@@ -167,6 +191,7 @@ impl From<AppendResponse> for wire::ingest::AppendResponse {
             refusal: outcome.refusal.map(Into::into),
             duplicate_rows: outcome.duplicate_rows,
             duplicate_bytes: outcome.duplicate_bytes,
+            reason: to_reason(outcome.reason).into(),
         };
         Self {
             node_id: to_id(response.node.as_u128()),
@@ -183,6 +208,7 @@ impl TryFrom<wire::ingest::AppendResponse> for AppendResponse {
 
     fn try_from(response: wire::ingest::AppendResponse) -> Result<Self, InvalidMessage> {
         let outcome = |outcome: wire::ingest::StreamOutcome| StreamOutcome {
+            reason: reason(outcome.reason()),
             refusal: outcome.refusal.map(Into::into),
             duplicate_rows: outcome.duplicate_rows,
             duplicate_bytes: outcome.duplicate_bytes,
@@ -194,5 +220,22 @@ impl TryFrom<wire::ingest::AppendResponse> for AppendResponse {
             wal_position: WalPosition(response.wal_position),
             ring_digest: RingDigest(response.ring_digest),
         })
+    }
+}
+
+fn to_reason(reason: Option<RefusalReason>) -> wire::ingest::RefusalReason {
+    match reason {
+        None => wire::ingest::RefusalReason::Unspecified,
+        Some(RefusalReason::StreamLimit) => wire::ingest::RefusalReason::StreamLimit,
+        Some(RefusalReason::StreamRate) => wire::ingest::RefusalReason::StreamRate,
+    }
+}
+
+/// A reason that only a newer node knows is none.
+fn reason(reason: wire::ingest::RefusalReason) -> Option<RefusalReason> {
+    match reason {
+        wire::ingest::RefusalReason::Unspecified => None,
+        wire::ingest::RefusalReason::StreamLimit => Some(RefusalReason::StreamLimit),
+        wire::ingest::RefusalReason::StreamRate => Some(RefusalReason::StreamRate),
     }
 }

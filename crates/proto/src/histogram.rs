@@ -1,5 +1,7 @@
 //! Rows and bytes by stream and minute, as footers and arenas know them.
 
+use std::collections::BTreeSet;
+
 use larch_types::{NodeId, SegmentId, Timestamp};
 
 use crate::check::{id, list, node_id, place, place_if_set, to_id, to_list};
@@ -36,7 +38,47 @@ pub struct HistogramCell {
     pub bytes: u64,
     /// Sum, modulo 2^64, of the rows' identity hashes.
     pub digest: u64,
+    /// Of none but one of the labels that matter.
     pub levels: Vec<LevelCount>,
+    /// No row is older, and none is newer than the last. Both are inside the cell.
+    pub first: Timestamp,
+    pub last: Timestamp,
+}
+
+/// Rows that are there and are not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistogramGap {
+    /// Place in the batch's streams.
+    pub stream: u32,
+    /// The rows are behind it: a whole minute.
+    pub start: Timestamp,
+    /// Included: a whole minute.
+    pub end: Timestamp,
+    /// About, with all copies.
+    pub rows: u64,
+}
+
+/// The labels that a question tells rows apart by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CountedLabels {
+    All,
+    Only(BTreeSet<String>),
+}
+
+impl Default for CountedLabels {
+    /// None of them.
+    fn default() -> Self {
+        Self::Only(BTreeSet::new())
+    }
+}
+
+impl CountedLabels {
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name),
+        }
+    }
 }
 
 /// Cells with what they share. Places were checked where the batch came in.
@@ -48,6 +90,7 @@ pub struct HistogramBatch {
     pub levels: Vec<String>,
     pub sources: Vec<HistogramSource>,
     pub cells: Vec<HistogramCell>,
+    pub gaps: Vec<HistogramGap>,
 }
 
 // === conversions ===
@@ -79,7 +122,32 @@ impl From<HistogramBatch> for wire::types::HistogramBatch {
             levels: batch.levels,
             sources: to_list(batch.sources),
             cells: batch.cells.into_iter().map(to_cell).collect(),
+            gaps: batch.gaps.into_iter().map(to_gap).collect(),
         }
+    }
+}
+
+fn to_gap(gap: HistogramGap) -> wire::types::HistogramGap {
+    wire::types::HistogramGap {
+        stream: gap.stream,
+        start_ns: gap.start.nanos(),
+        end_ns: gap.end.nanos(),
+        rows: gap.rows,
+    }
+}
+
+impl From<CountedLabels> for wire::types::CountedLabels {
+    fn from(labels: CountedLabels) -> Self {
+        match labels {
+            CountedLabels::All => Self { all: true, names: Vec::new() },
+            CountedLabels::Only(names) => Self { all: false, names: names.into_iter().collect() },
+        }
+    }
+}
+
+impl From<wire::types::CountedLabels> for CountedLabels {
+    fn from(labels: wire::types::CountedLabels) -> Self {
+        if labels.all { Self::All } else { Self::Only(labels.names.into_iter().collect()) }
     }
 }
 
@@ -97,6 +165,8 @@ fn to_cell(cell: HistogramCell) -> wire::types::HistogramCell {
         bytes: cell.bytes,
         digest: cell.digest,
         levels: cell.levels.into_iter().map(to_level).collect(),
+        first_ns: cell.first.nanos(),
+        last_ns: cell.last.nanos(),
     }
 }
 
@@ -109,18 +179,43 @@ impl TryFrom<wire::types::HistogramBatch> for HistogramBatch {
             levels: batch.levels,
             sources: list("sources", batch.sources)?,
             cells: Vec::with_capacity(batch.cells.len()),
+            gaps: Vec::with_capacity(batch.gaps.len()),
         };
         for (index, one) in batch.cells.into_iter().enumerate() {
             let one = cell(one, &checked).map_err(|error| error.inside(&format!("cells[{index}]")))?;
             checked.cells.push(one);
         }
+        for (index, one) in batch.gaps.into_iter().enumerate() {
+            let one = gap(&one, &checked).map_err(|error| error.inside(&format!("gaps[{index}]")))?;
+            checked.gaps.push(one);
+        }
         Ok(checked)
     }
+}
+
+fn gap(gap: &wire::types::HistogramGap, batch: &HistogramBatch) -> Result<HistogramGap, InvalidMessage> {
+    for (field, nanos) in [("start_ns", gap.start_ns), ("end_ns", gap.end_ns)] {
+        if nanos % NANOS_PER_MINUTE != 0 {
+            return Err(InvalidMessage::new(field, "not a whole minute"));
+        }
+    }
+    if gap.start_ns >= gap.end_ns {
+        return Err(InvalidMessage::new("end_ns", "not behind start_ns"));
+    }
+    Ok(HistogramGap {
+        stream: place("stream", gap.stream, batch.streams.len())?,
+        start: Timestamp::from_nanos(gap.start_ns),
+        end: Timestamp::from_nanos(gap.end_ns),
+        rows: gap.rows,
+    })
 }
 
 fn cell(cell: wire::types::HistogramCell, batch: &HistogramBatch) -> Result<HistogramCell, InvalidMessage> {
     if cell.end_ns % NANOS_PER_MINUTE != 0 {
         return Err(InvalidMessage::new("end_ns", "not a whole minute"));
+    }
+    if cell.first_ns > cell.last_ns || cell.last_ns > cell.end_ns {
+        return Err(InvalidMessage::new("last_ns", "not between first_ns and end_ns"));
     }
     let mut levels = Vec::with_capacity(cell.levels.len());
     for (index, count) in cell.levels.into_iter().enumerate() {
@@ -136,5 +231,7 @@ fn cell(cell: wire::types::HistogramCell, batch: &HistogramBatch) -> Result<Hist
         bytes: cell.bytes,
         digest: cell.digest,
         levels,
+        first: Timestamp::from_nanos(cell.first_ns),
+        last: Timestamp::from_nanos(cell.last_ns),
     })
 }

@@ -29,11 +29,15 @@ pub mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use append::{AppendEntry, AppendRequest, AppendResponse, AppendStream, ReplicaSet, StreamOutcome};
+pub use append::{
+    AppendEntry, AppendRequest, AppendResponse, AppendStream, RefusalReason, ReplicaSet, StreamOutcome,
+};
 pub use check::InvalidMessage;
 pub use failure::Failure;
 pub use fuzz::fuzz_messages;
-pub use histogram::{HistogramBatch, HistogramCell, HistogramSource, LevelCount};
+pub use histogram::{
+    CountedLabels, HistogramBatch, HistogramCell, HistogramGap, HistogramSource, LevelCount,
+};
 pub use labels::{LabelsQuery, TextBatch};
 pub use matching::{AccessPolicy, Direction, Needle, NeedleGroup, Selection, Selector};
 pub use member::{Member, MemberState, Role};

@@ -8,6 +8,7 @@ use crate::check::{
     list, missing, node_id, optional, required, span, tenant, to_id, to_list, to_nanos, to_span,
 };
 use crate::matching::{direction, range, shard, to_direction, to_shard};
+use crate::result::cache_key;
 use crate::{AccessPolicy, Direction, InvalidMessage, LabelsQuery, PieceId, Selector, wire};
 
 /// A worker that announces itself.
@@ -62,6 +63,10 @@ pub enum Question {
     Stats {
         any_of: Vec<Selector>,
     },
+    /// How much a read would touch, about.
+    Estimate {
+        any_of: Vec<Selector>,
+    },
     Patterns {
         any_of: Vec<Selector>,
         step: Span,
@@ -90,6 +95,10 @@ pub struct Piece {
     pub max_series: u64,
     pub query_tags: String,
     pub no_cache: bool,
+    /// Whether the queue keeps answers like this one.
+    pub keeps_answer: bool,
+    /// Under what it keeps one already.
+    pub kept: Option<u128>,
 }
 
 // === conversions ===
@@ -173,6 +182,9 @@ impl From<Question> for wire::query::piece::Question {
                 })
             }
             Question::Stats { any_of } => Self::Stats(wire::StatsQuestion { any_of: to_list(any_of) }),
+            Question::Estimate { any_of } => {
+                Self::Estimate(wire::EstimateQuestion { any_of: to_list(any_of) })
+            }
             Question::Patterns { any_of, step } => {
                 Self::Patterns(wire::PatternsQuestion { any_of: to_list(any_of), step_ns: to_span(step) })
             }
@@ -232,6 +244,10 @@ impl TryFrom<wire::query::piece::Question> for Question {
                 let any_of = list("any_of", question.any_of).map_err(|error| error.inside("stats"))?;
                 Ok(Self::Stats { any_of })
             }
+            Wire::Estimate(question) => {
+                let any_of = list("any_of", question.any_of).map_err(|error| error.inside("estimate"))?;
+                Ok(Self::Estimate { any_of })
+            }
             Wire::Patterns(question) => patterns(question).map_err(|error| error.inside("patterns")),
         }
     }
@@ -253,6 +269,8 @@ impl From<Piece> for wire::query::Piece {
             max_series: piece.max_series,
             query_tags: piece.query_tags,
             no_cache: piece.no_cache,
+            keeps_answer: piece.keeps_answer,
+            kept: piece.kept.map(|key| wire::query::CacheFacts { key: to_id(key) }),
         }
     }
 }
@@ -281,6 +299,8 @@ impl TryFrom<wire::query::Piece> for Piece {
             max_series: piece.max_series,
             query_tags: piece.query_tags,
             no_cache: piece.no_cache,
+            keeps_answer: piece.keeps_answer,
+            kept: cache_key("kept", piece.kept)?,
         })
     }
 }

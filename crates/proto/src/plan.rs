@@ -9,8 +9,8 @@ use larch_types::{Timestamp, TombstoneId};
 use crate::check::{list, missing, place, required, to_list, to_nanos, to_tombstone_ids, tombstone_ids};
 use crate::read::minutes_per_cell;
 use crate::{
-    HistogramBatch, InvalidMessage, LabelsQuery, NeedleGroup, Part, SegmentEntry, Selection, TextBatch,
-    Tombstone, wire,
+    CountedLabels, HistogramBatch, InvalidMessage, LabelsQuery, NeedleGroup, Part, SegmentEntry, Selection,
+    TextBatch, Tombstone, wire,
 };
 
 /// What is asked about, and how fresh the planner's knowledge must be.
@@ -40,6 +40,8 @@ pub struct PlanLabelsRequest {
 pub struct PlanHistogramRequest {
     pub scope: PlanScope,
     pub minutes_per_cell: NonZeroU32,
+    /// Rows whose metadata may have one of them are gaps.
+    pub labels: CountedLabels,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +159,11 @@ impl TryFrom<wire::plan::LabelsRequest> for PlanLabelsRequest {
 
 impl From<PlanHistogramRequest> for wire::plan::HistogramRequest {
     fn from(request: PlanHistogramRequest) -> Self {
-        Self { scope: Some(request.scope.into()), minutes_per_cell: request.minutes_per_cell.get() }
+        Self {
+            scope: Some(request.scope.into()),
+            minutes_per_cell: request.minutes_per_cell.get(),
+            labels: Some(request.labels.into()),
+        }
     }
 }
 
@@ -168,6 +174,7 @@ impl TryFrom<wire::plan::HistogramRequest> for PlanHistogramRequest {
         Ok(Self {
             scope: required("scope", request.scope)?,
             minutes_per_cell: minutes_per_cell(request.minutes_per_cell)?,
+            labels: request.labels.map(Into::into).unwrap_or_default(),
         })
     }
 }

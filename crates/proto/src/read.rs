@@ -7,8 +7,8 @@ use larch_types::{NodeId, TombstoneId};
 use crate::check::{list, missing, node_id, required, to_id, to_list, to_tombstone_ids, tombstone_ids};
 use crate::matching::{direction, to_direction};
 use crate::{
-    Direction, HistogramBatch, InvalidMessage, LabelsQuery, NeedleGroup, Part, RingDigest, RowBatch,
-    SegmentEntry, Selection, TextBatch, WalPosition, wire,
+    CountedLabels, Direction, HistogramBatch, InvalidMessage, LabelsQuery, NeedleGroup, Part, RingDigest,
+    RowBatch, SegmentEntry, Selection, TextBatch, WalPosition, wire,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct HistogramRequest {
     pub selection: Selection,
     pub minutes_per_cell: NonZeroU32,
     pub tombstones_known: Vec<TombstoneId>,
+    /// Rows whose metadata have one of them are gaps.
+    pub labels: CountedLabels,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +110,7 @@ impl From<HistogramRequest> for wire::ingest::HistogramRequest {
             selection: Some(request.selection.into()),
             minutes_per_cell: request.minutes_per_cell.get(),
             tombstones_known: to_tombstone_ids(&request.tombstones_known),
+            labels: Some(request.labels.into()),
         }
     }
 }
@@ -120,6 +123,7 @@ impl TryFrom<wire::ingest::HistogramRequest> for HistogramRequest {
             selection: required("selection", request.selection)?,
             minutes_per_cell: minutes_per_cell(request.minutes_per_cell)?,
             tombstones_known: tombstone_ids("tombstones_known", &request.tombstones_known)?,
+            labels: request.labels.map(Into::into).unwrap_or_default(),
         })
     }
 }

@@ -98,6 +98,8 @@ pub struct Done {
     pub cache_key: Option<u128>,
     /// For the user.
     pub warnings: Vec<String>,
+    /// The answer that the queue keeps is the right one; there are no other parts.
+    pub unchanged: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -292,7 +294,8 @@ impl TryFrom<wire::query::PatternSeries> for PatternSeries {
 impl From<Done> for wire::query::Done {
     fn from(done: Done) -> Self {
         let cache = done.cache_key.map(|key| wire::query::CacheFacts { key: to_id(key) });
-        Self { statistics: Some(done.statistics), cache, warnings: done.warnings }
+        let (warnings, unchanged) = (done.warnings, done.unchanged);
+        Self { statistics: Some(done.statistics), cache, warnings, unchanged }
     }
 }
 
@@ -300,11 +303,22 @@ impl TryFrom<wire::query::Done> for Done {
     type Error = InvalidMessage;
 
     fn try_from(done: wire::query::Done) -> Result<Self, InvalidMessage> {
-        let cache_key = match done.cache {
-            Some(facts) => Some(id("key", &facts.key).map_err(|error| error.inside("cache"))?),
-            None => None,
-        };
-        Ok(Self { statistics: done.statistics.unwrap_or_default(), cache_key, warnings: done.warnings })
+        Ok(Self {
+            statistics: done.statistics.unwrap_or_default(),
+            cache_key: cache_key("cache", done.cache)?,
+            warnings: done.warnings,
+            unchanged: done.unchanged,
+        })
+    }
+}
+
+pub(crate) fn cache_key(
+    field: &str,
+    facts: Option<wire::query::CacheFacts>,
+) -> Result<Option<u128>, InvalidMessage> {
+    match facts {
+        Some(facts) => Ok(Some(id("key", &facts.key).map_err(|error| error.inside(field))?)),
+        None => Ok(None),
     }
 }
 

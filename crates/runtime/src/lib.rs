@@ -3,6 +3,7 @@
 //!
 //! It knows no log semantics and no Loki endpoint but the operational ones.
 
+mod buffers;
 mod clock;
 mod env;
 mod job;
@@ -14,6 +15,7 @@ mod settings;
 mod signal;
 mod tls;
 
+pub use buffers::BufferPool;
 pub use clock::{Clock, SystemClock};
 pub use env::Env;
 pub use job::{Job, Next, Rhythm, spawn_job};

@@ -23,6 +23,8 @@ pub struct Scope {
     token: CancellationToken,
     tasks: Arc<Tasks>,
     failure: Arc<watch::Sender<Option<Failure>>>,
+    /// Somebody wants all of it to end.
+    end: Arc<watch::Sender<bool>>,
 }
 
 /// Which task panicked, and with what words.
@@ -58,6 +60,7 @@ impl Default for Scope {
             token: CancellationToken::new(),
             tasks: Arc::new(Tasks { running: Mutex::default(), count: watch::Sender::new(0) }),
             failure: Arc::new(watch::Sender::new(None)),
+            end: Arc::new(watch::Sender::new(false)),
         }
     }
 }
@@ -65,7 +68,12 @@ impl Default for Scope {
 impl Scope {
     /// A scope that stops when this one stops, and whose failures are this one's.
     pub fn child(&self) -> Self {
-        Self { token: self.token.child_token(), failure: Arc::clone(&self.failure), ..Self::default() }
+        Self {
+            token: self.token.child_token(),
+            failure: Arc::clone(&self.failure),
+            end: Arc::clone(&self.end),
+            ..Self::default()
+        }
     }
 
     /// Starts a task. In a closed scope it never runs. It has no span: what it works for may be over
@@ -127,6 +135,17 @@ impl Scope {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Wants the process that the scope is part of to stop, in order.
+    pub fn ask_for_end(&self) {
+        self.end.send_replace(true);
+    }
+
+    /// Resolves once somebody has asked for the end of this scope or of any that shares its failures.
+    pub async fn asked_to_end(&self) {
+        // The sender lives in `self`; it cannot have gone.
+        drop(self.end.subscribe().wait_for(|asked| *asked).await);
     }
 
     /// The names of the tasks that run now, in the order in which they were started.

@@ -35,6 +35,7 @@ pub(crate) mod section {
     pub(crate) const HISTOGRAMS: u64 = 7;
     pub(crate) const FILTER: u64 = 8;
     pub(crate) const FILTER_PAGES: u64 = 9;
+    pub(crate) const METADATA_NAMES: u64 = 10;
 }
 
 /// One column of a chunk.

@@ -9,6 +9,7 @@ use crate::footer::Footer;
 use crate::format::{MAX_READ_ROWS, read_directory};
 use crate::histogram::Histograms;
 use crate::index::{Index, IndexBytes, Selector, Test};
+use crate::names::MetadataNames;
 use crate::page::{lines, optional, runs, shapes, stamps, times};
 use crate::reader::directory::ChunkDirectory;
 use crate::reader::verify::verify;
@@ -28,6 +29,7 @@ pub fn fuzz_reader(data: &[u8]) {
     let _refused = read_as_index(&object.slice(1..));
     let _refused = read_as_filter(&object.slice(1..));
     let _refused = read_as_histograms(&object.slice(1..));
+    drop(MetadataNames::new(body, rows));
 }
 
 fn read_as_page(page: &[u8], rows: usize) -> Result<(), Corrupt> {
@@ -101,8 +103,11 @@ fn read_as_filter(bytes: &Bytes) -> Result<(), Corrupt> {
 
 fn read_as_histograms(bytes: &Bytes) -> Result<(), Corrupt> {
     let histograms = Histograms::new(bytes.clone());
-    for (_, minutes) in histograms.of(&crate::set::OrdinalSet::all(4))? {
+    let counts = histograms.of(&crate::set::OrdinalSet::all(4))?;
+    for (_, minutes) in &counts.streams {
         assert!(minutes.iter().all(|minute| minute.rows() == 0 || !minute.levels.is_empty()));
+        let mut of_levels = minutes.iter().flat_map(|minute| &minute.levels);
+        assert!(of_levels.all(|count| (count.level as usize) < counts.levels.len()));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 //!
 //! `levels varint · (length · text)* · streams varint · (step to the ordinal varint · length ·
 //! minutes)*`, the minutes of a stream `count varint · (minute: first signed, then steps, varint ·
-//! digest u64 · levels varint · (level varint · rows varint · bytes varint)*)*`.
+//! digest u64 · levels varint · (level · rows · bytes of lines · bytes of metadata, varint)*)*`.
 
 use std::collections::HashMap;
 
@@ -29,12 +29,16 @@ const RAW_BYTES_PER_BYTE: u64 = 500;
 /// which nobody counts by, and gets no histogram.
 const MAX_LEVELS: usize = 32;
 
-/// Rows and bytes of one level; the empty text means that the rows have none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Rows and bytes of one level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LevelCount {
-    pub level: String,
+    /// Its place among the levels of [`Counts`].
+    pub level: u32,
     pub rows: u64,
-    pub raw_bytes: u64,
+    /// What queries count.
+    pub line_bytes: u64,
+    /// As pushed.
+    pub metadata_bytes: u64,
 }
 
 /// One stream in one minute.
@@ -52,8 +56,30 @@ impl MinuteCount {
         self.levels.iter().fold(0, |sum, level| sum.saturating_add(level.rows))
     }
 
-    pub fn raw_bytes(&self) -> u64 {
-        self.levels.iter().fold(0, |sum, level| sum.saturating_add(level.raw_bytes))
+    pub fn line_bytes(&self) -> u64 {
+        self.levels.iter().fold(0, |sum, level| sum.saturating_add(level.line_bytes))
+    }
+}
+
+/// The minutes of some streams.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The empty text means that rows have none.
+    pub levels: Vec<String>,
+    /// In the order of the segment, those that have a histogram.
+    pub streams: Vec<(u32, Vec<MinuteCount>)>,
+}
+
+/// What a row takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowBytes {
+    pub(crate) line: u64,
+    pub(crate) metadata: u64,
+}
+
+impl RowBytes {
+    pub(crate) const fn new(line: usize, raw: usize) -> Self {
+        Self { line: line as u64, metadata: raw.saturating_sub(line) as u64 }
     }
 }
 
@@ -61,8 +87,8 @@ impl MinuteCount {
 struct Cell {
     minute: i64,
     digest: u64,
-    /// Level, rows, bytes; few, so a list.
-    levels: Vec<(u32, u64, u64)>,
+    /// Few, so a list.
+    levels: Vec<LevelCount>,
 }
 
 /// Counts the rows of one stream after the other; rows of a stream come in order of time.
@@ -87,7 +113,7 @@ impl HistogramBuilder {
         Self { keeps_all: true, ..Self::default() }
     }
 
-    pub(crate) fn add(&mut self, time: Timestamp, identity: RowIdentity, raw_bytes: u64, level: &str) {
+    pub(crate) fn add(&mut self, time: Timestamp, identity: RowIdentity, bytes: RowBytes, level: &str) {
         if self.has_too_many_levels {
             return;
         }
@@ -97,15 +123,21 @@ impl HistogramBuilder {
         }
         let level = self.place_of(level);
         self.rows += 1;
-        self.raw_bytes += raw_bytes;
+        self.raw_bytes += bytes.line + bytes.metadata;
         let Some(cell) = self.cells.last_mut() else { return };
         cell.digest = cell.digest.wrapping_add(identity.0);
-        match cell.levels.iter_mut().find(|(place, ..)| *place == level) {
-            Some((_, rows, bytes)) => {
-                *rows += 1;
-                *bytes += raw_bytes;
+        match cell.levels.iter_mut().find(|count| count.level == level) {
+            Some(count) => {
+                count.rows += 1;
+                count.line_bytes += bytes.line;
+                count.metadata_bytes += bytes.metadata;
             }
-            None => cell.levels.push((level, 1, raw_bytes)),
+            None => cell.levels.push(LevelCount {
+                level,
+                rows: 1,
+                line_bytes: bytes.line,
+                metadata_bytes: bytes.metadata,
+            }),
         }
         self.has_too_many_levels = cell.levels.len() > MAX_LEVELS;
     }
@@ -172,10 +204,11 @@ fn put_cells(cells: &[Cell]) -> Vec<u8> {
         previous = Some(cell.minute);
         out.extend_from_slice(&cell.digest.to_le_bytes());
         put_varint(&mut out, cell.levels.len() as u64);
-        for (level, rows, bytes) in &cell.levels {
-            put_varint(&mut out, u64::from(*level));
-            put_varint(&mut out, *rows);
-            put_varint(&mut out, *bytes);
+        for count in &cell.levels {
+            put_varint(&mut out, u64::from(count.level));
+            put_varint(&mut out, count.rows);
+            put_varint(&mut out, count.line_bytes);
+            put_varint(&mut out, count.metadata_bytes);
         }
     }
     out
@@ -194,16 +227,17 @@ impl Histograms {
 
     /// The minutes of those of the streams that have a histogram, in their order. Those of the others are
     /// not read.
-    pub fn of(&self, streams: &OrdinalSet) -> Result<Vec<(u32, Vec<MinuteCount>)>, Corrupt> {
+    pub fn of(&self, streams: &OrdinalSet) -> Result<Counts, Corrupt> {
         let mut cursor = Cursor::new(&self.bytes, Section::Histograms);
         let levels = read_levels(&mut cursor)?;
-        let mut found = Vec::new();
+        let mut found = Counts { levels, streams: Vec::new() };
         let mut next = 0_u32;
         for _ in 0..cursor.count()? {
             let stream = next.checked_add(cursor.u32()?).ok_or(cursor.corrupt("a stream is out of range"))?;
             let minutes = cursor.bytes()?;
             if streams.contains(stream) {
-                found.push((stream, read_cells(&mut Cursor::new(minutes, Section::Histograms), &levels)?));
+                let mut minutes = Cursor::new(minutes, Section::Histograms);
+                found.streams.push((stream, read_cells(&mut minutes, found.levels.len())?));
             }
             next = stream.saturating_add(1);
         }
@@ -212,16 +246,16 @@ impl Histograms {
     }
 }
 
-fn read_levels<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<&'a str>, Corrupt> {
+fn read_levels(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Corrupt> {
     let count = cursor.count()?;
     let mut levels = Vec::new();
     for _ in 0..count {
-        levels.push(cursor.text()?);
+        levels.push(cursor.text()?.to_owned());
     }
     Ok(levels)
 }
 
-fn read_cells(cursor: &mut Cursor<'_>, levels: &[&str]) -> Result<Vec<MinuteCount>, Corrupt> {
+fn read_cells(cursor: &mut Cursor<'_>, levels: usize) -> Result<Vec<MinuteCount>, Corrupt> {
     let count = cursor.count()?;
     let mut minutes = Vec::new();
     let mut minute = 0_i64;
@@ -235,10 +269,16 @@ fn read_cells(cursor: &mut Cursor<'_>, levels: &[&str]) -> Result<Vec<MinuteCoun
         let digest = cursor.u64_le()?;
         let mut counts = Vec::new();
         for _ in 0..cursor.count()? {
-            let place = cursor.at_most(levels.len())?;
-            let level = levels.get(place).ok_or(cursor.corrupt("a level is out of range"))?;
-            let (rows, raw_bytes) = (cursor.varint()?, cursor.varint()?);
-            counts.push(LevelCount { level: (*level).to_owned(), rows, raw_bytes });
+            let level = cursor.at_most(levels)?;
+            if level == levels {
+                return Err(cursor.corrupt("a level is out of range"));
+            }
+            counts.push(LevelCount {
+                level: level as u32,
+                rows: cursor.varint()?,
+                line_bytes: cursor.varint()?,
+                metadata_bytes: cursor.varint()?,
+            });
         }
         minutes.push(MinuteCount { end, digest, levels: counts });
     }
@@ -257,28 +297,36 @@ mod tests {
             for row in 0..rows {
                 let time = Timestamp::from_nanos(i64::MAX - 10 + i64::from(row) / 7);
                 let level = if row < 2 { "" } else { "info" };
-                builder.add(time, RowIdentity(u64::MAX - 1), raw_bytes, level);
+                let bytes = RowBytes { line: raw_bytes - 3, metadata: 3 };
+                builder.add(time, RowIdentity(u64::MAX - 1), bytes, level);
             }
             builder.finish_stream(stream);
         }
         let histograms = Histograms::new(builder.finish().unwrap().into());
         let all = histograms.of(&OrdinalSet::all(20)).unwrap();
         assert_eq!(
-            all.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(),
+            all.streams.iter().map(|(stream, _)| *stream).collect::<Vec<_>>(),
             [3, 7, 9],
             "4 has too few rows"
         );
-        for (stream, minutes) in &all {
-            let rows = if *stream == 7 { 9 } else { 70 };
+        assert_eq!(all.levels, ["", "info"]);
+        for (stream, minutes) in &all.streams {
+            let (rows, line) = if *stream == 7 { (9, 9_997) } else { (70, 7) };
             assert_eq!(minutes.len(), 1);
             assert_eq!(minutes[0].rows(), rows);
             assert_eq!(minutes[0].digest, (u64::MAX - 1).wrapping_mul(rows));
-            assert_eq!(minutes[0].levels[1].level, "info");
+            let info = LevelCount {
+                level: 1,
+                rows: rows - 2,
+                line_bytes: line * (rows - 2),
+                metadata_bytes: 3 * (rows - 2),
+            };
+            assert_eq!((minutes[0].levels[1], minutes[0].line_bytes()), (info, line * rows));
             assert_eq!(minutes[0].end, Timestamp::MAX);
         }
         let mut some = OrdinalSet::none(8);
         some.insert_range(4..8);
-        assert_eq!(histograms.of(&some).unwrap(), all[1..2]);
+        assert_eq!(histograms.of(&some).unwrap().streams, all.streams[1..2]);
         assert!(HistogramBuilder::default().finish().is_none());
     }
 
@@ -288,7 +336,8 @@ mod tests {
             let mut builder = HistogramBuilder::default();
             for row in 0..1000 {
                 let level = (row % levels).to_string();
-                builder.add(Timestamp::EPOCH, RowIdentity(1), 1, &level);
+                let bytes = RowBytes { line: 1, metadata: 0 };
+                builder.add(Timestamp::EPOCH, RowIdentity(1), bytes, &level);
             }
             builder.finish_stream(0);
             assert_eq!(builder.finish().is_some(), levels == MAX_LEVELS);

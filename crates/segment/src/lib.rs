@@ -4,6 +4,7 @@
 //! hostile: what is wrong with them is a [`Corrupt`] that names the section, never a panic.
 
 mod compress;
+mod distinct;
 mod error;
 mod filter;
 mod footer;
@@ -12,6 +13,7 @@ mod fuzz;
 mod histogram;
 mod index;
 mod memory;
+mod names;
 mod numbers;
 mod pack;
 mod page;
@@ -26,16 +28,18 @@ mod wire;
 mod writer;
 
 pub use compress::Decoder;
+pub use distinct::{Tally, distinct};
 pub use error::{Corrupt, OpenError, ReadError, RowError, Section};
 pub use filter::{Filter, Probe};
 pub use footer::{Provenance, Totals};
 pub use format::{Column, VERSION as FORMAT_VERSION};
 pub use fuzz::fuzz_reader;
-pub use histogram::{Histograms, LevelCount, MinuteCount};
+pub use histogram::{Counts, Histograms, LevelCount, MinuteCount};
 pub use index::{Index, Selector, SeriesSpan, StreamInfo, Test};
 pub use memory::arena::{Arena, Frozen, Held, PushPart, Pushed};
 pub use memory::room::{ArenaLimits, PushError, ROW_OVERHEAD, Room};
 pub use memory::snapshot::Snapshot;
+pub use names::MetadataNames;
 pub use page::lines::{Lines, PickedLines};
 pub use page::optional::OptionalTexts;
 pub use page::runs::StreamRun;

@@ -3,7 +3,7 @@
 //! ```text
 //! <prefix>/<tenant>/seg/<day|wide>/<ulid>.seg
 //! <prefix>/<tenant>/cat/<day|wide>/{add,swap,snap}-<ulid>
-//! <prefix>/<tenant>/{rules,deletes,usage}/<part>[/<part>]
+//! <prefix>/<tenant>/{rules,deletes,usage,pins}/<part>[/<part>]
 //! ```
 //!
 //! Parts over 250 bytes are spread over nested folders (`long_names`).
@@ -38,6 +38,8 @@ pub enum DocumentKind {
     Rules,
     Deletes,
     Usage,
+    /// Whoever is not to lose objects for a while.
+    Pins,
 }
 
 /// The whole name of one object, below the store's prefix.
@@ -177,6 +179,7 @@ impl DocumentKind {
             Self::Rules => "rules",
             Self::Deletes => "deletes",
             Self::Usage => "usage",
+            Self::Pins => "pins",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod backend;
 mod backing;
+mod care;
 mod catalog;
 mod directory;
 mod error;
@@ -17,6 +18,10 @@ mod testing;
 
 pub use backend::{Backend, OpenError, Variables};
 pub use backing::{Backing, Kind, Sse};
+pub use care::{
+    CareError, Checked, Finding, MAX_PIN, Problem, Rebuilt, Survey, active_pins, check_tenant, partitions_of,
+    pin, rebuild_tenant, survey, unpin,
+};
 pub use catalog::{
     Catalog, CatalogError, CatalogSets, DayView, DecodeError, EMBED_BELOW_BYTES, Fact, FactBody, Input,
     MAX_FACT_BYTES, MAX_UNFOLDED, MAX_VIEW_AGE, NewSegment, Removal, SegmentPlace, fuzz_fact,
@@ -27,7 +32,7 @@ pub use key::{
     DocumentKind, FactKind, FactName, Folder, InvalidKey, InvalidName, Key, MAX_DOCUMENT_NAME_BYTES,
     fuzz_names, parse_document_name, parse_segment_name,
 };
-pub use segments::{Fetched, Overlap, SegmentError, Segments};
+pub use segments::{CacheBound, Counting, Fetched, Overlap, SegmentError, Segments, entry_of, partition_of};
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, EmbeddedCacheSettings,

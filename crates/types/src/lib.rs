@@ -21,6 +21,7 @@ mod size;
 mod span;
 mod stream;
 mod tenant;
+mod tenant_label;
 mod time;
 
 pub use address::{Address, InvalidAddress};
@@ -38,4 +39,5 @@ pub use size::{ByteSize, InvalidByteSize};
 pub use span::{InvalidSpan, Span};
 pub use stream::{RingKey, StreamId, StreamOrder, StreamShard, WriteShard};
 pub use tenant::{InvalidTenant, TenantId, TenantSet};
+pub use tenant_label::{ORIGINAL_TENANT_LABEL, TENANT_LABEL};
 pub use time::{Day, InvalidDay, InvalidTimestamp, Monotonic, Timestamp};

@@ -154,6 +154,11 @@ impl Monotonic {
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// So much later.
+    pub const fn plus(self, time: Duration) -> Self {
+        Self(self.0.saturating_add(time))
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The name of a file in a [`Dir`]: letters, digits, `-`, `_` and `.`, not beginning with a dot.
@@ -55,6 +56,12 @@ pub trait Dir: Send + Sync + fmt::Debug {
     fn sync(&self) -> io::Result<()>;
 
     fn space(&self) -> io::Result<Space>;
+
+    /// Where the operating system has a file, for whoever can use it without reading it. `None` if the
+    /// directory is none of the system's.
+    fn path_of(&self, _name: &FileName) -> Option<PathBuf> {
+        None
+    }
 }
 
 /// Holds a directory as long as it lives.

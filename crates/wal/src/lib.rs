@@ -32,6 +32,7 @@ pub use frame::MAX_RECORD_BYTES;
 pub use fuzz::fuzz_replay;
 pub use log::{Committed, Log, Outcome};
 pub use metrics::LogMetrics;
+pub use node::forget_node;
 pub use os_dir::OsDir;
 pub use position::Position;
 pub use recovery::Recovery;

@@ -46,6 +46,14 @@ pub(crate) fn make(dir: &dyn Dir, env: &Env) -> Result<NodeId, OpenError> {
     Ok(id)
 }
 
+/// Forgets the id, so that the next start is another node. The log must be closed.
+pub fn forget_node(dir: &dyn Dir) -> io::Result<()> {
+    match dir.remove(&name(NAME)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.and_then(|()| dir.sync()),
+    }
+}
+
 #[expect(clippy::expect_used, reason = "the names are constants of this file")]
 fn name(text: &'static str) -> FileName {
     text.parse().expect("a file name")

@@ -119,6 +119,10 @@ impl Dir for OsDir {
         let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
         Ok(Space { total: bytes(used + stat.f_bavail), available: bytes(stat.f_bavail) })
     }
+
+    fn path_of(&self, name: &FileName) -> Option<PathBuf> {
+        Some(self.at(name))
+    }
 }
 
 /// The system releases it with the last handle of the file, however the process ends.

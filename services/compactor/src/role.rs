@@ -1,9 +1,14 @@
 //! The role as binaries see it.
 
+use std::sync::Arc;
+
 use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
+use crate::metrics::Metrics;
+use crate::module::CompactorModule;
 use crate::settings::CompactorSettings;
+use crate::sweep::Tools;
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -12,7 +17,7 @@ pub struct Config {
 }
 
 /// The name by which `-target` and `/services` know it.
-const NAME: &str = "compactor";
+pub(crate) const NAME: &str = "compactor";
 
 /// The role, not configured yet.
 pub fn role() -> Box<dyn Role> {
@@ -33,7 +38,18 @@ impl Role for Compactor {
         self.config = Config { compactor: blocks.section("compactor") };
     }
 
-    fn build(&self, _frame: &Frame) -> Result<Service, StartError> {
-        Ok(Service::listed(NAME))
+    fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let settings = &self.config.compactor;
+        let module = CompactorModule {
+            env: frame.env.clone(),
+            tools: Tools {
+                store: frame.store.clone(),
+                catalog: frame.catalog.clone(),
+                parallel: settings.retention_delete_worker_count as usize,
+            },
+            metrics: Metrics::new(&frame.metrics),
+            sweep_every: settings.sweep_interval.to_std(),
+        };
+        Ok(Service { modules: vec![Arc::new(module)], ..Service::default() })
     }
 }

@@ -39,6 +39,8 @@ pub struct CompactorSettings {
     pub tables_to_compact: u32,
     /// How many of the latest days are left alone.
     pub skip_latest_n_tables: u32,
+    /// How often objects that nobody can ask for any more are looked for and deleted.
+    pub sweep_interval: Span,
 }
 
 impl Default for CompactorSettings {
@@ -59,6 +61,7 @@ impl Default for CompactorSettings {
             compactor_ring: RingSettings::default(),
             tables_to_compact: 0,
             skip_latest_n_tables: 0,
+            sweep_interval: Span::from_hours(1),
         }
     }
 }
@@ -92,6 +95,7 @@ impl Section for CompactorSettings {
     fn check(&self) -> Result<(), InvalidSetting> {
         ensure(!self.working_directory.is_empty(), "working_directory", "is missing")?;
         ensure(self.compaction_interval > Span::ZERO, "compaction_interval", "must be above 0")?;
+        ensure(self.sweep_interval > Span::ZERO, "sweep_interval", "must be above 0")?;
         for (key, span) in [
             ("apply_retention_interval", self.apply_retention_interval),
             ("retention_table_timeout", self.retention_table_timeout),

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use larch_runtime::BufferPool;
 use lz4_flex::frame::FrameDecoder;
 
 use crate::inflight::{Full, HeldBytes};
@@ -54,7 +55,12 @@ impl SizeBound {
 }
 
 /// One block. Its length stands in front and is believed only as far as the body could bear it out.
-pub(crate) fn snappy(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Result<Bytes, DecompressError> {
+pub(crate) fn snappy(
+    body: &[u8],
+    bound: SizeBound,
+    held: &mut HeldBytes,
+    buffers: &BufferPool,
+) -> Result<Bytes, DecompressError> {
     let size = snap::raw::decompress_len(body).map_err(|_| DecompressError::Snappy)?;
     if size as u64 > bound.max {
         return Err(DecompressError::TooLarge { size: size as u64, max: bound.max });
@@ -63,9 +69,13 @@ pub(crate) fn snappy(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Res
         return Err(DecompressError::Snappy);
     }
     held.grow(size)?;
-    let decompressed = snap::raw::Decoder::new().decompress_vec(body).map_err(|_| DecompressError::Snappy)?;
+    let mut buffer = buffers.filled(size);
+    let written =
+        snap::raw::Decoder::new().decompress(body, &mut buffer).map_err(|_| DecompressError::Snappy)?;
+    // As many as the block said; what a buffer held before is nobody's to see.
+    buffer.truncate(written);
     held.shrink(body.len());
-    Ok(decompressed.into())
+    Ok(buffers.share(buffer))
 }
 
 /// Any number of gzip members.

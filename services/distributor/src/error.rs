@@ -69,6 +69,9 @@ pub(crate) enum PushError {
 /// Longest value of the header that marks a push as backfill.
 pub(crate) const MAX_SHARD_BYTES: usize = 128;
 
+/// Longer waits are of no use: rates and their users change.
+const MAX_RETRY_SECONDS: u64 = 60;
+
 impl PushError {
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
@@ -94,6 +97,17 @@ impl PushError {
             | Self::ReservedLabels
             | Self::Undecodable(_)
             | Self::Labels(_) => ErrorKind::Invalid,
+        }
+    }
+
+    /// After how many seconds a client that was turned away may try again.
+    pub(crate) fn retry_seconds(&self) -> u64 {
+        match self {
+            // What never fits is tried again anyway, by clients who know nothing else to do.
+            Self::Rate(error) => error.wait.map_or(MAX_RETRY_SECONDS, |wait| {
+                wait.as_nanos().div_ceil(1_000_000_000).clamp(1, MAX_RETRY_SECONDS.into()) as u64
+            }),
+            _ => 1,
         }
     }
 

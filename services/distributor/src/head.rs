@@ -26,6 +26,17 @@ pub(crate) struct Head {
 pub(crate) enum Endpoint {
     Loki(Dialect),
     Otlp,
+    /// Over gRPC.
+    Pusher,
+}
+
+impl Endpoint {
+    pub(crate) fn protocol(self) -> Protocol {
+        match self {
+            Self::Loki(_) | Self::Pusher => Protocol::Loki,
+            Self::Otlp => Protocol::Otlp,
+        }
+    }
 }
 
 /// What the body is once it is unwrapped.
@@ -34,6 +45,8 @@ pub(crate) enum Form {
     Json(Dialect),
     /// In a snappy block.
     Protobuf,
+    /// The same message, as gRPC carries it.
+    Message,
     OtlpJson,
     OtlpProtobuf,
 }
@@ -57,6 +70,7 @@ impl Head {
             Endpoint::Loki(dialect) => {
                 (Protocol::Loki, loki_form(headers, dialect)?, loki_wrapping(headers)?)
             }
+            Endpoint::Pusher => (Protocol::Loki, Form::Message, Wrapping::None),
             Endpoint::Otlp => (Protocol::Otlp, otlp_form(headers)?, otlp_wrapping(headers)?),
         };
         Ok(Self {

@@ -38,9 +38,6 @@ async fn push_otlp(State(distributor): State<Arc<Distributor>>, request: Request
     otlp_answer(distributor.push(request, Endpoint::Otlp).await, form)
 }
 
-/// Seconds after which a client that was turned away may try again.
-const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
-
 /// A text may repeat what was pushed, where a tenant's limits are lifted. More than this nobody reads.
 const MAX_TEXT_BYTES: usize = 1 << 20;
 
@@ -48,7 +45,7 @@ const MAX_TEXT_BYTES: usize = 1 << 20;
 fn answer(outcome: Result<Taken, PushError>) -> Response {
     match told(outcome) {
         None => taken(),
-        Some((status, text)) => with_retry(plain(status, format!("{text}\n"))),
+        Some(Told { status, text, retry }) => with_retry(plain(status, format!("{text}\n")), retry),
     }
 }
 
@@ -59,23 +56,30 @@ pub(crate) fn taken() -> Response {
     response
 }
 
-/// What a client is told, if it is not just that all is well.
-pub(crate) fn told(outcome: Result<Taken, PushError>) -> Option<(StatusCode, String)> {
-    let (status, mut text) = match outcome {
-        Ok(Taken::All) => return None,
-        Ok(Taken::Partly(text)) => (StatusCode::BAD_REQUEST, text),
-        Ok(Taken::Blocked { status, text }) => {
-            (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), text)
-        }
-        Err(error) => (error.status(), error.to_string()),
-    };
-    text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
-    Some((status, text))
+/// What a client is told if not all is well.
+pub(crate) struct Told {
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
+    /// Seconds after which it may try again, if the status says that it may.
+    pub(crate) retry: u64,
 }
 
-pub(crate) fn with_retry(mut response: Response) -> Response {
+pub(crate) fn told(outcome: Result<Taken, PushError>) -> Option<Told> {
+    let (status, mut text, retry) = match outcome {
+        Ok(Taken::All) => return None,
+        Ok(Taken::Partly(text)) => (StatusCode::BAD_REQUEST, text, 1),
+        Ok(Taken::Blocked { status, text }) => {
+            (StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), text, 1)
+        }
+        Err(error) => (error.status(), error.to_string(), error.retry_seconds()),
+    };
+    text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
+    Some(Told { status, text, retry })
+}
+
+pub(crate) fn with_retry(mut response: Response, seconds: u64) -> Response {
     if matches!(response.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        response.headers_mut().insert(RETRY_AFTER, RETRY_SECONDS);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

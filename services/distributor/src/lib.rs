@@ -12,14 +12,19 @@ mod decode;
 mod decompress;
 mod distributor;
 mod error;
+mod failures;
 mod fuzz;
+mod grpc;
 mod head;
 mod http;
 mod inflight;
+mod label_rules;
 mod labels;
 mod media_type;
 mod metrics;
 mod otlp_answer;
+mod pages;
+mod place;
 mod pushed;
 mod rate;
 mod role;
@@ -27,12 +32,17 @@ mod rules;
 mod send;
 mod settings;
 mod stamp;
+mod stream_rates;
+mod usage;
 mod work;
 
 #[cfg(test)]
 mod tests;
 
-pub use fuzz::{fuzz_json, fuzz_labels, fuzz_otlp_json, fuzz_otlp_protobuf, fuzz_protobuf};
+pub use fuzz::{
+    fuzz_compressed, fuzz_json, fuzz_labels, fuzz_media_type, fuzz_otlp_json, fuzz_otlp_protobuf,
+    fuzz_protobuf,
+};
 pub use role::{Config, role};
 pub use settings::{
     DistributorRingSettings, DistributorSettings, OtlpSettings, RateStoreSettings, WriteFailureSettings,

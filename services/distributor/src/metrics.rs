@@ -1,5 +1,7 @@
 //! What the distributor counts. Names and labels are those that dashboards of Loki read.
 
+use larch_membership::{Members, Part};
+use larch_proto::RefusalReason;
 use larch_telemetry::{Counter, Family, Gauge, Histogram, Registry, Spec};
 use larch_types::TenantId;
 
@@ -36,7 +38,21 @@ pub(crate) enum Reason {
     MetadataDisallowed,
     MetadataTooLarge,
     MetadataTooMany,
+    DeniedLabel,
     RateLimited,
+    BodyTooLarge,
+    InvalidLabels,
+    StreamLimit,
+    StreamRate,
+}
+
+impl From<RefusalReason> for Reason {
+    fn from(reason: RefusalReason) -> Self {
+        match reason {
+            RefusalReason::StreamLimit => Self::StreamLimit,
+            RefusalReason::StreamRate => Self::StreamRate,
+        }
+    }
 }
 
 impl Reason {
@@ -56,7 +72,12 @@ impl Reason {
             Self::MetadataDisallowed => "disallowed_structured_metadata",
             Self::MetadataTooLarge => "structured_metadata_too_large",
             Self::MetadataTooMany => "structured_metadata_too_many",
+            Self::DeniedLabel => "denied_label",
             Self::RateLimited => "rate_limited",
+            Self::BodyTooLarge => "request_body_too_large",
+            Self::InvalidLabels => "invalid_labels",
+            Self::StreamLimit => "stream_limit",
+            Self::StreamRate => "per_stream_rate_limit",
         }
     }
 }
@@ -108,7 +129,10 @@ pub(crate) struct Metrics {
     pub(crate) appends: Family<Counter, 1>,
     pub(crate) append_failures: Family<Counter, 1>,
     pub(crate) append_timeouts: Family<Counter, 1>,
+    pub(crate) append_seconds: Family<Histogram, 2>,
     pub(crate) replication_factor: Gauge,
+    /// Labels that a tenant's rules took out.
+    pub(crate) denied_labels: Family<Counter, 1>,
 }
 
 impl Metrics {
@@ -128,7 +152,9 @@ impl Metrics {
             appends: metrics.counter(APPENDS),
             append_failures: metrics.counter(APPEND_FAILURES),
             append_timeouts: metrics.counter(APPEND_TIMEOUTS),
+            append_seconds: metrics.histogram(APPEND_SECONDS, &APPEND_BUCKETS),
             replication_factor: metrics.gauge(REPLICATION_FACTOR).with([]),
+            denied_labels: metrics.counter(DENIED_LABELS),
         }
     }
 
@@ -171,6 +197,12 @@ impl Metrics {
     pub(crate) fn lag(&self, tenant: &TenantId, user_agent: &str, protocol: Protocol, millis: u64) {
         self.lag_ms.with([tenant.as_str(), user_agent, protocol.label()]).add(millis);
     }
+}
+
+/// Shows how many ingesters there are when it is asked for.
+pub(crate) fn show_ingesters(metrics: &Registry, members: Members) {
+    let count = move || vec![([], members.view().of(Part::Ingester).count() as f64)];
+    metrics.gauge_fn(INGESTER_CLIENTS, count);
 }
 
 /// From one byte to 2 MiB.
@@ -243,6 +275,19 @@ const APPEND_TIMEOUTS: Spec<1> = Spec {
     help: "Calls to an ingester with rows that took too long.",
     labels: ["ingester"],
 };
+const APPEND_SECONDS: Spec<2> = Spec {
+    name: "loki_ingester_client_request_duration_seconds",
+    help: "How long calls to ingesters took.",
+    labels: ["operation", "status_code"],
+};
+const APPEND_BUCKETS: [f64; 6] = [0.001, 0.004, 0.016, 0.064, 0.256, 1.024];
+const DENIED_LABELS: Spec<1> = Spec {
+    name: "larch_distributor_denied_labels_total",
+    help: "Labels of pushed streams that the tenant's label_rules denied.",
+    labels: ["tenant"],
+};
+const INGESTER_CLIENTS: Spec<0> =
+    Spec { name: "loki_distributor_ingester_clients", help: "Ingesters that are known.", labels: [] };
 const REPLICATION_FACTOR: Spec<0> = Spec {
     name: "loki_distributor_replication_factor",
     help: "On how many ingesters every line should be.",

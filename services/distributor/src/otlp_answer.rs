@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::distributor::Taken;
 use crate::error::PushError;
 use crate::head::{Form, otlp_form};
-use crate::http::{taken, told, with_retry};
+use crate::http::{Told, taken, told, with_retry};
 
 /// How a client that pushes so reads a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl StatusForm {
 pub(crate) fn otlp_answer(outcome: Result<Taken, PushError>, form: StatusForm) -> Response {
     // Who nobody is known to be is told in plain text, before anyone asks what is pushed.
     let is_stranger = matches!(&outcome, Err(error) if error.kind() == ErrorKind::Unauthenticated);
-    let Some((status, text)) = told(outcome) else { return taken() };
+    let Some(Told { status, text, retry }) = told(outcome) else { return taken() };
     if is_stranger {
         return plain(status, format!("{text}\n"));
     }
@@ -51,7 +51,7 @@ pub(crate) fn otlp_answer(outcome: Result<Taken, PushError>, form: StatusForm) -
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    with_retry(response)
+    with_retry(response, retry)
 }
 
 /// The field `message` of a `google.rpc.Status`: a string of number 2. The code is left at 0, as Loki does.

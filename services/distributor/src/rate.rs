@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use larch_limits::{LimitsSettings, RateStrategy, TokenBucket};
 use larch_types::{Monotonic, TenantId};
@@ -39,6 +40,8 @@ pub(crate) struct RateExceeded {
     tenant: TenantId,
     /// Never empty.
     exceeded: Vec<(Demand, u64)>,
+    /// When there will be room for it; `None` if there never will.
+    pub(crate) wait: Option<Duration>,
 }
 
 /// Whoever has no bucket starts with a full one, so full ones are forgotten when there are so many.
@@ -61,10 +64,13 @@ impl RateLimiter {
     ) -> Result<(), RateExceeded> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut exceeded = Vec::new();
+        let mut longest = Some(Duration::ZERO);
         for demand in demands {
             let (rate, burst) = self.rate_of(limits, demand.policy.as_deref());
             let bucket = bucket(&mut buckets, (tenant.clone(), demand.policy.clone()), rate, burst, now);
             if !bucket.tokens.allow(now, demand.bytes) {
+                let wait = bucket.tokens.wait(now, demand.bytes);
+                longest = longest.zip(wait).map(|(one, other)| one.max(other));
                 exceeded.push((demand.clone(), rate as u64));
             }
         }
@@ -78,7 +84,7 @@ impl RateLimiter {
                 bucket.tokens.give_back(now, demand.bytes);
             }
         }
-        Err(RateExceeded { tenant: tenant.clone(), exceeded })
+        Err(RateExceeded { tenant: tenant.clone(), exceeded, wait: longest })
     }
 
     /// Bytes a second and at once; without a rate nothing passes. The burst is every distributor's own, because it must hold the largest
@@ -158,8 +164,6 @@ impl fmt::Display for RateExceeded {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use larch_limits::PolicyLimits;
 
     use super::*;
@@ -186,6 +190,8 @@ mod tests {
              ingest '2' lines totaling '10' bytes, reduce log volume or contact your Loki administrator \
              to see if the limit can be increased"
         );
+        assert_eq!(admit(0, MB).unwrap_err().wait, Some(Duration::from_millis(250)));
+        assert_eq!(admit(0, 7 * MB).unwrap_err().wait, None);
         assert_eq!(admit(1000, 4 * MB), Ok(()));
         assert!(admit(1000, 1).is_err());
         assert!(admit(60_000, 6 * MB + 1).is_err(), "more than a burst never passes");

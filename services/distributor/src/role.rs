@@ -6,6 +6,7 @@ use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
 use crate::distributor::Distributor as Pushes;
+use crate::grpc;
 use crate::http::routes;
 use crate::settings::DistributorSettings;
 
@@ -38,7 +39,13 @@ impl Role for Distributor {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
-        let distributor = Pushes::new(frame, self.config.distributor.clone());
-        Ok(Service { http: routes(Arc::new(distributor)), ..Service::listed(NAME) })
+        let distributor = Arc::new(Pushes::new(frame, self.config.distributor.clone()));
+        let max_message = frame.settings.server.grpc_server_max_recv_msg_size.as_usize();
+        let pages = distributor.pages(frame);
+        Ok(Service {
+            http: routes(Arc::clone(&distributor)).merge(pages.routes()),
+            grpc: grpc::routes(distributor, max_message),
+            ..Service::listed(NAME)
+        })
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larch_limits::{LimitsSettings, PriorityStream};
-use larch_logql::{LabelMatcher, LevelDetector, parse_any_selector};
+use larch_limits::{LimitsSettings, PriorityStream, ShardStreamsSettings};
+use larch_logql::{FieldFinder, LabelMatcher, LevelDetector, parse_any_selector};
 use larch_types::Labels;
 use tracing::warn;
 
@@ -16,6 +16,8 @@ pub(crate) struct Rules {
     pub(crate) limits: Arc<LimitsSettings>,
     /// `None` if levels are not looked for.
     pub(crate) levels: Option<LevelDetector>,
+    /// `None` if no other fields are looked for.
+    pub(crate) fields: Option<FieldFinder>,
     pub(crate) otlp: OtlpRules,
     /// Highest priority first, then by name.
     policies: Vec<Selected<Arc<str>>>,
@@ -54,6 +56,8 @@ impl Rules {
         }
         retention.sort_by_key(|stream| std::cmp::Reverse(stream.priority));
         Self {
+            fields: FieldFinder::new(&limits.discover_generic_fields.fields)
+                .filter(|_| limits.allow_structured_metadata),
             levels: looks_for_levels.then(|| LevelDetector::new(&limits.log_level_fields, depth)),
             otlp: OtlpRules::new(&limits.otlp_config, &defaults.label_attributes),
             policies,
@@ -66,6 +70,17 @@ impl Rules {
     /// The policy of a stream, if it has one.
     pub(crate) fn policy(&self, labels: &Labels) -> Option<Arc<str>> {
         first_that_fits(&self.policies, labels).cloned()
+    }
+
+    /// How fast streams of a policy are before they are spread.
+    pub(crate) fn shard_streams(&self, policy: &str) -> &ShardStreamsSettings {
+        let own = self.limits.policy_override_limits.get(policy);
+        own.and_then(|own| own.shard_streams.as_ref()).unwrap_or(&self.limits.shard_streams)
+    }
+
+    /// How many whole hours streams are kept that no selector names.
+    pub(crate) fn default_retention(&self) -> &Arc<str> {
+        &self.default_retention
     }
 
     /// How many whole hours a stream is kept, as metrics show it; `0` is for ever.

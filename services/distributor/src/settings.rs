@@ -22,6 +22,8 @@ pub struct DistributorSettings {
     /// Most bytes of pushes at a time, compressed or decompressed as they are held; 0 means 1GB. A push that
     /// is alone may be larger.
     pub max_inflight_bytes: ByteSize,
+    /// Most pushes at a time; 0 means 10000.
+    pub max_inflight_pushes: u32,
     /// How the rates of streams are learned from ingesters.
     pub rate_store: RateStoreSettings,
     /// What is logged about refused pushes.
@@ -105,6 +107,7 @@ impl Default for DistributorSettings {
             max_recv_msg_size: ByteSize::mib(100),
             max_decompressed_size: ByteSize::mib(5000),
             max_inflight_bytes: ByteSize::default(),
+            max_inflight_pushes: 0,
             rate_store: RateStoreSettings::default(),
             write_failures_logging: WriteFailureSettings::default(),
             otlp_config: OtlpSettings::default(),

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use larch_types::{TenantId, Timestamp};
+use larch_runtime::BufferPool;
+use larch_types::{Monotonic, TenantId, Timestamp};
 
-use crate::check::{Against, Checked, check};
+use crate::check::{Against, Checked, Unreadable, check};
 use crate::decode::{
     DecodeError, Mapping, ResourceLogs, read_json, read_otlp_json, read_otlp_protobuf, read_protobuf,
     streams_of,
@@ -15,10 +16,14 @@ use crate::decompress::{SizeBound, deflate, gzip, lz4, snappy, zstd};
 use crate::error::PushError;
 use crate::head::{Form, Head, Wrapping};
 use crate::inflight::HeldBytes;
+use crate::label_rules::{LabelFixes, LabelValues};
 use crate::labels::StreamLabels;
 use crate::metrics::Metrics;
-use crate::pushed::{PushedEntry, PushedStream};
+use crate::pushed::{PushedEntry, PushedLabels, PushedStream};
 use crate::rules::Rules;
+use crate::usage::UsageBook;
+
+type Labelled = (StreamLabels, Vec<PushedEntry>);
 
 /// One push on its way.
 pub(crate) struct Work {
@@ -29,7 +34,12 @@ pub(crate) struct Work {
     pub(crate) held: HeldBytes,
     /// When it arrived.
     pub(crate) now: Timestamp,
+    pub(crate) monotonic: Monotonic,
     pub(crate) metrics: Metrics,
+    /// For what comes out of snappy.
+    pub(crate) buffers: BufferPool,
+    pub(crate) usage: Arc<UsageBook>,
+    pub(crate) label_values: Arc<LabelValues>,
 }
 
 impl Work {
@@ -39,9 +49,10 @@ impl Work {
         if streams.is_empty() {
             return Err(PushError::NoStreams);
         }
-        let streams = self.label(streams)?;
-        let Self { tenant, head, rules, now, metrics, .. } = &self;
-        let checked = check(&Against { tenant, rules, head, now: *now, metrics }, streams)?;
+        let (streams, unreadable) = self.label(streams)?;
+        let Self { tenant, head, rules, now, metrics, usage, .. } = &self;
+        let against = Against { tenant, rules, head, now: *now, metrics, usage };
+        let checked = check(&against, streams, &unreadable)?;
         Ok((self, checked))
     }
 
@@ -55,12 +66,12 @@ impl Work {
             Wrapping::Lz4 => body = lz4(&body, bound, held)?,
         }
         if self.head.form == Form::Protobuf {
-            body = snappy(&body, bound, held)?;
+            body = snappy(&body, bound, held, &self.buffers)?;
         }
         self.metrics.expanded(&self.tenant, self.head.protocol, body.len() as u64);
         let streams = match self.head.form {
             Form::Json(dialect) => read_json(&body, dialect)?,
-            Form::Protobuf => read_protobuf(&body)?,
+            Form::Protobuf | Form::Message => read_protobuf(&body)?,
             Form::OtlpJson => self.streams_of(read_otlp_json(&body)?)?,
             Form::OtlpProtobuf => self.streams_of(read_otlp_protobuf(&body)?)?,
         };
@@ -72,14 +83,29 @@ impl Work {
         streams_of(logs, Mapping { rules: &self.rules.otlp, discover, now: self.now })
     }
 
-    /// One stream whose labels cannot be read refuses the push.
-    fn label(&self, streams: Vec<PushedStream>) -> Result<Vec<(StreamLabels, Vec<PushedEntry>)>, PushError> {
-        let discover = &self.rules.limits.discover_service_name;
+    /// One stream whose labels cannot be read refuses the push, but for gRPC: there only the stream.
+    fn label(&self, streams: Vec<PushedStream>) -> Result<(Vec<Labelled>, Vec<Unreadable>), PushError> {
+        let limits = &self.rules.limits;
+        let rules = &limits.label_rules;
+        let (tenant, values, now) = (&self.tenant, &*self.label_values, self.monotonic);
+        let fixes = rules.is_active().then_some(LabelFixes { tenant, rules, values, now });
         let backfill = self.head.backfill.as_deref();
-        let mut labelled = Vec::with_capacity(streams.len());
-        for stream in streams {
-            labelled.push((StreamLabels::new(stream.labels, discover, backfill)?, stream.entries));
+        let (mut labelled, mut unreadable) = (Vec::with_capacity(streams.len()), Vec::new());
+        for PushedStream { labels, entries } in streams {
+            let text = match (&labels, self.head.form) {
+                (PushedLabels::Text(text), Form::Message) => Some(text.clone()),
+                _ => None,
+            };
+            match (StreamLabels::new(labels, &limits.discover_service_name, backfill, fixes), text) {
+                (Ok(labels), _) => labelled.push((labels, entries)),
+                (Err(PushError::Labels(error)), Some(text)) => unreadable.push(Unreadable {
+                    text: String::from_utf8_lossy(&text).into_owned(),
+                    error: error.reason(),
+                    entries,
+                }),
+                (Err(error), _) => return Err(error),
+            }
         }
-        Ok(labelled)
+        Ok((labelled, unreadable))
     }
 }

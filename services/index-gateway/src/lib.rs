@@ -4,6 +4,7 @@
 //! could hold a row that is asked for. It reads footers, filters and times, never a line.
 
 mod failure;
+mod folding;
 mod live;
 mod metrics;
 mod module;

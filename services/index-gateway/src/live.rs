@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_proto::{Partition, PlanScope, SegmentEntry};
 use larch_rpc::CallError;
 use larch_runtime::Clock;
-use larch_store::{Catalog, CatalogError, DayView, MAX_VIEW_AGE};
+use larch_store::{Catalog, CatalogError, DayView, MAX_UNFOLDED, MAX_VIEW_AGE};
 use larch_types::{ErrorKind, SegmentId, TenantId, Timestamp};
 
 use crate::selection::Chosen;
@@ -28,6 +28,8 @@ pub(crate) struct Live {
     pub(crate) segments: Vec<SegmentEntry>,
     /// Of the oldest view that was used.
     pub(crate) age: Duration,
+    /// Catalogs of which more than a snapshot and a few facts had to be read.
+    pub(crate) long: Vec<Partition>,
 }
 
 /// The segments that may hold chosen rows.
@@ -65,7 +67,9 @@ pub(crate) async fn find(
     }
     let now = clock.monotonic();
     let age = views.values().map(|view| view.age(now)).max().unwrap_or_default();
-    Ok(Live { segments: segments.into_values().collect(), age })
+    let is_long = |(_, view): &(&Partition, &DayView)| view.unfolded > MAX_UNFOLDED;
+    let long = views.iter().filter(is_long).map(|(partition, _)| *partition).collect();
+    Ok(Live { segments: segments.into_values().collect(), age, long })
 }
 
 /// The days of the range, and `wide`, which may hold rows of any day.

@@ -6,11 +6,16 @@ use larch_telemetry::{Counter, Family, Registry, Spec};
 pub(crate) struct Metrics {
     pub(crate) calls: Family<Counter, 2>,
     pub(crate) chunks: Family<Counter, 1>,
+    pub(crate) folds: Family<Counter, 1>,
 }
 
 impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
-        Self { calls: registry.counter(CALLS), chunks: registry.counter(CHUNKS) }
+        Self {
+            calls: registry.counter(CALLS),
+            chunks: registry.counter(CHUNKS),
+            folds: registry.counter(FOLDS),
+        }
     }
 }
 
@@ -23,4 +28,9 @@ const CHUNKS: Spec<1> = Spec {
     name: "larch_planner_chunks_total",
     help: "Chunks in the range of plans: those that are to be read, and those that filters ruled out.",
     labels: ["fate"],
+};
+const FOLDS: Spec<1> = Spec {
+    name: "larch_planner_catalog_folds_total",
+    help: "Snapshots of the catalog of a day: those that were written, not needed any more, and failed.",
+    labels: ["result"],
 };

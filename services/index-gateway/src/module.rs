@@ -22,8 +22,12 @@ impl Module for GatewayModule {
         crate::role::NAME
     }
 
-    fn start<'a>(&'a self, _: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
+    fn start<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(async {
+            let (inner, planner) = (scope.clone(), Arc::clone(&self.planner));
+            scope.spawn("fold catalogs", async move {
+                inner.until_cancelled(planner.fold()).await;
+            });
             let here = self.frame.here.clone();
             self.frame.local.add_planner(here.clone(), Arc::clone(&self.planner) as Arc<dyn Planner>);
             self.frame.members.enter(Member { part: Part::Planner, node: self.node, address: here });

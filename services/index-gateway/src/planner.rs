@@ -9,11 +9,12 @@ use larch_proto::{
 use larch_rpc::{CallError, Headed, Planner, TenantContext};
 use larch_runtime::Env;
 use larch_store::Segments;
-use larch_types::{ErrorKind, TenantId};
+use larch_types::TenantId;
 
+use crate::folding::Folding;
 use crate::live::{self, Live};
 use crate::metrics::Metrics;
-use crate::read::{estimate, labels, plan};
+use crate::read::{estimate, histogram, labels, plan};
 use crate::selection::Chosen;
 
 /// Answers from the catalog and from footers; rows are read only where times decide.
@@ -21,17 +22,26 @@ pub(crate) struct GatewayPlanner {
     env: Env,
     segments: Segments,
     metrics: Metrics,
+    folding: Folding,
 }
 
 impl GatewayPlanner {
     pub(crate) fn new(env: Env, segments: Segments, metrics: Metrics) -> Self {
-        Self { env, segments, metrics }
+        Self { env, segments, metrics, folding: Folding::default() }
+    }
+
+    /// Writes snapshots of what plans find long, until it is dropped.
+    pub(crate) async fn fold(&self) {
+        self.folding.run(self.segments.catalog(), &self.metrics).await;
     }
 
     async fn find(&self, tenant: &TenantId, scope: &PlanScope) -> Result<(Chosen, Live), CallError> {
         let chosen = Chosen::new(&scope.selection)?;
         let clock = &*self.env.clock;
         let live = live::find(self.segments.catalog(), clock, tenant, scope, &chosen).await?;
+        for partition in &live.long {
+            self.folding.ask(tenant, *partition);
+        }
         Ok((chosen, live))
     }
 
@@ -75,6 +85,18 @@ impl GatewayPlanner {
         Ok(Headed { head, body: iter(found.parts).map(Ok).boxed() })
     }
 
+    async fn histogram_inside(
+        &self,
+        tenant: &TenantId,
+        request: PlanHistogramRequest,
+    ) -> Result<Headed<PlanHead, HistogramBatch>, CallError> {
+        let (chosen, live) = self.find(tenant, &request.scope).await?;
+        let how = (request.minutes_per_cell, request.labels);
+        let counted = histogram::read(&self.segments, tenant, &live.segments, &chosen, how).await?;
+        let head = Self::head(&live, counted.chunks_in_range);
+        Ok(Headed { head, body: iter(counted.parts).map(Ok).boxed() })
+    }
+
     async fn estimate_inside(
         &self,
         tenant: &TenantId,
@@ -105,14 +127,13 @@ impl Planner for GatewayPlanner {
         self.counted("labels", answer)
     }
 
-    /// Footers count lines and metadata together, and a cell counts lines: whoever needs cells reads rows.
     async fn histogram(
         &self,
-        _: TenantContext,
-        _: PlanHistogramRequest,
+        context: TenantContext,
+        request: PlanHistogramRequest,
     ) -> Result<Headed<PlanHead, HistogramBatch>, CallError> {
-        let text = "footers of segments do not say how many bytes lines have without their metadata";
-        self.counted("histogram", Err(CallError::new(ErrorKind::Unprocessable, text)))
+        let answer = self.histogram_inside(&context.tenant, request).await;
+        self.counted("histogram", answer)
     }
 
     async fn estimate(

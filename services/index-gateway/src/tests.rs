@@ -12,7 +12,7 @@ use larch_rpc::{CallContext, CallError, Deadline, Planner, TenantContext};
 use larch_runtime::Env;
 use larch_segment::{Effort, Provenance, Row, Segment, SegmentBuilder};
 use larch_store::{
-    Backing, Catalog, ChunkStoreSettings, Input, Key, NewSegment, Segments, Store, StoreOptions,
+    Backing, Catalog, ChunkStoreSettings, Folder, Input, Key, NewSegment, Segments, Store, StoreOptions,
 };
 use larch_telemetry::Registry;
 use larch_types::{
@@ -290,4 +290,31 @@ async fn missing_and_corrupt_objects_fail_the_plan() {
     // Failures are not kept.
     setting.store.put(&key, bytes).await.unwrap();
     assert_eq!(setting.ids(any()).await, [1]);
+}
+
+/// After a plan that read more than 64 facts a snapshot is written, and the next process reads that.
+#[tokio::test]
+async fn long_catalogs_are_folded() {
+    let setting = Setting::new();
+    for number in 0..70 {
+        let line: &[Line<'_>] = &[(r#"{app="a"}"#, 10, "line")];
+        let (bytes, entry) = build(number + 1, day(0), line);
+        setting.add(entry, Some(bytes)).await;
+    }
+    let any = || scope(r#"{app="a"}"#, 0, 100);
+    let facts = Folder::facts(&tenant(), day(0));
+    {
+        let mut folding = std::pin::pin!(setting.planner.fold());
+        assert!(futures_util::poll!(&mut folding).is_pending());
+        assert_eq!(setting.ids(any()).await.len(), 70);
+        // It works while others do.
+        for _ in 0..1000 {
+            assert!(futures_util::poll!(&mut folding).is_pending());
+            if setting.store.list(&facts, None, 1000).await.unwrap().objects.len() == 71 {
+                break;
+            }
+        }
+    }
+    let view = setting.catalog.view(&tenant(), day(0), Duration::ZERO).await.unwrap();
+    assert_eq!((view.unfolded, view.segments().len()), (1, 70));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larch_proto::{AppendRequest, AppendResponse, AppendStream, StreamOutcome, WalPosition};
+use larch_proto::{AppendRequest, AppendResponse, AppendStream, RefusalReason, StreamOutcome, WalPosition};
 use larch_rpc::CallError;
 use larch_types::{ErrorKind, StreamId, TenantId};
 use larch_wal::{AppendError, Committed};
@@ -11,9 +11,10 @@ use tracing::error;
 
 use crate::cut::{check_cuts, is_large};
 use crate::node::{Node, unavailable};
+use crate::pressure::wait_for_cuts;
 use crate::record;
 use crate::refusal::{line_bytes, too_fast, too_many_streams};
-use crate::streams::Refusal;
+use crate::streams::{Part, Refusal, StreamLimits};
 use crate::tenant::{Duplicates, Tenant, for_each_part};
 
 /// What a row takes in memory besides its bytes, roughly: its columns and its place among identities.
@@ -22,7 +23,7 @@ const ROW_BYTES: usize = 100;
 /// Who waits for a record of the log.
 pub(crate) enum Waiting {
     Push(Push),
-    Cut(oneshot::Sender<Result<WalPosition, AppendError>>),
+    Note(oneshot::Sender<Result<WalPosition, AppendError>>),
 }
 
 /// A push that is on its way through the log.
@@ -48,14 +49,16 @@ pub(crate) async fn append(
 ) -> Result<AppendResponse, CallError> {
     node.check_writable()?;
     node.check_room(request.streams.iter().map(memory_bytes).sum())?;
+    node.check_disk()?;
     let tenant = node.find_or_make_tenant(tenant);
     check_cuts(&tenant)?;
+    wait_for_cuts(&node.env, &tenant).await;
     check_streams(&tenant, &request)?;
     let (request, mut outcomes) = admit(node, &tenant, request);
     if request.streams.is_empty() {
         return Ok(response(node, outcomes, node.applied()));
     }
-    let record = record::encode_push(&tenant.id, request.clone());
+    let record = record::encode_push(&tenant.id, request.clone(), &node.buffers);
     let (answer, answered) = oneshot::channel();
     let push = Push { tenant, request: Arc::new(request), answer };
     node.log.append(record, Waiting::Push(push)).map_err(|(error, _)| refused(&error))?;
@@ -113,21 +116,33 @@ fn memory_bytes(stream: &AppendStream) -> usize {
 /// Leaves the streams that may grow now; the others have their refusals among the outcomes, which are in
 /// the order of the request.
 fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendRequest, Vec<StreamOutcome>) {
-    let limits = node.stream_limits(&tenant.id);
+    let limits = node.limits.limits(&tenant.id);
+    let ingesters = node.ingesters();
     let now = node.env.clock.monotonic();
     let mut outcomes = Vec::with_capacity(request.streams.len());
     let mut admitted = Vec::with_capacity(request.streams.len());
     for stream in request.streams {
-        let id = StreamId::of_canonical(&stream.labels);
-        let refusal = match tenant.streams.admit(id, line_bytes(&stream.entries), limits, now) {
-            Ok(()) => None,
-            Err(Refusal::TooManyStreams) => Some(too_many_streams(&tenant.id, &stream)),
-            Err(Refusal::TooFast) => Some(too_fast(&tenant.id, &stream, limits.rate, node.bounds.named_rows)),
+        let part = Part {
+            id: StreamId::of_canonical(&stream.labels),
+            label_bytes: stream.labels.len(),
+            shares: stream.write_shards,
+            bytes: line_bytes(&stream.entries),
+        };
+        let limits = StreamLimits::of(&limits, &stream.policy, node.replication, ingesters);
+        let (refusal, reason) = match tenant.streams.admit(part, limits, now) {
+            Ok(()) => (None, None),
+            Err(Refusal::TooManyStreams) => {
+                (Some(too_many_streams(&tenant.id, &stream)), Some(RefusalReason::StreamLimit))
+            }
+            Err(Refusal::TooFast) => {
+                let text = too_fast(&tenant.id, &stream, limits.rate, node.bounds.named_rows);
+                (Some(text), Some(RefusalReason::StreamRate))
+            }
         };
         if refusal.is_none() {
             admitted.push(stream);
         }
-        outcomes.push(StreamOutcome { refusal, ..StreamOutcome::default() });
+        outcomes.push(StreamOutcome { refusal, reason, ..StreamOutcome::default() });
     }
     request.streams = admitted;
     (request, outcomes)
@@ -147,7 +162,7 @@ pub(crate) async fn apply_committed(node: Arc<Node>, mut committed: Committed<Wa
                     // Whoever pushed may have gone; the rows stay.
                     drop(push.answer.send(answer));
                 }
-                Waiting::Cut(answer) => drop(answer.send(outcome)),
+                Waiting::Note(answer) => drop(answer.send(outcome)),
             }
             tokio::task::yield_now().await;
         }

@@ -10,24 +10,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use larch_proto::WalPosition;
+use futures_util::stream::{self, StreamExt};
 use larch_rpc::CallError;
 use larch_runtime::{Env, Scope};
 use larch_segment::{Effort, Frozen, Provenance, WriteError};
-use larch_types::{Day, ErrorKind, NodeId, SegmentId, Timestamp};
-use larch_wal::{AppendError, Dir};
-use tokio::sync::oneshot;
+use larch_types::{Day, ErrorKind, NodeId, TenantId, Timestamp};
+use larch_wal::Dir;
 use tracing::{error, info};
 
-use crate::append::Waiting;
+use crate::cut_metrics::CutReason;
 use crate::node::Node;
+use crate::note::{NoteError, begin_note};
 use crate::record;
-use crate::segment_file::{SegmentFile, blocking, write_durably};
+use crate::restate::restate;
+use crate::segment_file::name::finished;
+use crate::segment_file::{NewFile, SegmentFile, blocking, write_durably};
 use crate::shelf::{CutRows, Holdings};
 use crate::tenant::Tenant;
+use crate::upload::Progress;
 
 /// Raw bytes of rows at which a tenant's are cut: they make a segment of about a tenth of that.
-const CUT_BYTES: usize = 64 << 20;
+pub(crate) const CUT_BYTES: usize = 64 << 20;
 
 /// Memory of rows at which they are cut however few bytes they have: rows of few bytes, or many streams.
 const CUT_MEMORY_BYTES: usize = 2 * CUT_BYTES;
@@ -37,7 +40,10 @@ const MOST_DAYS: usize = 8;
 
 /// Files of the log that may be kept for the sake of few rows; beyond, the oldest rows are cut whatever
 /// their size, and the log says again which segment files there are.
-const MOST_LOG_FILES: usize = 8;
+pub(crate) const MOST_LOG_FILES: usize = 8;
+
+/// Tenants that are cut at a time. A cut works on one core and holds one segment in memory beside its rows.
+const PARALLEL_CUTS: usize = 4;
 
 /// How often it is looked for rows to cut, besides when somebody says so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -53,7 +59,7 @@ pub(crate) enum CutError {
     #[error("write segment files")]
     Write(#[from] io::Error),
     #[error("log a cut")]
-    Log(#[from] AppendError),
+    Log(#[from] NoteError),
     #[error("the process stops")]
     Stopped,
 }
@@ -67,12 +73,15 @@ pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scop
         if scope.until_cancelled(wait).await.is_none() {
             return;
         }
-        for tenant in due(&node, max_age) {
-            if scope.is_cancelled() {
-                return;
+        let cut = async |(tenant, reason): (Arc<Tenant>, CutReason)| {
+            if !scope.is_cancelled() {
+                // What failed is said, and tried again at the next look.
+                drop(cut_tenant(&node, &tenant, reason).await);
             }
-            // What failed is said, and tried again at the next look.
-            drop(cut_tenant(&node, &tenant).await);
+        };
+        stream::iter(due(&node, max_age)).for_each_concurrent(PARALLEL_CUTS, cut).await;
+        if scope.is_cancelled() {
+            return;
         }
         restate(&node).await;
         node.release_log();
@@ -86,7 +95,7 @@ pub(crate) const fn is_large(held: &Holdings) -> bool {
 
 /// Tenants to cut: all if somebody asked; those with much, those with old rows, the largest while memory is short, and those
 /// with the oldest rows while the log is long.
-fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
+fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
     let now = node.env.clock.monotonic();
     let files = node.log.files();
     let keep_from = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first);
@@ -103,7 +112,12 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
         let in_the_way =
             keep_from.is_some_and(|first| held.oldest_rows.is_some_and(|oldest| oldest.0 < first.0));
         if all || is_large || is_old || in_the_way {
-            due.push(tenant);
+            let reason = match (is_large, is_old) {
+                (true, _) => CutReason::Full,
+                (false, true) => CutReason::MaxAge,
+                (false, false) => CutReason::Forced,
+            };
+            due.push((tenant, reason));
         } else {
             others.push((held.memory_bytes, tenant));
         }
@@ -116,18 +130,22 @@ fn due(node: &Node, max_age: Duration) -> Vec<Arc<Tenant>> {
             break;
         }
         excess = excess.saturating_sub(bytes);
-        due.push(tenant);
+        due.push((tenant, CutReason::Full));
     }
     due
 }
 
 /// Puts all rows that a tenant has in memory now into files. Returns how many files that took.
-pub(crate) async fn cut_tenant(node: &Node, tenant: &Arc<Tenant>) -> Result<usize, CutError> {
+pub(crate) async fn cut_tenant(
+    node: &Node,
+    tenant: &Arc<Tenant>,
+    reason: CutReason,
+) -> Result<usize, CutError> {
     let _turn = tenant.cutting.lock().await;
     tenant.shelf.begin_cut();
     let mut count = 0;
     while let Some(cut) = tenant.shelf.oldest_cut() {
-        match cut_rows(node, tenant, cut).await {
+        match cut_rows(node, tenant, cut, reason).await {
             Ok(files) => count += files,
             Err(problem) => {
                 let failures = tenant.failed_cuts.fetch_add(1, Ordering::Relaxed) + 1;
@@ -151,66 +169,42 @@ pub(crate) fn check_cuts(tenant: &Tenant) -> Result<(), CallError> {
     Err(CallError::new(ErrorKind::TooMany, text))
 }
 
-async fn cut_rows(node: &Node, tenant: &Arc<Tenant>, cut: Arc<CutRows>) -> Result<usize, CutError> {
+async fn cut_rows(
+    node: &Node,
+    tenant: &Arc<Tenant>,
+    cut: Arc<CutRows>,
+    reason: CutReason,
+) -> Result<usize, CutError> {
     let started = node.env.clock.monotonic();
-    let (rows, raw_bytes) = (cut.rows.held().rows, cut.rows.held().raw_bytes);
+    let held = *cut.rows.held();
+    let (rows, raw_bytes) = (held.rows, held.raw_bytes);
     let upto = cut.upto;
     let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
-    let written = blocking(&*node.dir, move || write_files(&*dir, &cut.rows, &env, id)).await;
-    let (files, bytes) = written.map_err(|_| CutError::Stopped)??;
-    let described = log_description(node, tenant, Some(upto), &files).await?;
-    let count = files.len();
-    tenant.shelf.finish_cut(files, described);
+    let name = tenant.id.clone();
+    let written = blocking(&*node.dir, move || write_files(&*dir, &name, &cut.rows, &env, id)).await;
+    let files = written.map_err(|_| CutError::Stopped)??;
+    let describe = |cut: &record::Cut| begin_note(node, record::encode_cut(&tenant.id, cut));
+    let described = tenant.shelf.describe(Some(upto), &files, describe)?.done().await?;
+    let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes).sum::<u64>());
+    tenant.shelf.finish_cut(files.clone(), Some(described));
+    node.wait_for_upload(tenant, &files);
     node.note_memory(tenant);
+    tenant.cut_done.notify_waiters();
     node.metrics.cuts.inc();
+    node.metrics.cut.count(reason, held, CUT_BYTES, (count, bytes), node.env.clock.now());
     let took = node.env.clock.monotonic().since(started);
     info!(tenant = %tenant.id, rows, raw_bytes, files = count, bytes, duration = ?took, "rows cut");
     Ok(count)
 }
 
-/// Says in the log which files a tenant has. Returns where.
-async fn log_description(
-    node: &Node,
-    tenant: &Tenant,
-    upto: Option<WalPosition>,
-    new: &[Arc<SegmentFile>],
-) -> Result<WalPosition, CutError> {
-    let record = record::encode_cut(&tenant.id, &tenant.shelf.description(upto, new));
-    let (answer, logged) = oneshot::channel();
-    node.log.append_reserved(record, Waiting::Cut(answer)).map_err(|(problem, _)| problem)?;
-    Ok(logged.await.map_err(|_| CutError::Stopped)??)
-}
-
-/// Says again which files there are where the record that says it would keep an old file of the log.
-async fn restate(node: &Node) {
-    let files = node.log.files();
-    let Some(keep_from) = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first) else {
-        return;
-    };
-    for tenant in node.tenants.all() {
-        let held = tenant.shelf.holdings();
-        if held.described.is_none_or(|described| described.0 >= keep_from.0) {
-            continue;
-        }
-        let _turn = tenant.cutting.lock().await;
-        match log_description(node, &tenant, None, &[]).await {
-            Ok(described) => tenant.shelf.describe(described),
-            Err(problem) => {
-                error!(tenant = %tenant.id, error = %problem, "segment files are not named again in the log");
-                return;
-            }
-        }
-    }
-}
-
-/// One file a day, and one for the days beyond the eight that have most rows. Gives also how many bytes they
-/// have. It blocks.
-fn write_files(
+/// One file a day, and one for the days beyond the eight that have most rows. It blocks.
+pub(crate) fn write_files(
     dir: &dyn Dir,
+    tenant: &TenantId,
     rows: &Frozen,
     env: &Env,
     uploader: NodeId,
-) -> Result<(Vec<Arc<SegmentFile>>, usize), CutError> {
+) -> Result<Vec<Arc<SegmentFile>>, CutError> {
     let mut built = Vec::new();
     let (days, rest) = days_with_files(&rows.days());
     for day in &days {
@@ -219,10 +213,13 @@ fn write_files(
     if rest {
         built.push(build(rows, env, uploader, |time| !days.contains(&time.day()))?);
     }
-    write_durably(dir, &built)?;
-    let bytes = built.iter().map(|(_, bytes)| bytes.len()).sum();
-    let files = built.into_iter().map(|(id, _)| Arc::new(SegmentFile::new(id))).collect();
-    Ok((files, bytes))
+    write_durably(dir, tenant, &built)?;
+    let now = env.clock.monotonic();
+    let file = |NewFile { id, bytes }| {
+        let name = finished(id, tenant);
+        Arc::new(SegmentFile::new(id, name, bytes.len() as u64, now, Progress::default()))
+    };
+    Ok(built.into_iter().map(file).collect())
 }
 
 /// The days that have a file each, and whether there are others.
@@ -238,9 +235,9 @@ fn build(
     env: &Env,
     uploader: NodeId,
     passes: impl Fn(Timestamp) -> bool,
-) -> Result<(SegmentId, Vec<u8>), WriteError> {
+) -> Result<NewFile, WriteError> {
     let id = env.new_segment_id();
     let provenance =
         Provenance { id, uploader, inputs: Vec::new(), siblings: Vec::new(), tombstones: Vec::new() };
-    Ok((id, rows.write(passes, provenance, Effort::Fresh)?.bytes))
+    Ok(NewFile { id, bytes: rows.write(passes, provenance, Effort::Fresh)?.bytes })
 }

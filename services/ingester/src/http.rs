@@ -10,14 +10,18 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::{Request, StatusCode};
 use larch_api::{Form, Tenancy};
-use larch_launch::OpenDir;
+use larch_launch::{Frame, OpenDir};
 use larch_logql::parse_selector;
 use larch_proto::{FlushRequest, Selector};
 use larch_rpc::CallError;
 use larch_runtime::plain;
 use larch_types::ErrorKind;
 use larch_wal::{Dir, FileName};
+use tracing::warn;
 
+use crate::flush::{flush_all, flush_to_the_end};
+use crate::module::leave;
+use crate::node::Shutdown;
 use crate::service::Door;
 
 /// The file whose being there means that the next stop cuts all rows. Loki's has this name.
@@ -25,6 +29,7 @@ const MARKER: &str = "shutdown-requested.txt";
 
 pub(crate) struct Desk {
     pub(crate) door: Arc<Door>,
+    pub(crate) frame: Frame,
     pub(crate) tenancy: Tenancy,
     pub(crate) marker: Marker,
 }
@@ -41,15 +46,17 @@ pub(crate) fn routes(desk: Arc<Desk>) -> Router {
     Router::new()
         .route("/flush", get(flush).post(flush))
         .route("/flush/tenant", post(flush_tenant))
+        .route("/ingester/shutdown", get(shutdown).post(shutdown))
         .route("/ingester/prepare_shutdown", get(show_prepared).post(prepare).delete(forget_prepared))
         .with_state(desk)
 }
 
-/// Rows are cut in the background, tenant by tenant.
+/// Rows are cut and uploaded in the background, tenant by tenant.
 async fn flush(State(desk): State<Arc<Desk>>) -> Response {
     match desk.door.node() {
         Ok(node) => {
             node.ask_for_flush();
+            node.uploads.hurry();
             done()
         }
         Err(error) => failed(&error),
@@ -67,7 +74,8 @@ async fn flush_tenant(State(desk): State<Arc<Desk>>, request: Request<Body>) -> 
         Err(text) => return plain(StatusCode::BAD_REQUEST, format!("{text}\n")),
     };
     let flush = FlushRequest { tenant: Some(tenant), any_of, wait_for_upload: true };
-    match desk.door.flush_now(&flush).await {
+    let flushed = async { flush_to_the_end(desk.door.node()?, flush).await };
+    match flushed.await {
         Ok(_) => done(),
         Err(error) => failed(&error),
     }
@@ -83,6 +91,49 @@ fn streams(query: &str) -> Result<Vec<Selector>, String> {
             Ok(vec![Selector { matchers }])
         }
     }
+}
+
+/// The ingester takes no rows any more; the rest goes on behind the answer.
+async fn shutdown(State(desk): State<Arc<Desk>>, request: Request<Body>) -> Response {
+    let node = match desk.door.node() {
+        Ok(node) => node,
+        Err(error) => return failed(&error),
+    };
+    let shutdown = match how_to_stop(request.uri().query().unwrap_or_default()) {
+        Ok(shutdown) => shutdown,
+        Err(text) => return plain(StatusCode::BAD_REQUEST, format!("{text}\n")),
+    };
+    if !node.begin_shutdown(shutdown) {
+        let text = "Ingester is stopping or already stopped.\n".to_owned();
+        return plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    }
+    if shutdown.terminate {
+        node.scope.ask_for_end();
+    } else {
+        let (node, frame) = (Arc::clone(node), desk.frame.clone());
+        node.scope.clone().spawn("ingester-shutdown", async move {
+            if shutdown.flush {
+                node.scope.until_cancelled(flush_all(&node)).await;
+            }
+            leave(&frame, &node);
+        });
+    }
+    done()
+}
+
+fn how_to_stop(query: &str) -> Result<Shutdown, String> {
+    let form = Form::parse(&[], query).map_err(|error| error.to_string())?;
+    let is_set = |name: &str, default: bool| match form.get(name) {
+        "" => Ok(default),
+        "true" | "1" | "t" | "T" | "TRUE" | "True" => Ok(true),
+        "false" | "0" | "f" | "F" | "FALSE" | "False" => Ok(false),
+        other => Err(format!("{name}: {other:?} is neither true nor false")),
+    };
+    Ok(Shutdown {
+        flush: is_set("flush", true)?,
+        forget_identity: is_set("delete_ring_tokens", false)?,
+        terminate: is_set("terminate", true)?,
+    })
 }
 
 async fn show_prepared(State(desk): State<Arc<Desk>>) -> Response {
@@ -104,6 +155,15 @@ async fn forget_prepared(State(desk): State<Arc<Desk>>) -> Response {
 impl Marker {
     pub(crate) fn is_set(&self) -> bool {
         !self.dir.is_empty() && self.with(is_set).unwrap_or(false)
+    }
+
+    /// It was meant for the stop that has done what it asks for.
+    pub(crate) fn clear(&self) {
+        if self.is_set()
+            && let Err(error) = self.with(unset)
+        {
+            warn!(%error, "the mark for a flush on the next stop stays");
+        }
     }
 
     fn with<T>(&self, work: impl FnOnce(&dyn Dir, &FileName) -> std::io::Result<T>) -> Result<T, CallError> {

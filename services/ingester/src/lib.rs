@@ -2,16 +2,22 @@
 
 mod append;
 mod cut;
+mod cut_metrics;
+mod disk;
+mod flush;
 mod http;
 mod metrics;
 mod module;
 mod needles;
 mod node;
+mod note;
 mod patterns;
+mod pressure;
 mod read;
 mod record;
 mod refusal;
 mod replay;
+mod restate;
 mod role;
 mod segment_file;
 mod selection;
@@ -26,6 +32,7 @@ mod tenant;
 mod tenants;
 #[cfg(test)]
 mod testing;
+mod upload;
 
 pub use role::{Config, role};
 pub use settings::{

@@ -9,17 +9,22 @@ use larch_launch::Frame;
 use larch_membership::{Member, Part};
 use larch_runtime::{Job, Module, Next, Rhythm, Scope, Stage, StartError, spawn_job};
 use larch_types::{NodeId, Timestamp};
-use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode};
+use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode, forget_node};
+use tracing::error;
 
 use crate::append::{Waiting, apply_committed};
-use crate::cut::{cut_tenant, cut_when_due};
+use crate::cut::cut_when_due;
+use crate::flush::flush_all;
 use crate::http::Marker;
-use crate::metrics::{Metrics, show_holdings};
+use crate::metrics::{Metrics, show_holdings, show_waiting};
 use crate::node::{Bounds, Node, Parts};
 use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
+use crate::restate::restate;
+use crate::segment_file::blocking;
 use crate::service::Door;
 use crate::settings::{IngesterSettings, WalSync};
+use crate::upload::{UploadSettings, forget_when_due, upload_waiting};
 
 /// How often streams that nobody pushes to any more are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(1);
@@ -50,18 +55,18 @@ impl Module for IngesterModule {
             match stage {
                 Stage::Refuse => node.leave(),
                 Stage::Drain => {}
-                Stage::Cut if self.settings.wal.flush_on_shutdown || self.marker.is_set() => {
-                    for tenant in node.tenants.all() {
-                        // What failed is said, and stays in the log.
-                        drop(cut_tenant(node, &tenant).await);
-                    }
+                Stage::Cut if self.empties_on_stop(node) => {
+                    flush_all(node).await;
+                    self.marker.clear();
                 }
                 Stage::Cut => {}
-                Stage::Leave => {
-                    self.frame.members.leave(Part::Ingester, node.id);
-                    self.frame.local.remove(&self.frame.here);
+                Stage::Leave => leave(&self.frame, node),
+                Stage::Close => {
+                    node.log.close().await;
+                    if node.shutdown().is_some_and(|shutdown| shutdown.forget_identity) {
+                        forget_identity(node).await;
+                    }
                 }
-                Stage::Close => node.log.close().await,
             }
         })
     }
@@ -90,8 +95,12 @@ impl IngesterModule {
         };
         let id = recovery.node();
         let (log, committed) = recovery.start(scope);
-        let node = self.node(id, log, dir, replayed);
+        let node = self.node(id, scope, log, dir, replayed);
         scope.spawn("ingester-apply", apply_committed(Arc::clone(&node), committed));
+        // What was found and is not named yet; what fails is said and tried again.
+        restate(&node).await;
+        scope.spawn("ingester-upload", upload_waiting(Arc::clone(&node), scope.clone()));
+        scope.spawn("ingester-forget", forget_when_due(Arc::clone(&node), scope.clone()));
         let max_age = self.settings.max_chunk_age.to_std();
         scope.spawn("ingester-cut", cut_when_due(Arc::clone(&node), max_age, scope.clone()));
         spawn_job(scope, &frame.env, Rhythm::every(FORGET_EVERY), Forget { node: Arc::downgrade(&node) });
@@ -99,6 +108,7 @@ impl IngesterModule {
             patterns.start(scope);
         }
         show_holdings(&frame.metrics, &node);
+        show_waiting(&frame.metrics, &node);
         self.door.open(node);
         frame.local.add_ingester(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
         frame.local.add_tail(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
@@ -106,10 +116,18 @@ impl IngesterModule {
         Ok(())
     }
 
-    fn node(&self, id: NodeId, log: Log<Waiting>, dir: Arc<dyn Dir>, replayed: Replayed) -> Arc<Node> {
+    fn node(
+        &self,
+        id: NodeId,
+        scope: &Scope,
+        log: Log<Waiting>,
+        dir: Arc<dyn Dir>,
+        replayed: Replayed,
+    ) -> Arc<Node> {
         let frame = &self.frame;
         Arc::new(Node::new(Parts {
             id,
+            scope: scope.clone(),
             env: frame.env.clone(),
             limits: frame.limits.clone(),
             members: frame.members.clone(),
@@ -117,6 +135,8 @@ impl IngesterModule {
             replication: frame.settings.common.replication_factor as usize,
             bounds: Bounds {
                 memory_bytes: self.settings.wal.replay_memory_ceiling.as_usize(),
+                disk_bytes: self.settings.wal.disk_budget.as_u64(),
+                disk_threshold: self.settings.wal.disk_full_threshold,
                 named_rows: self.settings.max_returned_stream_errors,
                 named_dropped: self.settings.max_dropped_streams as usize,
             },
@@ -124,8 +144,18 @@ impl IngesterModule {
             metrics: self.metrics.clone(),
             log,
             dir,
+            store: frame.store.clone(),
+            catalog: frame.catalog.clone(),
+            uploading: UploadSettings::new(&self.settings),
             replayed,
         }))
+    }
+
+    /// Whether a stop leaves nothing on this disk that the store does not have.
+    fn empties_on_stop(&self, node: &Node) -> bool {
+        let wal = &self.settings.wal;
+        let is_usual = wal.flush_on_shutdown || !wal.enabled || self.marker.is_set();
+        node.shutdown().map_or(is_usual, |shutdown| shutdown.flush)
     }
 
     fn log_settings(&self) -> LogSettings {
@@ -139,6 +169,24 @@ impl IngesterModule {
         };
         LogSettings { sync, full_threshold: wal.disk_full_threshold, ..LogSettings::default() }
     }
+}
+
+/// Nobody is sent here any more.
+pub(crate) fn leave(frame: &Frame, node: &Node) {
+    frame.members.leave(Part::Ingester, node.id);
+    frame.local.remove(&frame.here);
+}
+
+/// The next start makes another id.
+async fn forget_identity(node: &Node) {
+    let dir = Arc::clone(&node.dir);
+    let forgotten = blocking(&*node.dir, move || forget_node(&*dir)).await;
+    let failed = match forgotten {
+        Ok(Ok(())) => return,
+        Ok(Err(problem)) => problem.to_string(),
+        Err(problem) => problem.to_string(),
+    };
+    error!(node = %node.id, error = %failed, "the node's id stays");
 }
 
 /// Forgets streams that are idle.

@@ -1,30 +1,38 @@
 //! One ingester: what it knows of itself, what it holds, and what it may take.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use larch_launch::TenantLimits;
 use larch_membership::{Members, Part};
 use larch_proto::{ReadHead, RingDigest, WalPosition};
 use larch_rpc::CallError;
-use larch_runtime::Env;
+use larch_runtime::{BufferPool, Env, Scope};
+use larch_store::{Catalog, Store};
 use larch_types::{Address, ErrorKind, NodeId, TenantId, Timestamp};
 use larch_wal::{Dir, Log, Position};
 use tokio::sync::Notify;
 
 use crate::append::Waiting;
+use crate::disk::Disk;
 use crate::metrics::Metrics;
 use crate::replay::Replayed;
-use crate::streams::StreamLimits;
+use crate::segment_file::SegmentFile;
 use crate::tails::Tails;
 use crate::tenant::Tenant;
 use crate::tenants::Tenants;
+use crate::upload::{HandOvers, Queue, UploadSettings};
 
 /// What a tenant takes on a node before it has a row: its tables and its name.
 const TENANT_BYTES: isize = 4096;
 
+/// What records leave between each other: some pushes of usual size, which have a megabyte.
+const IDLE_BUFFER_BYTES: usize = 16 << 20;
+
 pub(crate) struct Node {
     pub(crate) id: NodeId,
+    /// The module's own.
+    pub(crate) scope: Scope,
     pub(crate) env: Env,
     pub(crate) limits: TenantLimits,
     pub(crate) members: Members,
@@ -35,8 +43,18 @@ pub(crate) struct Node {
     pub(crate) synced: bool,
     pub(crate) metrics: Metrics,
     pub(crate) log: Log<Waiting>,
+    /// For records on their way into the log.
+    pub(crate) buffers: BufferPool,
     /// Where the log is, and segment files beside it.
     pub(crate) dir: Arc<dyn Dir>,
+    pub(crate) disk: Disk,
+    pub(crate) store: Store,
+    pub(crate) catalog: Catalog,
+    pub(crate) uploading: UploadSettings,
+    /// Files that are not uploaded.
+    pub(crate) uploads: Queue,
+    /// Segments that are named to readers.
+    pub(crate) handed_over: HandOvers,
     pub(crate) tenants: Tenants,
     pub(crate) tails: Tails,
     /// Told when a tenant has rows enough to cut.
@@ -44,6 +62,8 @@ pub(crate) struct Node {
     /// Somebody wants all rows to be cut.
     flush_asked: AtomicBool,
     leaving: AtomicBool,
+    /// How it is to stop, if somebody has said so.
+    shutdown: OnceLock<Shutdown>,
     applied: AtomicU64,
     held_bytes: AtomicIsize,
 }
@@ -53,15 +73,31 @@ pub(crate) struct Node {
 pub(crate) struct Bounds {
     /// All rows in memory, with their tables.
     pub(crate) memory_bytes: usize,
+    /// Log and segment files on the disk; 0 leaves it to the disk.
+    pub(crate) disk_bytes: u64,
+    /// Share of that and of the disk from which no rows are taken; 0 means never.
+    pub(crate) disk_threshold: f64,
     /// Refused rows that an answer names; 0 names all.
     pub(crate) named_rows: u32,
     /// Dropped rows that a live tail names.
     pub(crate) named_dropped: usize,
 }
 
+/// How a node was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shutdown {
+    /// All rows are cut and uploaded before.
+    pub(crate) flush: bool,
+    /// The next start is another node.
+    pub(crate) forget_identity: bool,
+    /// The whole process stops, and not the ingester alone.
+    pub(crate) terminate: bool,
+}
+
 /// What a node is made of.
 pub(crate) struct Parts {
     pub(crate) id: NodeId,
+    pub(crate) scope: Scope,
     pub(crate) env: Env,
     pub(crate) limits: TenantLimits,
     pub(crate) members: Members,
@@ -72,6 +108,9 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     pub(crate) log: Log<Waiting>,
     pub(crate) dir: Arc<dyn Dir>,
+    pub(crate) store: Store,
+    pub(crate) catalog: Catalog,
+    pub(crate) uploading: UploadSettings,
     /// With what came back from the log.
     pub(crate) replayed: Replayed,
 }
@@ -80,6 +119,7 @@ impl Node {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts {
             id,
+            scope,
             env,
             limits,
             members,
@@ -90,11 +130,15 @@ impl Node {
             metrics,
             log,
             dir,
+            store,
+            catalog,
+            uploading,
             replayed,
         } = parts;
         let started = env.clock.now();
-        Self {
+        let node = Self {
             id,
+            scope,
             env,
             limits,
             members,
@@ -105,20 +149,52 @@ impl Node {
             synced,
             metrics,
             log,
+            buffers: BufferPool::new(IDLE_BUFFER_BYTES),
             dir,
+            disk: Disk::new(bounds.disk_bytes, bounds.disk_threshold),
+            store,
+            catalog,
+            uploading,
+            uploads: Queue::default(),
+            handed_over: HandOvers::default(),
             tenants: replayed.tenants,
             tails: Tails::default(),
             wake_cutter: Notify::new(),
             flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            shutdown: OnceLock::new(),
             applied: AtomicU64::new(replayed.last),
             held_bytes: AtomicIsize::new(replayed.held_bytes),
+        };
+        for tenant in node.tenants.all() {
+            node.wait_for_upload(&tenant, &tenant.shelf.files());
+            for handed in tenant.shelf.handed_over() {
+                node.disk.add_uploaded(handed.bytes());
+                node.handed_over.put(&tenant, handed);
+            }
         }
+        node
+    }
+
+    /// Files that are to be uploaded.
+    pub(crate) fn wait_for_upload(&self, tenant: &Arc<Tenant>, files: &[Arc<SegmentFile>]) {
+        self.disk.add(files.iter().map(|file| file.bytes).sum());
+        self.uploads.put(tenant, files);
     }
 
     /// From now on no rows are taken; readers are still answered.
     pub(crate) fn leave(&self) {
         self.leaving.store(true, Ordering::Release);
+    }
+
+    /// Stops taking rows, and notes how it is to stop. `false` if it is stopping already.
+    pub(crate) fn begin_shutdown(&self, shutdown: Shutdown) -> bool {
+        let begins = !self.leaving.swap(true, Ordering::AcqRel);
+        begins && self.shutdown.set(shutdown).is_ok()
+    }
+
+    pub(crate) fn shutdown(&self) -> Option<Shutdown> {
+        self.shutdown.get().copied()
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
@@ -141,6 +217,11 @@ impl Node {
         Err(CallError::new(ErrorKind::TooMany, text))
     }
 
+    /// Room for what is logged now, until its rows are uploaded.
+    pub(crate) fn check_disk(&self) -> Result<(), CallError> {
+        self.disk.check_room(self.log.used_bytes(), || self.uploads.failure())
+    }
+
     pub(crate) fn find_or_make_tenant(&self, id: &TenantId) -> Arc<Tenant> {
         if let Some(tenant) = self.tenants.find(id) {
             return tenant;
@@ -149,9 +230,9 @@ impl Node {
         self.tenants.find_or_make(id)
     }
 
-    pub(crate) fn stream_limits(&self, tenant: &TenantId) -> StreamLimits {
-        let ingesters = self.members.view().of(Part::Ingester).count();
-        StreamLimits::of(&self.limits.limits(tenant), self.replication, ingesters)
+    /// How many ingesters share a tenant's streams.
+    pub(crate) fn ingesters(&self) -> usize {
+        self.members.view().of(Part::Ingester).count()
     }
 
     /// The last record whose rows readers see.
@@ -188,7 +269,7 @@ impl Node {
         // Read first: what is applied from here on is not let go of.
         let mut needed = self.applied().0 + 1;
         for tenant in self.tenants.all() {
-            if let Some(oldest) = tenant.shelf.holdings().needed() {
+            if let Some(oldest) = tenant.shelf.needed() {
                 needed = needed.min(oldest.0);
             }
         }

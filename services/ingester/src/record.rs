@@ -6,16 +6,25 @@
 //! | kind | says |
 //! |---|---|
 //! | 1 | a push: the message that the ingester was sent. It carries the push stamp and the replicas of each stream, so that whoever replays it needs nothing else |
-//! | 2 | a cut: the position up to which the tenant's rows are in segment files, 8 bytes, and the ids of all files that hold rows of the tenant, 16 bytes each. A later one takes the place of an earlier one |
+//! | 2 | a cut: the position up to which the tenant's rows are in segment files, 8 bytes, and the ids of all files that hold rows of the tenant and are not announced, 16 bytes each. A later one takes the place of an earlier one |
+//! | 3 | an announcement: the id of a file, 16 bytes, and the catalog's entry of its segment. The file holds nothing any more that the store does not |
+//! | 4 | the begin of an upload: the ids of a file and of the segment as which it is uploaded, 16 bytes each |
+//! | 5 | the end of a hand-over: the ids of files that are not named any more, 16 bytes each |
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use larch_proto::{AppendRequest, InvalidMessage, WalPosition, wire};
+use larch_proto::{AppendRequest, InvalidMessage, SegmentEntry, WalPosition, wire};
+use larch_runtime::BufferPool;
 use larch_types::{InvalidTenant, SegmentId, TenantId};
 use prost::Message;
 
 /// Kinds are never used twice.
 const PUSH: u8 = 1;
 const CUT: u8 = 2;
+const ANNOUNCED: u8 = 3;
+const BEGUN: u8 = 4;
+const FORGOTTEN: u8 = 5;
+
+const ID_BYTES: usize = size_of::<u128>();
 
 /// One record, read back.
 #[derive(Debug, PartialEq)]
@@ -28,15 +37,32 @@ pub(crate) struct Record {
 pub(crate) enum Content {
     Push(AppendRequest),
     Cut(Cut),
+    Announced(Announced),
+    Begun(Begun),
+    Forgotten(Vec<SegmentId>),
 }
 
 /// What a tenant has in segment files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cut {
-    /// Pushes up to here are in the files.
+    /// Pushes up to here are in the files, or were announced.
     pub(crate) position: WalPosition,
-    /// All of them.
+    /// All whose segments are not announced.
     pub(crate) files: Vec<SegmentId>,
+}
+
+/// A file's segment is in the store, and the catalog says so.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Announced {
+    pub(crate) file: SegmentId,
+    pub(crate) entry: SegmentEntry,
+}
+
+/// From here on the store may have something of this id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) file: SegmentId,
+    pub(crate) segment: SegmentId,
 }
 
 /// Why a record that has its checksum means nothing.
@@ -52,34 +78,70 @@ pub(crate) enum RecordError {
     Wire(#[source] prost::DecodeError),
     #[error("the record's push cannot be")]
     Push(#[source] InvalidMessage),
+    #[error("the record's segment cannot be")]
+    Entry(#[source] InvalidMessage),
 }
 
 /// The request is cheap to clone: its lines are shared.
-pub(crate) fn encode_push(tenant: &TenantId, request: AppendRequest) -> Bytes {
+pub(crate) fn encode_push(tenant: &TenantId, request: AppendRequest, buffers: &BufferPool) -> Bytes {
     let message = wire::ingest::AppendRequest::from(request);
-    let mut record = head(PUSH, tenant, message.encoded_len());
+    let mut record = buffers.empty(head_bytes(tenant) + message.encoded_len());
+    put_head(&mut record, PUSH, tenant);
+    #[expect(clippy::expect_used, reason = "a growing buffer takes every message")]
+    message.encode(&mut record).expect("the buffer grows");
+    buffers.share(record)
+}
+
+pub(crate) fn encode_cut(tenant: &TenantId, cut: &Cut) -> Bytes {
+    let mut record = head(CUT, tenant, size_of::<u64>() + cut.files.len() * ID_BYTES);
+    record.put_u64_le(cut.position.0);
+    put_ids(&mut record, &cut.files);
+    record.freeze()
+}
+
+pub(crate) fn encode_announced(tenant: &TenantId, announced: &Announced) -> Bytes {
+    let message = wire::types::SegmentEntry::from(announced.entry.clone());
+    let mut record = head(ANNOUNCED, tenant, ID_BYTES + message.encoded_len());
+    put_ids(&mut record, &[announced.file]);
     #[expect(clippy::expect_used, reason = "a growing buffer takes every message")]
     message.encode(&mut record).expect("the buffer grows");
     record.freeze()
 }
 
-pub(crate) fn encode_cut(tenant: &TenantId, cut: &Cut) -> Bytes {
-    let mut record = head(CUT, tenant, size_of::<u64>() + cut.files.len() * size_of::<u128>());
-    record.put_u64_le(cut.position.0);
-    for file in &cut.files {
-        record.put_u128_le(file.as_u128());
-    }
+pub(crate) fn encode_begun(tenant: &TenantId, begun: Begun) -> Bytes {
+    let mut record = head(BEGUN, tenant, 2 * ID_BYTES);
+    put_ids(&mut record, &[begun.file, begun.segment]);
     record.freeze()
 }
 
+pub(crate) fn encode_forgotten(tenant: &TenantId, files: &[SegmentId]) -> Bytes {
+    let mut record = head(FORGOTTEN, tenant, files.len() * ID_BYTES);
+    put_ids(&mut record, files);
+    record.freeze()
+}
+
+fn put_ids(record: &mut BytesMut, ids: &[SegmentId]) {
+    for id in ids {
+        record.put_u128_le(id.as_u128());
+    }
+}
+
 fn head(kind: u8, tenant: &TenantId, content: usize) -> BytesMut {
+    let mut record = BytesMut::with_capacity(head_bytes(tenant) + content);
+    put_head(&mut record, kind, tenant);
+    record
+}
+
+fn head_bytes(tenant: &TenantId) -> usize {
+    2 + tenant.as_str().len()
+}
+
+fn put_head(record: &mut impl BufMut, kind: u8, tenant: &TenantId) {
     let name = tenant.as_str().as_bytes();
-    // A tenant's name is far below 256 bytes.
-    let mut record = BytesMut::with_capacity(2 + name.len() + content);
     record.put_u8(kind);
+    // A tenant's name is far below 256 bytes.
     record.put_u8(name.len() as u8);
     record.put_slice(name);
-    record
 }
 
 /// Lines of a push stay in the record's memory.
@@ -88,7 +150,7 @@ pub(crate) fn decode(mut record: Bytes) -> Result<Record, RecordError> {
         return Err(RecordError::Short);
     }
     let kind = record.get_u8();
-    if kind != PUSH && kind != CUT {
+    if !(PUSH..=FORGOTTEN).contains(&kind) {
         return Err(RecordError::Kind(kind));
     }
     let name = record.get_u8() as usize;
@@ -97,13 +159,20 @@ pub(crate) fn decode(mut record: Bytes) -> Result<Record, RecordError> {
     }
     let name = record.split_to(name);
     let tenant = String::from_utf8_lossy(&name).parse().map_err(RecordError::Tenant)?;
-    let content = if kind == CUT { Content::Cut(cut(record)?) } else { Content::Push(push(record)?) };
+    let content = match kind {
+        PUSH => Content::Push(push(record)?),
+        CUT => Content::Cut(cut(record)?),
+        ANNOUNCED => Content::Announced(announced(record)?),
+        BEGUN => Content::Begun(begun(record)?),
+        FORGOTTEN => Content::Forgotten(ids(record)?),
+        other => return Err(RecordError::Kind(other)),
+    };
     Ok(Record { tenant, content })
 }
 
-/// Whether it is worth decoding for whoever looks for cuts only.
-pub(crate) fn is_cut(record: &[u8]) -> bool {
-    record.first() == Some(&CUT)
+/// Whether it is about files and not about rows, so that whoever looks for files decodes it alone.
+pub(crate) fn is_about_files(record: &[u8]) -> bool {
+    record.first().is_some_and(|kind| (CUT..=FORGOTTEN).contains(kind))
 }
 
 fn push(content: Bytes) -> Result<AppendRequest, RecordError> {
@@ -116,92 +185,35 @@ fn cut(mut content: Bytes) -> Result<Cut, RecordError> {
         return Err(RecordError::Short);
     }
     let position = WalPosition(content.get_u64_le());
-    if !content.len().is_multiple_of(size_of::<u128>()) {
+    Ok(Cut { position, files: ids(content)? })
+}
+
+fn announced(mut content: Bytes) -> Result<Announced, RecordError> {
+    if content.len() < ID_BYTES {
         return Err(RecordError::Short);
     }
-    let mut files = Vec::with_capacity(content.len() / size_of::<u128>());
-    while content.has_remaining() {
-        files.push(SegmentId::from_u128(content.get_u128_le()));
+    let file = SegmentId::from_u128(content.get_u128_le());
+    let message = wire::types::SegmentEntry::decode(content).map_err(RecordError::Wire)?;
+    Ok(Announced { file, entry: message.try_into().map_err(RecordError::Entry)? })
+}
+
+fn begun(content: Bytes) -> Result<Begun, RecordError> {
+    match ids(content)?.as_slice() {
+        [file, segment] => Ok(Begun { file: *file, segment: *segment }),
+        _ => Err(RecordError::Short),
     }
-    Ok(Cut { position, files })
+}
+
+fn ids(mut content: Bytes) -> Result<Vec<SegmentId>, RecordError> {
+    if !content.len().is_multiple_of(ID_BYTES) {
+        return Err(RecordError::Short);
+    }
+    let mut ids = Vec::with_capacity(content.len() / ID_BYTES);
+    while content.has_remaining() {
+        ids.push(SegmentId::from_u128(content.get_u128_le()));
+    }
+    Ok(ids)
 }
 
 #[cfg(test)]
-mod tests {
-    use larch_proto::{AppendEntry, AppendStream, Pair, ReplicaSet};
-    use larch_types::{NodeId, PushStamp, Timestamp};
-
-    use super::*;
-
-    fn a_push() -> (TenantId, AppendRequest) {
-        let entry = AppendEntry {
-            timestamp: Timestamp::from_nanos(-1),
-            line: Bytes::from_static(b"\xff line"),
-            metadata: vec![Pair { name: "a".into(), value: "b".into() }],
-            index: 7,
-            level: Some(0),
-        };
-        let stream = AppendStream {
-            labels: "{app=\"x\"}".to_owned(),
-            write_shard: None,
-            replica_set: 0,
-            entries: vec![entry],
-        };
-        let request = AppendRequest {
-            stamp: PushStamp(u128::MAX - 1),
-            replica_sets: vec![ReplicaSet { nodes: vec![NodeId::from_u128(9)] }],
-            levels: vec!["info".to_owned()],
-            streams: vec![stream],
-        };
-        ("acme".parse().unwrap(), request)
-    }
-
-    fn hex(record: &[u8]) -> String {
-        record.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    #[test]
-    fn records_come_back() {
-        let (tenant, request) = a_push();
-        let back = decode(encode_push(&tenant, request.clone())).unwrap();
-        assert_eq!(back, Record { tenant: tenant.clone(), content: Content::Push(request) });
-        for files in [vec![], vec![SegmentId::from_u128(7), SegmentId::from_u128(u128::MAX >> 1)]] {
-            let cut = Cut { position: WalPosition(u64::MAX), files };
-            let record = encode_cut(&tenant, &cut);
-            assert!(is_cut(&record));
-            assert_eq!(decode(record).unwrap().content, Content::Cut(cut));
-        }
-    }
-
-    /// Old logs are read by every later version.
-    #[test]
-    fn frozen_bytes() {
-        let (tenant, request) = a_push();
-        assert_eq!(hex(&encode_push(&tenant, request)), FROZEN);
-        let cut = Cut { position: WalPosition(258), files: vec![SegmentId::from_u128(3)] };
-        let frozen = "020461636d65020100000000000003000000000000000000000000000000";
-        assert_eq!(hex(&encode_cut(&tenant, &cut)), frozen);
-    }
-
-    const FROZEN: &str = "010461636d650a10fffffffffffffffffffffffffffffffe12120a10000000000000000000000000000000091a04696e666f222a0a097b6170703d2278227d221d09ffffffffffffffff1206ff206c696e651a060a016112016220072800";
-
-    #[test]
-    fn damaged_records_are_refused() {
-        let (tenant, request) = a_push();
-        assert!(matches!(decode(Bytes::new()), Err(RecordError::Short)));
-        assert!(matches!(decode(Bytes::from_static(&[3, 0])), Err(RecordError::Kind(3))));
-        assert!(matches!(decode(Bytes::from_static(&[1, 3, b'a'])), Err(RecordError::Short)));
-        assert!(matches!(decode(Bytes::from_static(&[1, 0])), Err(RecordError::Tenant(_))));
-        let record = encode_push(&tenant, request);
-        for end in 0..record.len() {
-            // Some cuts leave a shorter message that is whole; none may panic.
-            drop(decode(record.slice(..end)));
-        }
-        let record =
-            encode_cut(&tenant, &Cut { position: WalPosition(1), files: vec![SegmentId::from_u128(1)] });
-        for end in 0..record.len() {
-            let is_shorter_list = end == record.len() - size_of::<u128>();
-            assert_eq!(decode(record.slice(..end)).is_ok(), is_shorter_list, "{end}");
-        }
-    }
-}
+mod tests;

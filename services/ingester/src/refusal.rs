@@ -16,26 +16,24 @@ pub(crate) fn too_many_streams(tenant: &TenantId, stream: &AppendStream) -> Fail
     Failure { kind: ErrorKind::TooMany, text }
 }
 
-/// The stream grows faster than it may. Some rows are named; 0 names all.
+/// The stream grows faster than it may. Some rows are named, each with its own size; 0 names all.
 pub(crate) fn too_fast(tenant: &TenantId, stream: &AppendStream, rate: u64, most_named: u32) -> Failure {
-    let total = ByteSize::bytes(line_bytes(&stream.entries));
-    let reason = format!(
-        "Per stream rate limit exceeded (limit: {}/sec) while attempting to ingest for stream '{}' totaling \
-         {total}, consider splitting a stream via additional labels or contact your Loki administrator to \
-         see if the limit can be increased",
-        ByteSize::bytes(rate),
-        stream.labels
-    );
+    let (limit, labels) = (ByteSize::bytes(rate), &stream.labels);
     let named = if most_named == 0 { usize::MAX } else { most_named as usize };
     let mut text = String::new();
     for entry in stream.entries.iter().take(named) {
+        let (time, size) = (go_time(entry.timestamp), ByteSize::bytes(entry.line.len() as u64));
         writeln_infallible(
             &mut text,
-            format_args!("entry with timestamp {} ignored, reason: '{reason}',\n", go_time(entry.timestamp)),
+            format_args!(
+                "entry with timestamp {time} ignored, reason: 'Per stream rate limit exceeded (limit: \
+                 {limit}/sec) while attempting to ingest for stream '{labels}' totaling {size}, consider \
+                 splitting a stream via additional labels or contact your Loki administrator to see if the \
+                 limit can be increased',\n"
+            ),
         );
     }
     let count = stream.entries.len();
-    let labels = &stream.labels;
     writeln_infallible(
         &mut text,
         format_args!("user '{tenant}', total ignored: {count} out of {count} for stream: {labels}"),
@@ -73,7 +71,14 @@ mod tests {
             level: None,
         };
         let entries = (0..rows).map(entry).collect();
-        AppendStream { labels: "{app=\"checkout\"}".to_owned(), write_shard: None, replica_set: 0, entries }
+        AppendStream {
+            labels: "{app=\"checkout\"}".to_owned(),
+            write_shard: None,
+            replica_set: 0,
+            entries,
+            policy: String::new(),
+            write_shards: 0,
+        }
     }
 
     #[test]
@@ -86,7 +91,7 @@ mod tests {
              administrator to see if the limit can be increased, user: 'acme'"
         );
         let reason = "Per stream rate limit exceeded (limit: 3MB/sec) while attempting to ingest for stream \
-                      '{app=\"checkout\"}' totaling 30B, consider splitting a stream via additional labels or \
+                      '{app=\"checkout\"}' totaling 10B, consider splitting a stream via additional labels or \
                       contact your Loki administrator to see if the limit can be increased";
         assert_eq!(
             too_fast(&tenant, &stream(3), 3 << 20, 2).text,

@@ -1,9 +1,11 @@
 //! Brings back what tenants had when the process starts: segment files, and from the log what is not in
 //! them.
 
-use std::collections::{HashMap, HashSet};
+mod files;
+mod known;
+mod room;
+
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,14 +13,16 @@ use larch_launch::TenantLimits;
 use larch_proto::{AppendRequest, WalPosition};
 use larch_runtime::{Env, StartError};
 use larch_types::{StreamId, TenantId};
-use larch_wal::{Dir, FileName, LogMetrics, LogSettings, Position, Recovery};
-use tracing::{error, info, warn};
+use larch_wal::{Dir, LogMetrics, LogSettings, Position, Recovery};
+use tracing::{error, info};
 
 use crate::metrics::Metrics;
-use crate::record::{self, Content, Cut, Record, RecordError};
-use crate::segment_file::{SegmentFile, file_name, parse_name};
+use crate::record::{self, Content, Record, RecordError};
 use crate::streams::StreamLimits;
 use crate::tenants::Tenants;
+use files::Restore;
+use known::Known;
+use room::Room;
 
 /// What reading the log back needs of the process.
 pub(crate) struct Replay {
@@ -26,7 +30,7 @@ pub(crate) struct Replay {
     pub(crate) limits: TenantLimits,
     pub(crate) metrics: Metrics,
     pub(crate) log_metrics: LogMetrics,
-    /// Memory that rows should not exceed.
+    /// Memory that rows do not exceed: what would goes into files.
     pub(crate) ceiling: usize,
 }
 
@@ -38,9 +42,6 @@ pub(crate) struct Replayed {
     /// The last record.
     pub(crate) last: u64,
 }
-
-/// The last cut of each tenant, and the position of the record that says so.
-type Cuts = HashMap<TenantId, (Cut, WalPosition)>;
 
 impl Replay {
     /// Takes the log's directory and reads all of it, one record at a time. It blocks.
@@ -55,18 +56,23 @@ impl Replay {
         let started = self.env.clock.monotonic();
         self.metrics.replay_active.set(1);
         // Twice, because a cut stands behind the pushes that it makes superfluous.
-        let mut cuts = Cuts::new();
-        let first = read_back(&mut recovery, |position, bytes| find_cut(&mut cuts, position, bytes))?;
-        let others = restore_files(&**dir, &cuts, &replayed)?;
+        let mut known = Known::default();
+        let first = read_back(&mut recovery, |position, bytes| learn(&mut known, position, bytes))?;
         // A log that lost something may have lost the record that names a file, which is then the only copy
         // of its rows.
         let is_whole = first.records > 0 && first.corruptions == 0;
-        settle_others(&**dir, others, is_whole)?;
+        let known = Restore { dir: &**dir, known, is_whole, now: started }.run(&replayed.tenants)?;
+        let mut room = Room::new(&**dir, recovery.node(), self.ceiling);
         let found = read_back(&mut recovery, |position, bytes| {
-            self.bring_back(&mut replayed, &cuts, WalPosition(position.0), bytes);
+            self.bring_back(&mut replayed, &known, WalPosition(position.0), bytes);
+            room.make(&self, &mut replayed);
         })?;
         self.metrics.replay_active.set(0);
         let took = self.env.clock.monotonic().since(started);
+        self.metrics.replay_seconds.set(took.as_secs_f64());
+        for tenant in replayed.tenants.all() {
+            self.metrics.recovered_streams.add(tenant.streams.counts().active as u64);
+        }
         info!(
             node = %recovery.node(),
             records = found.records,
@@ -76,24 +82,20 @@ impl Replay {
             duration = ?took,
             "log read back"
         );
-        if replayed.held_bytes > self.ceiling as isize {
-            let bytes = replayed.held_bytes;
-            warn!(bytes, "the log's rows take more memory than ingester.wal.replay_memory_ceiling");
-        }
         Ok((recovery, replayed))
     }
 
     /// A record that means nothing is stepped over, loudly: the others are as good as before.
-    fn bring_back(&self, replayed: &mut Replayed, cuts: &Cuts, position: WalPosition, bytes: &[u8]) {
+    fn bring_back(&self, replayed: &mut Replayed, known: &Known, position: WalPosition, bytes: &[u8]) {
         replayed.last = position.0;
         self.metrics.recovered_bytes.add(bytes.len() as u64);
         match decode(bytes) {
             Ok(Record { tenant, content: Content::Push(push) }) => {
-                if cuts.get(&tenant).is_none_or(|(cut, _)| cut.position < position) {
+                if known.upto(&tenant) < position {
                     self.apply(replayed, &tenant, position, push);
                 }
             }
-            Ok(Record { content: Content::Cut(_), .. }) => {}
+            Ok(_) => {}
             Err(problem) => {
                 self.metrics.unreadable_records.inc();
                 error!(position = position.0, error = %problem, "a record of the log is skipped");
@@ -103,10 +105,12 @@ impl Replay {
 
     fn apply(&self, replayed: &mut Replayed, tenant: &TenantId, position: WalPosition, push: AppendRequest) {
         let now = self.env.clock.monotonic();
-        let limits = StreamLimits::of(&self.limits.limits(tenant), 1, 1);
+        let limits = self.limits.limits(tenant);
         let tenant = replayed.tenants.find_or_make(tenant);
         for stream in &push.streams {
-            tenant.streams.recall(StreamId::of_canonical(&stream.labels), limits, now);
+            let of_policy = StreamLimits::of(&limits, &stream.policy, 1, 1);
+            let id = StreamId::of_canonical(&stream.labels);
+            tenant.streams.recall(id, stream.labels.len(), of_policy, now);
             self.metrics.recovered_rows.add(stream.entries.len() as u64);
         }
         if let Err(problem) = tenant.apply(&Arc::new(push), position, now) {
@@ -117,60 +121,13 @@ impl Replay {
     }
 }
 
-fn find_cut(cuts: &mut Cuts, position: Position, bytes: &[u8]) {
+fn learn(known: &mut Known, position: Position, bytes: &[u8]) {
     // What means nothing is counted and said when the record comes again.
-    if record::is_cut(bytes)
-        && let Ok(Record { tenant, content: Content::Cut(cut) }) = decode(bytes)
+    if record::is_about_files(bytes)
+        && let Ok(record) = decode(bytes)
     {
-        cuts.insert(tenant, (cut, WalPosition(position.0)));
+        known.learn(WalPosition(position.0), record);
     }
-}
-
-/// Puts the files that the log names back. Gives the others: their names, and whether they were finished.
-fn restore_files(
-    dir: &dyn Dir,
-    cuts: &Cuts,
-    replayed: &Replayed,
-) -> Result<Vec<(FileName, bool)>, StartError> {
-    let mut found = HashSet::new();
-    let mut others = Vec::new();
-    for name in dir.list().map_err(failed)? {
-        match parse_name(&name) {
-            Some((id, true)) => drop(found.insert(id)),
-            Some((_, false)) => others.push((name, false)),
-            None => {}
-        }
-    }
-    for (tenant, (cut, described)) in cuts {
-        for id in &cut.files {
-            // Without it, answers would be silent about its rows.
-            if !found.remove(id) {
-                return Err(StartError::new(format!("segment file {id} is not in ingester.wal.dir")));
-            }
-        }
-        let files = cut.files.iter().map(|id| Arc::new(SegmentFile::new(*id))).collect();
-        replayed.tenants.find_or_make(tenant).shelf.restore(files, *described, cut.position);
-    }
-    others.extend(found.into_iter().map(|id| (file_name(id), true)));
-    Ok(others)
-}
-
-/// Removes files that the log does not name, because their rows are in the log: those that were not finished
-/// always, finished ones only if the log has lost nothing. Others stay, and are said.
-fn settle_others(dir: &dyn Dir, others: Vec<(FileName, bool)>, is_whole: bool) -> Result<(), StartError> {
-    for (name, is_finished) in others {
-        if is_finished && !is_whole {
-            error!(file = %name, "the log is damaged and does not name this segment file; it is kept, and not read");
-            continue;
-        }
-        info!(file = %name, "a segment file that the log does not name is removed");
-        dir.remove(&name).map_err(failed)?;
-    }
-    Ok(())
-}
-
-fn failed(error: io::Error) -> StartError {
-    StartError::caused_by("look through ingester.wal.dir", error)
 }
 
 fn decode(bytes: &[u8]) -> Result<Record, RecordError> {

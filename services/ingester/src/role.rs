@@ -59,7 +59,8 @@ impl Role for Ingester {
             marker: marker.clone(),
             patterns,
         };
-        let desk = Desk { door: Arc::clone(&door), tenancy: frame.tenancy.clone(), marker };
+        let desk =
+            Desk { door: Arc::clone(&door), frame: frame.clone(), tenancy: frame.tenancy.clone(), marker };
         let grpc = frame.grpc_services().ingester(Arc::clone(&door) as Arc<_>).tail(door);
         Ok(Service {
             modules: vec![Arc::new(module)],

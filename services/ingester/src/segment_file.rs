@@ -1,97 +1,97 @@
 //! A segment in a file beside the log: the durable copy of rows that were cut.
 
+pub(crate) mod name;
+
 use std::io;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use larch_rpc::CallError;
 use larch_segment::{Chunk, Columns, OpenError, ReadError, Segment, TAIL_GUESS_BYTES};
-use larch_types::{ErrorKind, SegmentId, Timestamp};
+use larch_types::{ErrorKind, Monotonic, SegmentId, TenantId, Timestamp};
 use larch_wal::{Dir, DirFile, FileName};
 
 use crate::tails::Tails;
-
-/// What a finished file is called behind its id. A file is finished once it has this name.
-const SUFFIX: &str = ".seg";
-
-/// What a file is called while it is written. Whoever finds such a file removes it.
-const UNFINISHED: &str = ".seg-new";
+use crate::upload::Progress;
 
 /// A file that is there. Neither its descriptor nor its tail is held: there may be thousands.
 pub(crate) struct SegmentFile {
     id: SegmentId,
+    name: FileName,
+    pub(crate) bytes: u64,
+    /// When it was finished, or found.
+    pub(crate) since: Monotonic,
     /// First and last, both inclusive, once the tail was read.
     times: OnceLock<(Timestamp, Timestamp)>,
+    pub(crate) progress: Progress,
 }
 
-/// A file whose tail is in memory.
+/// A file whose tail is in memory. The file is not removed while there is one.
 #[derive(Clone)]
 pub(crate) struct OpenFile {
-    id: SegmentId,
+    file: Arc<SegmentFile>,
     segment: Arc<Segment>,
     dir: Arc<dyn Dir>,
+}
+
+/// A segment that is to become a file.
+pub(crate) struct NewFile {
+    pub(crate) id: SegmentId,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
-    #[error("read segment file {id}")]
-    Read { id: SegmentId, source: io::Error },
-    #[error("open segment file {id}")]
-    Open { id: SegmentId, source: OpenError },
-}
-
-pub(crate) fn file_name(id: SegmentId) -> FileName {
-    named(id, SUFFIX)
-}
-
-#[expect(clippy::expect_used, reason = "a ULID and a suffix are letters and digits")]
-fn named(id: SegmentId, suffix: &str) -> FileName {
-    format!("{id}{suffix}").parse().expect("a file name")
-}
-
-/// The segment that a name is of; whether it is finished.
-pub(crate) fn parse_name(name: &FileName) -> Option<(SegmentId, bool)> {
-    let name = name.as_str();
-    if let Some(id) = name.strip_suffix(SUFFIX) {
-        return Some((id.parse().ok()?, true));
-    }
-    Some((name.strip_suffix(UNFINISHED)?.parse().ok()?, false))
+    #[error("read segment file {file}")]
+    Read { file: FileName, source: io::Error },
+    #[error("open segment file {file}")]
+    Open { file: FileName, source: OpenError },
 }
 
 /// Makes files that survive a power cut, all or none: nobody has a finished name before all are synced.
 /// What failed leaves nothing behind, if the disk allows. It blocks.
-pub(crate) fn write_durably(dir: &dyn Dir, files: &[(SegmentId, Vec<u8>)]) -> io::Result<()> {
-    let written = try_write_durably(dir, files);
+pub(crate) fn write_durably(dir: &dyn Dir, tenant: &TenantId, files: &[NewFile]) -> io::Result<()> {
+    let written = try_write_durably(dir, tenant, files);
     if written.is_err() {
-        for (id, _) in files {
+        for file in files {
             // What stays is removed by the next start.
-            drop(dir.remove(&named(*id, UNFINISHED)));
-            drop(dir.remove(&file_name(*id)));
+            drop(dir.remove(&name::unfinished(file.id, tenant)));
+            drop(dir.remove(&name::finished(file.id, tenant)));
         }
     }
     written
 }
 
-fn try_write_durably(dir: &dyn Dir, files: &[(SegmentId, Vec<u8>)]) -> io::Result<()> {
-    for (id, bytes) in files {
-        let mut file = dir.create(&named(*id, UNFINISHED))?;
+fn try_write_durably(dir: &dyn Dir, tenant: &TenantId, files: &[NewFile]) -> io::Result<()> {
+    for NewFile { id, bytes } in files {
+        let mut file = dir.create(&name::unfinished(*id, tenant))?;
         file.append(bytes)?;
         file.sync()?;
     }
-    for (id, _) in files {
-        dir.rename(&named(*id, UNFINISHED), &file_name(*id))?;
+    for NewFile { id, .. } in files {
+        dir.rename(&name::unfinished(*id, tenant), &name::finished(*id, tenant))?;
     }
     dir.sync()
 }
 
 impl SegmentFile {
-    pub(crate) const fn new(id: SegmentId) -> Self {
-        Self { id, times: OnceLock::new() }
+    pub(crate) fn new(
+        id: SegmentId,
+        name: FileName,
+        bytes: u64,
+        since: Monotonic,
+        progress: Progress,
+    ) -> Self {
+        Self { id, name, bytes, since, times: OnceLock::new(), progress }
     }
 
     pub(crate) const fn id(&self) -> SegmentId {
         self.id
+    }
+
+    pub(crate) const fn name(&self) -> &FileName {
+        &self.name
     }
 
     /// Whether it may have rows from the first time on and before the second.
@@ -100,12 +100,16 @@ impl SegmentFile {
     }
 
     /// Reads the tail, or finds it among those that were read.
-    pub(crate) async fn open(&self, dir: &Arc<dyn Dir>, tails: &Tails) -> Result<OpenFile, CallError> {
+    pub(crate) async fn open(
+        self: &Arc<Self>,
+        dir: &Arc<dyn Dir>,
+        tails: &Tails,
+    ) -> Result<OpenFile, CallError> {
         let segment = match tails.find(self.id) {
             Some(segment) => segment,
             None => {
-                let (id, from) = (self.id, Arc::clone(dir));
-                let (segment, bytes) = blocking(&**dir, move || read_tail(&*from, id))
+                let (file, from) = (Arc::clone(self), Arc::clone(dir));
+                let (segment, bytes) = blocking(&**dir, move || read_tail(&*from, &file.name))
                     .await?
                     .map_err(|error| CallError::new(error.kind(), error.to_string()))?;
                 tails.keep(self.id, segment, bytes)
@@ -113,14 +117,14 @@ impl SegmentFile {
         };
         let totals = segment.totals();
         self.times.get_or_init(|| (totals.first_time, totals.last_time));
-        Ok(OpenFile { id: self.id, segment, dir: Arc::clone(dir) })
+        Ok(OpenFile { file: Arc::clone(self), segment, dir: Arc::clone(dir) })
     }
 }
 
 /// Gives also how many bytes the tail takes. It blocks.
-fn read_tail(dir: &dyn Dir, id: SegmentId) -> Result<(Segment, usize), FileError> {
-    let failed = |source| FileError::Read { id, source };
-    let file = dir.open(&file_name(id)).map_err(failed)?;
+pub(crate) fn read_tail(dir: &dyn Dir, name: &FileName) -> Result<(Segment, usize), FileError> {
+    let failed = |source| FileError::Read { file: name.clone(), source };
+    let file = dir.open(name).map_err(failed)?;
     let bytes = file.size().map_err(failed)?;
     let mut from = bytes.saturating_sub(TAIL_GUESS_BYTES);
     loop {
@@ -129,7 +133,7 @@ fn read_tail(dir: &dyn Dir, id: SegmentId) -> Result<(Segment, usize), FileError
             Ok(segment) => return Ok((segment, tail.len())),
             // It says from where on it is needed, which is always before what was read.
             Err(OpenError::Short { from: needed }) if needed < from => from = needed,
-            Err(source) => return Err(FileError::Open { id, source }),
+            Err(source) => return Err(FileError::Open { file: name.clone(), source }),
         }
     }
 }
@@ -144,8 +148,8 @@ impl FileError {
 }
 
 impl OpenFile {
-    pub(crate) const fn id(&self) -> SegmentId {
-        self.id
+    pub(crate) fn id(&self) -> SegmentId {
+        self.file.id
     }
 
     pub(crate) fn segment(&self) -> &Segment {
@@ -155,9 +159,9 @@ impl OpenFile {
     /// Reads the pages of a chunk. Panics if there is no such chunk.
     pub(crate) async fn chunk(&self, number: u32, columns: Columns) -> Result<Chunk, CallError> {
         let pages = self.segment.pages(number, columns);
-        let (dir, name) = (Arc::clone(&self.dir), file_name(self.id));
+        let (dir, file) = (Arc::clone(&self.dir), Arc::clone(&self.file));
         let read = move || -> io::Result<Vec<_>> {
-            let file = dir.open(&name)?;
+            let file = dir.open(&file.name)?;
             let mut fetched = Vec::with_capacity(pages.len());
             for page in pages {
                 let bytes = read_range(&*file, page.range.start, page.range.end)?;
@@ -166,13 +170,13 @@ impl OpenFile {
             Ok(fetched)
         };
         let failed = |error: io::Error| {
-            CallError::new(ErrorKind::Internal, format!("read segment file {}: {error}", self.id))
+            CallError::new(ErrorKind::Internal, format!("read segment file {}: {error}", self.file.name))
         };
         Ok(self.segment.chunk(number, blocking(&*self.dir, read).await?.map_err(failed)?))
     }
 
     pub(crate) fn unreadable(&self, error: &ReadError) -> CallError {
-        CallError::new(ErrorKind::Corrupt, format!("segment file {}: {error}", self.id))
+        CallError::new(ErrorKind::Corrupt, format!("segment file {}: {error}", self.file.name))
     }
 }
 
@@ -189,7 +193,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(stopped)
 }
 
-fn read_range(file: &dyn DirFile, start: u64, end: u64) -> io::Result<Bytes> {
+pub(crate) fn read_range(file: &dyn DirFile, start: u64, end: u64) -> io::Result<Bytes> {
     let length = usize::try_from(end - start).map_err(io::Error::other)?;
     let mut buffer = vec![0; length];
     let read = file.read_at(start, &mut buffer)?;

@@ -17,13 +17,13 @@ use larch_types::ErrorKind;
 use tokio::sync::watch;
 
 use crate::append::append;
-use crate::cut::cut_tenant;
+use crate::flush::flush_to_the_end;
 use crate::needles::Needles;
 use crate::node::{Node, unavailable};
 use crate::patterns::{Offer, Patterns};
 use crate::read::{estimate, histogram, labels, rows};
 use crate::selection::Chosen;
-use crate::shelf::Place;
+use crate::shelf::{Place, View};
 use crate::source::Source;
 use crate::tail::{Filter, Reading};
 use crate::tenant::Tenant;
@@ -56,36 +56,25 @@ impl Door {
     pub(crate) fn node(&self) -> Result<&Arc<Node>, CallError> {
         self.node.get().ok_or_else(|| unavailable("the ingester is reading its log back"))
     }
-
-    /// Cuts what is meant; a tenant's rows are cut together.
-    pub(crate) async fn flush_now(&self, request: &FlushRequest) -> Result<FlushResponse, CallError> {
-        let node = self.node()?;
-        let wal_position = node.applied();
-        let tenants = match &request.tenant {
-            None => node.tenants.all(),
-            Some(tenant) => node.tenants.find(tenant).into_iter().collect(),
-        };
-        let mut segments = 0;
-        for tenant in tenants {
-            let cut = cut_tenant(node, &tenant).await;
-            segments += cut.map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))? as u64;
-        }
-        node.release_log();
-        Ok(FlushResponse { wal_position, segments })
-    }
 }
 
-/// What the tenant holds, with the head that goes before it. The head is older, so that a position that
-/// it names is in the rows.
+/// What the tenant holds, with the head that goes before it. The head's position is older, so that it is in the
+/// rows; its segments are of the same moment as the rows.
 async fn look(
     node: &Node,
     context: &TenantContext,
     chosen: &Chosen,
 ) -> Result<(ReadHead, Vec<Source>), CallError> {
-    let head = node.read_head();
-    let places = node.tenants.find(&context.tenant).map(|tenant| tenant.shelf.places());
+    let mut head = node.read_head();
+    let tenant = node.tenants.find(&context.tenant);
+    let View { places, handed_over } = tenant.map(|tenant| tenant.shelf.view()).unwrap_or_default();
+    for handed in handed_over {
+        if handed.entry.first < chosen.end && chosen.start <= handed.entry.last {
+            head.handed_over.push(handed.entry.clone());
+        }
+    }
     let mut sources = Vec::new();
-    for place in places.unwrap_or_default() {
+    for place in places {
         match place {
             Place::Memory(snapshot) => sources.push(Source::Memory(snapshot)),
             Place::File(file) if file.may_have(chosen.start, chosen.end) => {
@@ -148,7 +137,8 @@ impl Ingester for Door {
         let node = self.node()?;
         let chosen = Chosen::new(request.selection)?;
         let (head, sources) = look(node, &context, &chosen).await?;
-        let body = histogram::read(sources, &chosen, request.minutes_per_cell, node.id).await?;
+        let how = (request.minutes_per_cell, &request.labels);
+        let body = histogram::read(sources, &chosen, how, node.id).await?;
         Ok(Headed { head, body })
     }
 
@@ -179,7 +169,7 @@ impl Ingester for Door {
     }
 
     async fn flush(&self, _: CallContext, request: FlushRequest) -> Result<FlushResponse, CallError> {
-        self.flush_now(&request).await
+        flush_to_the_end(self.node()?, request).await
     }
 
     async fn state(&self, _: CallContext) -> Result<StateResponse, CallError> {
@@ -188,13 +178,14 @@ impl Ingester for Door {
 }
 
 fn state(node: &Node) -> StateResponse {
-    let (mut streams, mut rows, mut raw_bytes, mut tenants) = (0, 0, 0, 0);
+    let (mut streams, mut rows, mut raw_bytes, mut tenants, mut files) = (0, 0, 0, 0, 0);
     for tenant in node.tenants.all() {
         let held = tenant.shelf.holdings();
         tenants += 1;
         streams += held.streams as u64;
         rows += held.rows;
         raw_bytes += held.raw_bytes as u64;
+        files += held.files as u64;
     }
     let member = Member {
         node: node.id,
@@ -219,7 +210,7 @@ fn state(node: &Node) -> StateResponse {
         streams,
         rows,
         raw_bytes,
-        uploads_waiting: 0,
+        uploads_waiting: files,
     }
 }
 

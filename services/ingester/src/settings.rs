@@ -27,6 +27,9 @@ pub struct IngesterSettings {
     pub flush_op_backoff: FlushBackoffSettings,
     /// How long one try of an upload may take.
     pub flush_op_timeout: Span,
+    /// How long readers are told of a segment after its upload. Views of the catalog are up to 5 minutes old, and
+    /// some stores list what is new 20 minutes late.
+    pub keep_handed_over: Span,
     /// Age at which held rows are cut into a segment.
     pub max_chunk_age: Span,
     /// Forgets members of the ring that have been silent for the heartbeat timeout.
@@ -63,6 +66,7 @@ impl Default for IngesterSettings {
             flush_check_period: Span::from_secs(30),
             flush_op_backoff: FlushBackoffSettings::default(),
             flush_op_timeout: Span::from_mins(10),
+            keep_handed_over: Span::from_mins(30),
             max_chunk_age: Span::from_hours(2),
             autoforget_unhealthy: false,
             max_returned_stream_errors: 10,
@@ -91,7 +95,7 @@ impl Section for IngesterSettings {
         OldKey::meaningless("chunk_block_size", CHUNKS),
         OldKey::meaningless("chunk_target_size", CHUNKS),
         OldKey::meaningless("chunk_encoding", "segments choose a codec for each column"),
-        OldKey::meaningless("chunk_retain_period", "uploaded segments are kept for 30 minutes"),
+        OldKey::meaningless("chunk_retain_period", "keep_handed_over says how long"),
         OldKey::meaningless("sync_period", CHUNKS),
         OldKey::meaningless("sync_min_utilization", CHUNKS),
         OldKey::meaningless("query_store_max_look_back_period", "ingesters do not read the store"),
@@ -116,6 +120,7 @@ impl Section for IngesterSettings {
             ("flush_check_period", self.flush_check_period),
             ("flush_op_timeout", self.flush_op_timeout),
             ("flush_op_backoff.min_period", self.flush_op_backoff.min_period),
+            ("keep_handed_over", self.keep_handed_over),
             ("max_chunk_age", self.max_chunk_age),
             ("owned_streams_check_interval", self.owned_streams_check_interval),
         ] {

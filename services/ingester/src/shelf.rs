@@ -1,4 +1,5 @@
-//! Where a tenant's rows are on this node: in the arena, cut and still in memory, or in segment files.
+//! Where a tenant's rows are on this node: in the arena, cut and still in memory, or in segment files. What the
+//! store has is named and not shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +9,7 @@ use larch_types::{Monotonic, SegmentId};
 
 use crate::record::Cut;
 use crate::segment_file::SegmentFile;
+use crate::upload::HandedOver;
 
 /// A tenant's rows are cut long before; this is for when they cannot be, and keeps what is cut at once
 /// within a segment.
@@ -26,9 +28,12 @@ struct State {
     last: WalPosition,
     /// Cut and not in files yet, the oldest first.
     cut: Vec<Arc<CutRows>>,
+    /// Whose segments are not announced.
     files: Vec<Arc<SegmentFile>>,
-    /// The record of the log that names all files. `None` without files.
+    /// The record of the log that names all of these. `None` without files, or if the log has yet to name them.
     described: Option<WalPosition>,
+    /// Announced a while ago.
+    handed_over: Vec<Arc<HandedOver>>,
 }
 
 /// Pushes that follow each other.
@@ -52,6 +57,25 @@ pub(crate) enum Place {
     File(Arc<SegmentFile>),
 }
 
+/// What readers are given, as of one moment: each row is in a place, in a segment that is named, or in one that
+/// was named for long enough.
+#[derive(Default)]
+pub(crate) struct View {
+    pub(crate) places: Vec<Place>,
+    pub(crate) handed_over: Vec<Arc<HandedOver>>,
+}
+
+/// What a restart found of a tenant's files.
+#[derive(Default)]
+pub(crate) struct Restored {
+    pub(crate) files: Vec<Arc<SegmentFile>>,
+    pub(crate) handed_over: Vec<Arc<HandedOver>>,
+    /// The record that names the files, if one names all of them.
+    pub(crate) described: Option<WalPosition>,
+    /// Pushes up to here are in files, or were announced.
+    pub(crate) upto: WalPosition,
+}
+
 /// What there is, for decisions about cuts.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Holdings {
@@ -67,15 +91,24 @@ pub(crate) struct Holdings {
     pub(crate) since: Option<Monotonic>,
     /// The oldest record whose rows are in memory only.
     pub(crate) oldest_rows: Option<WalPosition>,
-    /// The record that names the files, if there are any.
-    pub(crate) described: Option<WalPosition>,
+    /// That are not announced.
     pub(crate) files: usize,
+    /// Cuts whose rows are still in memory.
+    pub(crate) cuts: usize,
 }
 
-impl Holdings {
-    /// The oldest record that a restart needs.
-    pub(crate) fn needed(&self) -> Option<WalPosition> {
-        [self.oldest_rows, self.described].into_iter().flatten().min()
+impl State {
+    /// The oldest record whose rows are in memory only.
+    fn oldest_rows(&self) -> Option<WalPosition> {
+        self.cut.first().map(|cut| cut.first).or(self.pushes.map(|pushes| pushes.first))
+    }
+
+    /// The oldest record that says something about files. 0 while one is yet to be written.
+    fn oldest_description(&self) -> Option<WalPosition> {
+        let all = (!self.files.is_empty()).then(|| self.described.unwrap_or_default());
+        let begun = self.files.iter().filter_map(|file| file.progress.begun()).map(|begun| begun.logged);
+        let handed_over = self.handed_over.iter().map(|handed| handed.logged());
+        all.into_iter().chain(begun).chain(handed_over).min()
     }
 }
 
@@ -113,22 +146,21 @@ impl Shelf {
         result
     }
 
-    /// All rows, as of one moment.
-    pub(crate) fn places(&self) -> Vec<Place> {
+    /// All rows.
+    pub(crate) fn view(&self) -> View {
         let state = self.lock();
         let mut places: Vec<Place> = state.files.iter().map(|file| Place::File(Arc::clone(file))).collect();
         places.extend(state.cut.iter().map(|cut| Place::Memory(cut.rows.snapshot())));
         if state.pushes.is_some() {
             places.push(Place::Memory(self.arena.snapshot()));
         }
-        places
+        View { places, handed_over: state.handed_over.clone() }
     }
 
     pub(crate) fn holdings(&self) -> Holdings {
         let state = self.lock();
         let held = self.arena.held();
         let in_memory = || state.cut.iter().map(|cut| cut.rows.held()).chain([&held]);
-        let oldest_rows = state.cut.first().map(|cut| cut.first).or(state.pushes.map(|pushes| pushes.first));
         Holdings {
             raw_bytes: held.raw_bytes,
             arena_bytes: held.memory_bytes,
@@ -136,10 +168,20 @@ impl Shelf {
             streams: held.streams,
             memory_bytes: in_memory().map(memory_of).sum(),
             since: state.pushes.map(|pushes| pushes.since),
-            oldest_rows,
-            described: state.described,
+            oldest_rows: state.oldest_rows(),
             files: state.files.len(),
+            cuts: state.cut.len(),
         }
+    }
+
+    /// The oldest record that a restart needs.
+    pub(crate) fn needed(&self) -> Option<WalPosition> {
+        let state = self.lock();
+        [state.oldest_rows(), state.oldest_description()].into_iter().flatten().min()
+    }
+
+    pub(crate) fn oldest_description(&self) -> Option<WalPosition> {
+        self.lock().oldest_description()
     }
 
     /// Takes the arena's rows out. Readers find them all the same.
@@ -157,37 +199,70 @@ impl Shelf {
         self.lock().cut.first().cloned()
     }
 
-    /// What the log must say once these rows are in these files.
-    pub(crate) fn description(&self, upto: Option<WalPosition>, new: &[Arc<SegmentFile>]) -> Cut {
+    /// Gives what the log must say of all files and of some new ones to whoever puts it there. Nothing of what it
+    /// says changes meanwhile.
+    pub(crate) fn describe<T>(
+        &self,
+        upto: Option<WalPosition>,
+        new: &[Arc<SegmentFile>],
+        say: impl FnOnce(&Cut) -> T,
+    ) -> T {
         let state = self.lock();
-        let oldest_held = state.cut.first().map(|cut| cut.first).or(state.pushes.map(|pushes| pushes.first));
         // Without rows in memory, all that was applied is in files.
-        let all_before = oldest_held.map_or(state.last, |first| WalPosition(first.0 - 1));
+        let all_before = state.oldest_rows().map_or(state.last, |first| WalPosition(first.0 - 1));
         let files = state.files.iter().chain(new).map(|file| file.id()).collect::<Vec<SegmentId>>();
-        Cut { position: upto.unwrap_or(all_before), files }
+        say(&Cut { position: upto.unwrap_or(all_before), files })
     }
 
-    /// The oldest cut rows are in files now, and the log says so at this position.
-    pub(crate) fn finish_cut(&self, files: Vec<Arc<SegmentFile>>, described: WalPosition) {
+    /// Says something in the log behind every description that was begun before.
+    pub(crate) fn in_order<T>(&self, say: impl FnOnce() -> T) -> T {
+        let _state = self.lock();
+        say()
+    }
+
+    /// The oldest cut rows are in files now, and the log says so at this position, if it does.
+    pub(crate) fn finish_cut(&self, files: Vec<Arc<SegmentFile>>, described: Option<WalPosition>) {
         let mut state = self.lock();
         if !state.cut.is_empty() {
             state.cut.remove(0);
         }
         state.files.extend(files);
-        state.described = Some(described);
+        state.described = described;
     }
 
     /// The log says at this position again which files there are.
-    pub(crate) fn describe(&self, described: WalPosition) {
+    pub(crate) fn note_description(&self, described: WalPosition) {
         self.lock().described = Some(described);
     }
 
-    /// Puts back what a restart found.
-    pub(crate) fn restore(&self, files: Vec<Arc<SegmentFile>>, described: WalPosition, upto: WalPosition) {
+    /// From now on a file's rows are the store's, and its segment is named.
+    pub(crate) fn hand_over(&self, handed: Arc<HandedOver>) {
         let mut state = self.lock();
-        state.files = files;
-        state.described = Some(described);
-        state.last = state.last.max(upto);
+        state.files.retain(|file| file.id() != handed.file());
+        state.handed_over.push(handed);
+    }
+
+    /// A segment was named for long enough.
+    pub(crate) fn forget(&self, file: SegmentId) {
+        self.lock().handed_over.retain(|handed| handed.file() != file);
+    }
+
+    /// Files that are not announced.
+    pub(crate) fn files(&self) -> Vec<Arc<SegmentFile>> {
+        self.lock().files.clone()
+    }
+
+    pub(crate) fn handed_over(&self) -> Vec<Arc<HandedOver>> {
+        self.lock().handed_over.clone()
+    }
+
+    /// Puts back what a restart found.
+    pub(crate) fn restore(&self, found: Restored) {
+        let mut state = self.lock();
+        state.files = found.files;
+        state.handed_over = found.handed_over;
+        state.described = found.described;
+        state.last = state.last.max(found.upto);
     }
 }
 

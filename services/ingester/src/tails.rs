@@ -41,6 +41,13 @@ impl Tails {
         Some(Arc::clone(&tail.segment))
     }
 
+    pub(crate) fn forget(&self, id: SegmentId) {
+        let mut kept = self.lock();
+        if let Some(tail) = kept.tails.remove(&id) {
+            kept.bytes -= tail.bytes;
+        }
+    }
+
     /// Others make room for it.
     pub(crate) fn keep(&self, id: SegmentId, segment: Segment, bytes: usize) -> Arc<Segment> {
         let segment = Arc::new(segment);

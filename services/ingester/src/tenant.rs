@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use larch_proto::{AppendEntry, AppendRequest, AppendStream, WalPosition};
 use larch_segment::{PushPart, Row};
 use larch_types::{InvalidLabels, Labels, Monotonic, StreamId, TenantId};
+use tokio::sync::Notify;
 
 use crate::shelf::Shelf;
 use crate::streams::Streams;
@@ -18,6 +19,8 @@ pub(crate) struct Tenant {
     pub(crate) shelf: Shelf,
     /// Held by whoever cuts: cuts of a tenant complete in order.
     pub(crate) cutting: tokio::sync::Mutex<()>,
+    /// Told when cut rows are in files.
+    pub(crate) cut_done: Notify,
     /// Cuts that failed one after the other.
     pub(crate) failed_cuts: AtomicU32,
     /// What its rows took in memory when that was last looked at.
@@ -39,6 +42,7 @@ impl Tenant {
             feed: Feed::default(),
             shelf: Shelf::new(),
             cutting: tokio::sync::Mutex::new(()),
+            cut_done: Notify::new(),
             failed_cuts: AtomicU32::new(0),
             memory: AtomicUsize::new(0),
         }

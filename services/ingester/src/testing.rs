@@ -17,7 +17,14 @@ pub(crate) fn push(stamp: u128, lines: &[Line<'_>]) -> Arc<AppendRequest> {
     for (index, (labels, time, line)) in lines.iter().enumerate() {
         let place = streams.iter().position(|stream| stream.labels == *labels).unwrap_or_else(|| {
             let labels = (*labels).to_owned();
-            streams.push(AppendStream { labels, write_shard: None, replica_set: 0, entries: Vec::new() });
+            streams.push(AppendStream {
+                labels,
+                write_shard: None,
+                replica_set: 0,
+                entries: Vec::new(),
+                policy: String::new(),
+                write_shards: 0,
+            });
             streams.len() - 1
         });
         streams[place].entries.push(AppendEntry {

@@ -3,16 +3,29 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod segment;
+mod store;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: larchctl segment inspect|verify [--json] FILE";
+use store::Command;
+
+const USAGE: &str = "\
+usage: larchctl segment inspect|verify [--json] FILE
+       larchctl catalog show [--json] [--tenant ID] [-config.file=FILE ...]
+       larchctl catalog rebuild [--dry-run] [--json] [--tenant ID] [-config.file=FILE ...]
+       larchctl verify [--json] [--tenant ID] [-config.file=FILE ...]
+
+`verify` reads everything that is stored and exits with 1 if something is damaged. `catalog rebuild` announces
+segments that no fact of the catalog names. Settings are those of the servers: the file, flags, environment.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["segment", rest @ ..] => segment::run(rest),
+        ["catalog", "show", rest @ ..] => store::run(Command::Show, rest),
+        ["catalog", "rebuild", rest @ ..] => store::run(Command::Rebuild, rest),
+        ["verify", rest @ ..] => store::run(Command::Verify, rest),
         ["--help" | "-h" | "help"] => Ok(USAGE.to_owned()),
         _ => Err(Failure::Usage),
     };
@@ -24,6 +37,10 @@ fn main() -> ExitCode {
         Err(Failure::Usage) => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
+        }
+        Err(Failure::Found(text)) => {
+            println!("{text}");
+            ExitCode::FAILURE
         }
         Err(Failure::Command(text)) => {
             eprintln!("larchctl: {text}");
@@ -37,4 +54,6 @@ enum Failure {
     /// The command line makes no sense.
     Usage,
     Command(String),
+    /// It did, and something is wrong with what it looked at; this says what.
+    Found(String),
 }

@@ -4,13 +4,13 @@
 //! cannot be read fails the piece.
 
 mod answer;
+mod counted;
 mod cpu;
 mod deps;
 mod metrics;
 mod role;
 mod rows;
 mod settings;
-mod sizes;
 mod tail;
 mod worker;
 

@@ -81,16 +81,16 @@ pub(crate) fn check_internal(matchers: &[Matcher], tags: &QueryTags) -> Result<(
     if names_internal && !tags.is_drilldown() { Err(LimitError::InternalStreams) } else { Ok(()) }
 }
 
-/// Whether a rule of one of the tenants fits in all that it sets.
+/// The first rule of a tenant that fits the text decides, also if it is for other kinds or tags.
 fn is_blocked(text: &str, kind: Kind, limits: &ReadLimits, tags: &QueryTags) -> bool {
-    let rules = limits.of_tenants.iter().flat_map(|limits| &limits.blocked_queries);
     let tags: BTreeMap<String, &str> = tags.pairs().collect();
-    for rule in rules {
+    for limits in &limits.of_tenants {
+        let Some(rule) = limits.blocked_queries.iter().find(|rule| fits(rule, text)) else { continue };
         let of_kind = rule.types.is_empty() || rule.types.iter().any(|one| is_kind(*one, kind));
         let tagged = rule.query_tags.iter().all(|(key, value)| {
             tags.get(&key.to_ascii_lowercase()).is_some_and(|found| found.eq_ignore_ascii_case(value))
         });
-        if of_kind && tagged && fits(rule, text) {
+        if of_kind && tagged {
             return true;
         }
     }

@@ -7,9 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use larch_api::{DetectedField, DetectedLabel, byte_text};
 use larch_logql::stage::{Category, Hints, Json, Logfmt, LogfmtFlags, Row, json_fields};
 use larch_proto::{EntryBatch, Pair, ResultLabels};
-use larch_types::{Labels, Timestamp};
+use larch_types::{Labels, TENANT_LABEL, Timestamp};
 
-use crate::tenants::TENANT_LABEL;
 use kinds::{FieldKind, is_number, is_uuid, kind_of, parse_bytes};
 
 /// Labels that people look for first, whatever their values are.

@@ -10,7 +10,7 @@ use larch_types::{Span, TenantSet};
 use crate::limits::ReadLimits;
 use crate::queue::Queue;
 use crate::role::Config;
-use crate::run::Runner;
+use crate::run::{Caches, Runner};
 use crate::watch::{Metrics, QueueMetrics, Watched};
 
 pub(crate) struct Frontend {
@@ -21,6 +21,7 @@ pub(crate) struct Frontend {
     /// Names of the limits that tenants may read.
     pub(crate) published: Vec<String>,
     pub(crate) runner: Runner,
+    pub(crate) caches: Caches,
     pub(crate) watched: Arc<Watched>,
 }
 
@@ -37,7 +38,8 @@ impl Frontend {
             limits: frame.limits.clone(),
             config: config.clone(),
             published: frame.settings.top.tenant_limits_allow_publish.clone(),
-            runner: Runner { queue, metrics, max_tries: config.query_range.max_retries.max(1) },
+            runner: Runner::new(queue, metrics, config.query_range.max_retries.max(1)),
+            caches: Caches::new(&config.query_range),
             watched: Arc::new(watched),
         })
     }

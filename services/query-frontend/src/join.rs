@@ -1,17 +1,30 @@
 //! From what workers brought to answers.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larch_api::{LogRows, Statistics, Volume};
-use larch_logql::{LabelSet, MetricAnswer, Sample, Series, Steps};
+use larch_logql::{EvalError, LabelSet, MetricAnswer, MetricEvaluation, Sample, Series};
 use larch_proto::{Pair, PatternSeries, QueryStatistics, SampleSeries};
 use larch_types::{Labels, Span, Timestamp};
+
+pub(crate) use rows::merged_rows;
 
 use crate::error::ReadError;
 use crate::run::Gathered;
 
-/// The rows of a log query. Pieces come in the order of the answer.
+/// What the samples of a piece are for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Portion {
+    /// The leg of a divided query.
+    pub(crate) leg: usize,
+    /// The piece's first instant, from which its steps are counted.
+    pub(crate) start: Timestamp,
+}
+
+/// The rows of a log query, as they are shown. Pieces come in the order of the answer.
 pub(crate) fn rows(gathered: &mut [Gathered], categorized: bool, limit: u32) -> LogRows {
     let mut rows = LogRows::new(categorized);
     let mut wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -25,14 +38,14 @@ pub(crate) fn rows(gathered: &mut [Gathered], categorized: bool, limit: u32) -> 
     rows
 }
 
-/// The series of a range query, ordered by labels.
-pub(crate) fn matrix(gathered: &mut [Gathered], steps: &Steps, step: Span) -> Vec<Series> {
+/// The series of a range query, ordered by labels. Pieces come in the order of time.
+pub(crate) fn matrix(gathered: &mut [Gathered], portions: &[Portion], step: Span) -> Vec<Series> {
     let mut table: BTreeMap<LabelSet, Vec<(Timestamp, f64)>> = BTreeMap::new();
-    for piece in gathered {
+    for (piece, portion) in gathered.iter_mut().zip(portions) {
         for one in std::mem::take(&mut piece.samples) {
             let points = table.entry(label_set(&one.labels)).or_default();
             for (number, value) in one.steps.into_iter().zip(one.values) {
-                points.push((time_of(steps.start(), step, number), value));
+                points.push((time_of(portion.start, step, number), value));
             }
         }
     }
@@ -59,6 +72,23 @@ pub(crate) fn vector(gathered: &mut [Gathered], sorts: bool) -> Vec<Sample> {
         samples.sort_by(|left, right| left.labels.cmp(&right.labels));
     }
     samples
+}
+
+/// Puts a divided query together.
+pub(crate) fn legs(
+    mut whole: MetricEvaluation,
+    gathered: &mut [Gathered],
+    portions: &[Portion],
+    step: Span,
+) -> Result<MetricAnswer, EvalError> {
+    for (piece, portion) in gathered.iter_mut().zip(portions) {
+        for one in std::mem::take(&mut piece.samples) {
+            let time = |number| time_of(portion.start, step, number);
+            let points = one.steps.into_iter().map(time).zip(one.values);
+            whole.give(portion.leg, label_set(&one.labels), points)?;
+        }
+    }
+    whole.finish()
 }
 
 fn time_of(start: Timestamp, step: Span, number: u32) -> Timestamp {
@@ -191,6 +221,11 @@ pub(crate) fn costs(gathered: &[Gathered]) -> (Statistics, Vec<String>) {
     for piece in gathered {
         add(&mut stats.cost, &piece.done.statistics);
         stats.queue += piece.queued;
+        stats.results_asked += u64::from(piece.looked_up);
+        if piece.was_kept {
+            stats.results_found += 1;
+            stats.results_bytes = stats.results_bytes.saturating_add(piece.bytes);
+        }
         for warning in &piece.done.warnings {
             if !warnings.contains(warning) {
                 warnings.push(warning.clone());

@@ -4,6 +4,7 @@
 //! It reads no row itself and knows no ingester: whatever needs rows is a piece that a worker pulls.
 
 mod check;
+mod cut;
 mod detect;
 mod error;
 mod frontend;

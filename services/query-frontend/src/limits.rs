@@ -1,10 +1,14 @@
 //! What the tenants of one read may ask for. Of several tenants' limits the tightest that is set counts.
 
+mod own;
+
 use std::sync::Arc;
 
 use larch_launch::TenantLimits;
 use larch_limits::LimitsSettings;
-use larch_types::{ErrorKind, Span, TenantSet};
+use larch_types::{ByteSize, ErrorKind, Span, TenantSet};
+
+pub(crate) use own::OwnLimits;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReadLimits {
@@ -15,10 +19,23 @@ pub(crate) struct ReadLimits {
     pub(crate) range: Span,
     pub(crate) entries: u32,
     pub(crate) series: u32,
-    pub(crate) bytes: u64,
+    /// That a query may read.
+    pub(crate) query_bytes: u64,
+    /// That one piece of it may read.
+    pub(crate) piece_bytes: u64,
+    /// That one piece should read; never zero.
+    pub(crate) shard_bytes: u64,
     pub(crate) matchers: u32,
     /// Metric queries are aligned to their steps where queries are cut by time.
     pub(crate) split_interval: Span,
+    pub(crate) instant_interval: Span,
+    pub(crate) metadata_interval: Span,
+    pub(crate) recent_metadata_interval: Span,
+    pub(crate) recent_metadata_window: Span,
+    pub(crate) min_sharding_lookback: Span,
+    /// Answers about rows that are newer are not kept.
+    pub(crate) freshness: Span,
+    pub(crate) stats_freshness: Span,
     /// Zero forbids all reads.
     pub(crate) parallelism: u32,
     pub(crate) required_labels: Vec<String>,
@@ -49,9 +66,20 @@ impl ReadLimits {
             range: tightest(&all, |limits| limits.max_query_range),
             entries: tightest(&all, |limits| limits.max_entries_limit_per_query),
             series: tightest(&all, |limits| limits.max_query_series),
-            bytes: tightest(&all, bytes_read),
+            query_bytes: tightest(&all, |limits| limits.max_query_bytes_read.as_u64()),
+            piece_bytes: tightest(&all, |limits| limits.max_querier_bytes_read.as_u64()),
+            shard_bytes: tightest(&all, |limits| limits.tsdb_max_bytes_per_shard.as_u64()).max(1),
             matchers: tightest(&all, |limits| limits.max_streams_matchers_per_query),
             split_interval: tightest(&all, |limits| limits.split_queries_by_interval),
+            instant_interval: tightest(&all, |limits| limits.split_instant_metric_queries_by_interval),
+            metadata_interval: tightest(&all, |limits| limits.split_metadata_queries_by_interval),
+            recent_metadata_interval: tightest(&all, |limits| {
+                limits.split_recent_metadata_queries_by_interval
+            }),
+            recent_metadata_window: longest(&all, |limits| limits.recent_metadata_query_window),
+            min_sharding_lookback: longest(&all, |limits| limits.min_sharding_lookback),
+            freshness: longest(&all, |limits| limits.max_cache_freshness_per_query),
+            stats_freshness: longest(&all, |limits| limits.max_stats_cache_freshness),
             parallelism: parallelism.min().unwrap_or_default(),
             required_labels,
             minimum_labels: all.iter().map(|limits| limits.minimum_labels_number).max().unwrap_or_default(),
@@ -68,10 +96,8 @@ fn tightest<T: Copy + Ord + Default>(all: &[Arc<LimitsSettings>], pick: impl Fn(
     set.min().unwrap_or_default()
 }
 
-/// Of a query and of one piece of it, which are the same as long as a query is one piece.
-fn bytes_read(limits: &LimitsSettings) -> u64 {
-    let (query, piece) = (limits.max_query_bytes_read.as_u64(), limits.max_querier_bytes_read.as_u64());
-    if query == 0 || (piece > 0 && piece < query) { piece } else { query }
+fn longest(all: &[Arc<LimitsSettings>], pick: impl Fn(&LimitsSettings) -> Span) -> Span {
+    all.iter().map(|limits| pick(limits)).max().unwrap_or_default()
 }
 
 /// What asks for more than it may.
@@ -111,6 +137,29 @@ pub(crate) enum LimitError {
          functions like sum(), count() or topk()"
     )]
     Series(u32),
+    #[error(
+        "the query would read too many bytes (query: {}, limit: {}); consider adding more specific stream \
+         selectors or reduce the time range of the query", .asked.to_iec(), .limit.to_iec()
+    )]
+    QueryBytes { asked: ByteSize, limit: ByteSize },
+    #[error(
+        "query too large to execute on a single querier: (query: {}, limit: {}); consider adding more specific \
+         stream selectors, reduce the time range of the query, or adjust parallelization settings",
+        .asked.to_iec(), .limit.to_iec()
+    )]
+    PieceBytes { asked: ByteSize, limit: ByteSize },
+    #[error(
+        "un-shardable query too large to execute on a single querier: (query: {}, limit: {}); consider adding \
+         more specific stream selectors or reduce the time range of the query",
+        .asked.to_iec(), .limit.to_iec()
+    )]
+    UnshardableBytes { asked: ByteSize, limit: ByteSize },
+    #[error(
+        "shard query is too large to execute on a single querier: (query: {}, limit: {}); consider adding more \
+         specific stream selectors or reduce the time range of the query",
+        .asked.to_iec(), .limit.to_iec()
+    )]
+    ShardBytes { asked: ByteSize, limit: ByteSize },
 }
 
 impl LimitError {
@@ -125,7 +174,6 @@ impl LimitError {
 #[cfg(test)]
 mod tests {
     use larch_limits::OperationalSettings;
-    use larch_types::ByteSize;
 
     use super::*;
 
@@ -140,7 +188,8 @@ mod tests {
         assert_eq!((limits.timeout, limits.length), (Span::from_mins(1), Span::from_hours(721)));
         assert_eq!((limits.entries, limits.series, limits.matchers), (5000, 500, 1000));
         assert_eq!((limits.lookback, limits.range), (Span::ZERO, Span::ZERO));
-        assert_eq!(limits.bytes, ByteSize::gib(150).as_u64());
+        assert_eq!((limits.query_bytes, limits.piece_bytes), (0, ByteSize::gib(150).as_u64()));
+        assert_eq!(limits.shard_bytes, ByteSize::mib(600).as_u64());
         assert_eq!((limits.parallelism, limits.volume_enabled, limits.volume_series), (32, true, 1000));
     }
 
@@ -159,20 +208,6 @@ mod tests {
         assert_eq!(tightest(&all, |limits| limits.max_query_series), 7);
         assert_eq!(tightest(&all, |limits| limits.max_query_lookback), Span::from_hours(2));
         assert_eq!(tightest(&all, |limits| limits.max_query_range), Span::ZERO);
-    }
-
-    #[test]
-    fn bytes_of_queries_and_pieces() {
-        let bytes = |query, piece| {
-            limits_of(LimitsSettings {
-                max_query_bytes_read: ByteSize::bytes(query),
-                max_querier_bytes_read: ByteSize::bytes(piece),
-                ..LimitsSettings::default()
-            })
-            .bytes
-        };
-        assert_eq!((bytes(0, 0), bytes(5, 0), bytes(0, 5)), (0, 5, 5));
-        assert_eq!((bytes(5, 7), bytes(7, 5)), (5, 5));
     }
 
     #[test]
@@ -203,6 +238,17 @@ mod tests {
                 LimitError::FewLabels { present: names(&["a"]), required: 2 },
                 "stream selector has less label matchers than required: (present: [a], number_present: 1, \
                  required_number_label_matchers: 2)",
+            ),
+            (
+                LimitError::QueryBytes { asked: ByteSize::gib(6), limit: ByteSize::gib(5) },
+                "the query would read too many bytes (query: 6.0 GiB, limit: 5.0 GiB); consider adding more \
+                 specific stream selectors or reduce the time range of the query",
+            ),
+            (
+                LimitError::PieceBytes { asked: ByteSize::gib(200), limit: ByteSize::gib(150) },
+                "query too large to execute on a single querier: (query: 200 GiB, limit: 150 GiB); consider \
+                 adding more specific stream selectors, reduce the time range of the query, or adjust \
+                 parallelization settings",
             ),
         ] {
             assert_eq!((error.to_string().as_str(), error.kind()), (text, ErrorKind::Invalid));

@@ -1,11 +1,8 @@
-//! From a question to pieces of work.
-//!
-//! So far a question is one piece. A question that is cut by time or by streams becomes several here, and
-//! [`crate::join`] puts their answers together again.
+//! From a question to a piece of work, and which rows a metric query needs.
 
 use larch_logql::{MetricExpr, Reach, reach};
 use larch_proto::{Piece, PieceId, PieceTenant, Question};
-use larch_types::{RequestId, Span, Timestamp, TraceContext};
+use larch_types::{RequestId, Span, StreamShard, Timestamp, TraceContext};
 
 /// Half-open: the first nanosecond that counts, and the first that does not.
 pub(crate) type Range = (Timestamp, Timestamp);
@@ -24,8 +21,14 @@ pub(crate) struct Origin {
     pub(crate) max_series: u64,
 }
 
-pub(crate) fn pieces(origin: &Origin, question: Question, (start, end): Range) -> Vec<Piece> {
-    vec![Piece {
+/// A question about one range of time and one part of the streams.
+pub(crate) fn piece(
+    origin: &Origin,
+    question: Question,
+    (start, end): Range,
+    shard: Option<StreamShard>,
+) -> Piece {
+    Piece {
         // The queue sets the id and the time that is left.
         id: PieceId(0),
         time_left: std::time::Duration::ZERO,
@@ -33,14 +36,25 @@ pub(crate) fn pieces(origin: &Origin, question: Question, (start, end): Range) -
         question,
         start,
         end,
-        shard: None,
+        shard,
         request: origin.request.clone(),
         trace: origin.trace,
         max_bytes: origin.max_bytes,
         max_series: origin.max_series,
         query_tags: origin.query_tags.clone(),
         no_cache: origin.no_cache,
-    }]
+        // Set where there is a cache.
+        keeps_answer: false,
+        kept: None,
+    }
+}
+
+/// All shards of so many; a single one is everything.
+pub(crate) fn shards(count: u32) -> Vec<Option<StreamShard>> {
+    if count <= 1 {
+        return vec![None];
+    }
+    (0..count).map(|index| StreamShard::new(index, count)).collect()
 }
 
 /// The rows that a metric query can need between its first and its last instant: windows are open at their

@@ -5,15 +5,10 @@
 
 use larch_logql::{Expr, LabelMatcher, Meaningless, ParseError, parse};
 use larch_proto::{AccessPolicy, PieceTenant};
-use larch_types::{Matcher, TenantId, TenantSet};
+use larch_types::{Matcher, ORIGINAL_TENANT_LABEL, TENANT_LABEL, TenantId, TenantSet};
 
 use crate::error::ReadError;
 use crate::selectors::change_selectors;
-
-/// What rows of several tenants are told apart by.
-pub(crate) const TENANT_LABEL: &str = "__tenant_id__";
-/// The name under which a stored label of that name is shown.
-pub(crate) const ORIGINAL_TENANT_LABEL: &str = "original___tenant_id__";
 
 /// The tenants that a query selects, and the query for their storage.
 pub(crate) struct Selected {

@@ -19,6 +19,10 @@ pub struct Statistics {
     pub entries: u64,
     pub splits: u64,
     pub shards: u64,
+    /// Answers to pieces that were looked for in a cache, and those that were there.
+    pub results_asked: u64,
+    pub results_found: u64,
+    pub results_bytes: u64,
 }
 
 impl Statistics {
@@ -83,7 +87,7 @@ pub(super) fn statistics(out: &mut Vec<u8>, stats: &Statistics, fractions: Fract
         out.extend_from_slice(separator.as_bytes());
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"\":");
-        cache(out, if index == 0 { Some(cost) } else { None });
+        cache(out, &CacheUse::of(name, stats));
     }
     out.extend_from_slice(b"},\"index\":{");
     member(out, "\"totalChunks\":", cost.chunks_planned);
@@ -180,13 +184,31 @@ fn store(out: &mut Vec<u8>, store: &Store) {
     );
 }
 
-fn cache(out: &mut Vec<u8>, pages: Option<&QueryStatistics>) {
-    let found = pages.map_or(0, |cost| cost.pages_from_cache);
-    let asked = pages.map_or(0, |cost| cost.pages_read);
-    member(out, "{\"entriesFound\":", found);
-    member(out, ",\"entriesRequested\":", asked);
+/// What came from one of the caches.
+#[derive(Default)]
+struct CacheUse {
+    found: u64,
+    asked: u64,
+    bytes: u64,
+}
+
+impl CacheUse {
+    fn of(name: &str, stats: &Statistics) -> Self {
+        let cost = &stats.cost;
+        let (found, asked, bytes) = match name {
+            "chunk" => (cost.pages_from_cache, cost.pages_read, cost.page_bytes_from_cache),
+            "result" => (stats.results_found, stats.results_asked, stats.results_bytes),
+            _ => (0, 0, 0),
+        };
+        Self { found, asked, bytes }
+    }
+}
+
+fn cache(out: &mut Vec<u8>, cache: &CacheUse) {
+    member(out, "{\"entriesFound\":", cache.found);
+    member(out, ",\"entriesRequested\":", cache.asked);
     out.extend_from_slice(b",\"entriesStored\":0");
-    member(out, ",\"bytesReceived\":", pages.map_or(0, |cost| cost.page_bytes_from_cache));
+    member(out, ",\"bytesReceived\":", cache.bytes);
     out.extend_from_slice(b",\"bytesSent\":0,\"requests\":0,\"downloadTime\":0,\"queryLengthServed\":0}");
 }
 

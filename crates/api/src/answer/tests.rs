@@ -225,6 +225,9 @@ fn statistics_have_all_keys() {
         entries: 5,
         splits: 1,
         shards: 0,
+        results_asked: 3,
+        results_found: 2,
+        results_bytes: 90,
     };
     let (_, shown) = without_stats(&logs(&LogRows::new(false), &flags(""), &stats, &[]));
     let summary = &shown["summary"];
@@ -237,6 +240,9 @@ fn statistics_have_all_keys() {
     assert_eq!(summary["totalEntriesReturned"], 5);
     assert_eq!(shown["ingester"]["store"]["chunk"]["headChunkLines"], 8);
     assert_eq!(shown["querier"]["store"]["chunk"]["decompressedBytes"], 610);
+    let result = &shown["cache"]["result"];
+    assert_eq!((&result["entriesRequested"], &result["entriesFound"]), (&json!(3), &json!(2)));
+    assert_eq!(result["bytesReceived"], 90);
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&shown), ["summary", "querier", "ingester", "cache", "index"]);
     assert_eq!(keys(summary).len(), 12);

@@ -96,7 +96,6 @@ fn numbers_are_nanoseconds_bytes_and_switches() {
         simulated_push_latency 0
         max_streams_per_user 0
         max_global_streams_per_user 5000
-        use_owned_stream_count 0
         per_stream_rate_limit 3145728
         per_stream_rate_limit_burst 15728640
         max_query_length 2595600000000000
@@ -105,7 +104,6 @@ fn numbers_are_nanoseconds_bytes_and_switches() {
         max_query_parallelism 32
         tsdb_max_query_parallelism 128
         tsdb_max_bytes_per_shard 629145600
-        tsdb_precompute_chunks 0
         split_queries_by_interval 3600000000000
         split_metadata_queries_by_interval 86400000000000
         split_recent_metadata_queries_by_interval 3600000000000

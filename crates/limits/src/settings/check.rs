@@ -9,10 +9,15 @@ pub(super) fn check(limits: &LimitsSettings) -> Result<(), InvalidSetting> {
     check_numbers(limits)?;
     check_spans(limits)?;
     check_otlp(limits)?;
+    limits.label_rules.check()?;
+    ensure(limits.usage_labels.len() <= MAX_USAGE_LABELS, "usage_labels", "must be at most 10 labels")?;
     check_selectors(limits)?;
     check_ruler(limits)?;
     check_encryption(limits)
 }
+
+/// Each of them makes as many series as it has values.
+const MAX_USAGE_LABELS: usize = 10;
 
 fn check_numbers(limits: &LimitsSettings) -> Result<(), InvalidSetting> {
     for (key, number) in [

@@ -6,8 +6,9 @@ use larch_types::{ByteSize, InvalidSetting, NamedFile, OldKey, Section, Span};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AlertmanagerSettings, BlockedQuery, BlockedUntil, DeletionMode, GenericFields, OtlpLimits, PolicyLimits,
-    PriorityStream, RemoteWriteSettings, ShardStreamsSettings, StreamRetention, check, old_keys,
+    AlertmanagerSettings, BlockedQuery, BlockedUntil, DeletionMode, GenericFields, LabelRules, OtlpLimits,
+    PolicyLimits, PriorityStream, RemoteWriteSettings, ShardStreamsSettings, StreamRetention, check,
+    old_keys,
 };
 
 /// The limits of a tenant. `0` means "no limit" for counts, sizes and lengths of time unless the field
@@ -59,6 +60,10 @@ pub struct LimitsSettings {
     pub log_level_from_json_max_depth: i32,
     /// Adds fields of the line to the metadata of each row.
     pub discover_generic_fields: GenericFields,
+    /// Puts labels of pushed streams right, and keeps labels out that make too many streams.
+    pub label_rules: LabelRules,
+    /// Labels by whose values accepted lines and bytes are counted, for who pays for them.
+    pub usage_labels: Vec<String>,
     /// Spreads fast streams over several ingesters.
     pub shard_streams: ShardStreamsSettings,
     /// Labels that every stream must have.
@@ -81,8 +86,6 @@ pub struct LimitsSettings {
     pub max_streams_per_user: u32,
     /// Most streams on all ingesters.
     pub max_global_streams_per_user: u32,
-    /// Counts only streams that belong to the ingester by the ring.
-    pub use_owned_stream_count: bool,
     /// Bytes that may be pushed to one stream a second.
     pub per_stream_rate_limit: ByteSize,
     /// Bytes that may be pushed to one stream at once.
@@ -101,8 +104,6 @@ pub struct LimitsSettings {
     pub tsdb_max_bytes_per_shard: ByteSize,
     /// How a query is cut by streams.
     pub tsdb_sharding_strategy: ShardingStrategy,
-    /// Finds the chunks of a query once for all its pieces.
-    pub tsdb_precompute_chunks: bool,
     /// Time that a piece of a query covers; 0 does not cut by time.
     pub split_queries_by_interval: Span,
     /// The same for queries of labels and series.
@@ -320,6 +321,8 @@ impl Default for LimitsSettings {
             log_level_fields: names(&LEVEL_FIELDS),
             log_level_from_json_max_depth: 2,
             discover_generic_fields: GenericFields::default(),
+            label_rules: LabelRules::default(),
+            usage_labels: Vec::new(),
             shard_streams: ShardStreamsSettings::default(),
             enforced_labels: Vec::new(),
             policy_enforced_labels: BTreeMap::new(),
@@ -331,7 +334,6 @@ impl Default for LimitsSettings {
             simulated_push_latency: Span::ZERO,
             max_streams_per_user: 0,
             max_global_streams_per_user: 5000,
-            use_owned_stream_count: false,
             per_stream_rate_limit: ByteSize::mib(3),
             per_stream_rate_limit_burst: ByteSize::mib(15),
             max_query_length: Span::from_hours(721),
@@ -341,7 +343,6 @@ impl Default for LimitsSettings {
             tsdb_max_query_parallelism: 128,
             tsdb_max_bytes_per_shard: ByteSize::mib(600),
             tsdb_sharding_strategy: ShardingStrategy::default(),
-            tsdb_precompute_chunks: false,
             split_queries_by_interval: Span::from_hours(1),
             split_metadata_queries_by_interval: Span::from_hours(24),
             split_recent_metadata_queries_by_interval: Span::from_hours(1),

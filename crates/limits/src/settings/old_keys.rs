@@ -11,6 +11,8 @@ pub(super) const OLD_KEYS: &[OldKey] = &[
     OldKey::moved("per_tenant_override_config", "runtime_config.file"),
     OldKey::moved("per_tenant_override_period", "runtime_config.period"),
     OldKey::meaningless("enforce_metric_name", "log streams have no metric name"),
+    OldKey::meaningless("use_owned_stream_count", "streams are counted while they are pushed to"),
+    OldKey::meaningless("tsdb_precompute_chunks", "chunks are found by the index when a query runs"),
     OldKey::meaningless("unordered_writes", "rows are taken in any order"),
     OldKey::meaningless("allow_deletes", "set deletion_mode"),
     OldKey::meaningless("enable_multi_variant_queries", "it was an experiment that has ended"),

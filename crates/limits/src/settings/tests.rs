@@ -33,6 +33,15 @@ fn limits_defaults_are_those_of_loki() {
         log_level_fields: ["level","LEVEL","Level","log.level","severity","SEVERITY","Severity","SeverityText","lvl","LVL","Lvl","severity_text","Severity_Text","SEVERITY_TEXT"]
         log_level_from_json_max_depth: 2
         discover_generic_fields.fields: {}
+        label_rules.normalize_names: false
+        label_rules.lowercase_names: false
+        label_rules.rename: {}
+        label_rules.denied: []
+        label_rules.max_values: 0
+        label_rules.max_values_of: {}
+        label_rules.values_window: "1h"
+        label_rules.denied_action: "structured_metadata"
+        usage_labels: []
         shard_streams.enabled: true
         shard_streams.time_sharding_enabled: false
         shard_streams.time_sharding_ignore_recent: "40m"
@@ -48,7 +57,6 @@ fn limits_defaults_are_those_of_loki() {
         simulated_push_latency: "0s"
         max_streams_per_user: 0
         max_global_streams_per_user: 5000
-        use_owned_stream_count: false
         per_stream_rate_limit: "3MB"
         per_stream_rate_limit_burst: "15MB"
         max_query_length: "30d1h"
@@ -58,7 +66,6 @@ fn limits_defaults_are_those_of_loki() {
         tsdb_max_query_parallelism: 128
         tsdb_max_bytes_per_shard: "600MB"
         tsdb_sharding_strategy: "power_of_two"
-        tsdb_precompute_chunks: false
         split_queries_by_interval: "1h"
         split_metadata_queries_by_interval: "1d"
         split_recent_metadata_queries_by_interval: "1h"

@@ -27,5 +27,5 @@ pub use metric::MetricEvaluation;
 pub use result::{
     EntryLabels, LogRow, MetricAnswer, Origin, Sample, Series, StreamKey, StreamRows, group_rows,
 };
-pub use row::{Identity, InputRow};
+pub use row::{CountedRows, Identity, InputRow};
 pub use steps::Steps;

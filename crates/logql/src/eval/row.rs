@@ -1,6 +1,6 @@
 //! Rows as sources hand them over.
 
-use larch_types::{Labels, RowOrder, StreamId, Timestamp};
+use larch_types::{Labels, PushStamp, RowOrder, StreamId, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::stage::Row;
@@ -18,6 +18,40 @@ pub struct InputRow<'a> {
     /// `detected_level` where it was derived: shown with the metadata, no part of what makes two rows the
     /// same.
     pub level: Option<&'a str>,
+}
+
+/// Rows of one stream of which nothing is known but how many they are. They stand for rows with equal
+/// labels: those of the stream, and the level, where the query looks at levels.
+#[derive(Debug, Clone, Copy)]
+pub struct CountedRows<'a> {
+    pub stream: StreamId,
+    pub labels: &'a Labels,
+    pub level: Option<&'a str>,
+    /// The time that they count at, rows, bytes of their lines. A time comes once for each stream and level.
+    pub counts: &'a [(Timestamp, u64, u64)],
+}
+
+impl<'a> CountedRows<'a> {
+    /// A row with their labels.
+    pub(crate) fn row(&self) -> InputRow<'a> {
+        InputRow {
+            stream: self.stream,
+            labels: self.labels,
+            order: RowOrder { timestamp: Timestamp::EPOCH, stamp: PushStamp(0), index: 0 },
+            line: b"",
+            metadata: &[],
+            level: self.level,
+        }
+    }
+
+    /// No row has it, and of those that are counted at one time each has its own.
+    pub(crate) fn identity(&self) -> Identity {
+        let mut hash = Xxh3::with_seed(1);
+        hash.update(&self.stream.as_u128().to_le_bytes());
+        hash.update(self.level.unwrap_or_default().as_bytes());
+        hash.update(&[u8::from(self.level.is_some())]);
+        Identity(hash.digest128())
+    }
 }
 
 /// Two rows of one time with the same identity are one row. It means nothing outside the process.

@@ -111,7 +111,7 @@ fn filters() -> Result<Vec<[LineFilter; 2]>, StageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discover::fuzz_level;
+    use crate::discover::{fuzz_fields, fuzz_level};
     use crate::regex::fuzz_regex;
 
     const LINES: [&str; 20] = [
@@ -179,6 +179,7 @@ mod tests {
             let line = mutated(&mut random);
             fuzz_stages(&line).unwrap();
             fuzz_level(&line);
+            fuzz_fields(&line);
         }
     }
 

@@ -61,7 +61,7 @@ pub(crate) use labels::Extracted;
 pub(crate) use logfmt_reader::LogfmtReader;
 pub(crate) use regexp::labels_of;
 pub(crate) use scan::{Members, ValueKind};
-pub(crate) use text::push_readable;
+pub(crate) use text::{push_readable, push_unescaped};
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,11 @@ impl JsonPath {
             .map(|parts| Self { parts })
             .map_err(|why| StageError::Path { path: text.to_owned(), why })
     }
+
+    /// Names of members; an index is written in brackets.
+    pub(crate) fn names(&self) -> &[Box<[u8]>] {
+        &self.parts
+    }
 }
 
 fn parts(lexer: &mut Lexer<'_>) -> Result<Vec<Box<[u8]>>, InvalidPath> {

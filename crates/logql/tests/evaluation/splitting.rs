@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use larch_logql::{
-    Direction, Expr, LabelSet, LogParams, LogRow, Merge, MetricAnswer, MetricExpr, ShardSplit, Steps, parse,
-    parse_metric, scans, shard_split, window_split,
+    Direction, EvalError, Expr, LabelSet, LogParams, LogRow, MetricAnswer, MetricEvaluation, MetricExpr,
+    Steps, divide, parse, parse_metric, scans,
 };
 use larch_types::{Labels, Span, StreamShard, Timestamp};
 use proptest::collection::vec;
@@ -24,36 +24,55 @@ const LOG_QUERIES: [&str; 5] = [
     r#"{app=~".+"} | drop pod"#,
 ];
 
-const METRIC_QUERIES: [&str; 18] = [
+const METRIC_QUERIES: [&str; 34] = [
     r#"count_over_time({app=~".+"}[20s])"#,
     r#"rate({app=~".+"} | logfmt [7s])"#,
     r#"bytes_over_time({app=~".+"} | drop pod [20s])"#,
     r#"bytes_rate({app=~".+"}[30s] offset 10s)"#,
     r#"sum by (app) (count_over_time({app=~".+"}[20s]))"#,
     r#"sum(rate({app=~".+"} | logfmt | w="x" [20s]))"#,
+    r#"sum by (pod) (rate({app=~".+"} | logfmt [21s]))"#,
+    r#"sum without (pod) (bytes_rate({app=~".+"}[7s]))"#,
+    r#"sum without (w) (rate({app=~".+"} | logfmt pod, z [7s]))"#,
+    r#"sum without (w) (count_over_time({app=~".+"} | logfmt pod, z [7s]))"#,
+    r#"sum by (app) (rate({app=~".+"} | json | __error__="" [7s]))"#,
+    r#"sum by (app) (rate({app=~".+"} | json | __error__!="" [7s]))"#,
+    r#"sum by (app) (rate({app=~".+"} | logfmt | w > 1 [7s]))"#,
     r#"sum without (pod) (sum_over_time({app=~".+"} | logfmt | unwrap v [20s]))"#,
     r#"sum_over_time({app=~".+"} | logfmt | keep app, v | unwrap v [20s])"#,
     r#"max_over_time({app=~".+"} | logfmt | unwrap v [20s]) by (app)"#,
     r#"min_over_time({app=~".+"} | logfmt | unwrap v [20s]) by (w)"#,
     r#"max by (app) (count_over_time({app=~".+"} | logfmt [20s]))"#,
+    r#"max(count_over_time({app=~".+"}[20s]))"#,
     r#"min(rate({app=~".+"}[20s]))"#,
     r#"count by (w) (count_over_time({app=~".+"} | logfmt [20s]))"#,
+    r#"count(rate({app=~".+"}[20s]))"#,
     r#"avg by (app) (count_over_time({app=~".+"}[20s]))"#,
+    r#"stddev(rate({app=~".+"}[7s]))"#,
     r#"avg_over_time({app=~".+"} | logfmt | unwrap v [20s]) by (app)"#,
     r#"max(max_over_time({app=~".+"} | logfmt | unwrap v [20s]))"#,
     r#"topk(2, count_over_time({app=~".+"}[20s]))"#,
+    r#"sort_desc(bottomk by (app) (1, rate({app=~".+"}[7s])))"#,
     r#"quantile_over_time(0.5, {app=~".+"} | logfmt | unwrap v [20s]) by (app)"#,
+    r#"sum by (app) (rate({app=~".+"}[7s])) / avg by (app) (avg_over_time({app=~".+"} | logfmt | unwrap v [20s]))"#,
+    r#"sum(rate({app="a"}[7s]) or rate({app=~".+"}[20s]))"#,
+    r#"label_replace(rate({app=~".+"}[7s]), "pod", "$1", "app", "(.*)") * 3"#,
+    r#"absent_over_time({app="a"} | logfmt | w="y" [7s]) or vector(2)"#,
+    r#"count_over_time({app=~".+"} | logfmt | keep app, pod [45s])"#,
 ];
 
+/// Labels that one stream has and another has not may be found in lines and metadata too.
 fn row() -> BoxedStrategy<OwnedRow> {
     let labels = (select(vec!["a", "b", "c"]), select(vec!["", "p1", "p2"]));
-    (labels, 0..SECONDS, 0u128..4, 0..9u32, select(vec!["x", "y"]), any::<bool>())
-        .prop_map(|((app, pod), second, stamp, v, w, has_user)| {
+    let line = (0..9u32, select(vec!["x", "y"]), select(vec!["", " pod=p1", " pod="]));
+    let metadata = select(vec!["", "user=bob", "pod=p1"]);
+    (labels, 0..SECONDS, 0u128..4, line, metadata)
+        .prop_map(|((app, pod), second, stamp, (v, w, more), metadata)| {
             let labels = Labels::from_pairs([("app", app), ("pod", pod)]).expect("labels");
-            let line = format!("v={v} w={w}");
+            let line = format!("v=0.{v} w={w}{more}");
             let mut row = OwnedRow::new(labels, Timestamp::from_secs(second), stamp, line.as_bytes());
-            if has_user {
-                row.metadata.push(("user".to_owned(), "bob".to_owned()));
+            if let Some((name, value)) = metadata.split_once('=') {
+                row.metadata.push((name.to_owned(), value.to_owned()));
             }
             row
         })
@@ -83,79 +102,83 @@ fn logs(query: &str, params: LogParams, rows: &[OwnedRow]) -> Vec<LogRow> {
 }
 
 /// Values by labels and time.
-type Points = BTreeMap<(LabelSet, Timestamp), f64>;
+type Points = BTreeMap<(LabelSet, Timestamp), Vec<f64>>;
 
-fn points(metric: &MetricExpr, steps: Steps, rows: &[OwnedRow]) -> Points {
+fn answer(metric: &MetricExpr, steps: Steps, rows: &[OwnedRow]) -> Result<MetricAnswer, EvalError> {
     let params = log_params(Direction::Forward, 1);
-    let answer = evaluate(&Expr::Metric(metric.clone()), params, steps, &LIMITS, rows).expect("an answer");
+    match evaluate(&Expr::Metric(metric.clone()), params, steps, &LIMITS, rows)? {
+        Answer::Numbers(answer) => Ok(answer),
+        Answer::Rows(_) => panic!("{metric} is no log query"),
+    }
+}
+
+fn points_of(answer: MetricAnswer, steps: Steps) -> Points {
     let mut points = Points::new();
     match answer {
-        Answer::Numbers(MetricAnswer::Matrix(series)) => {
+        MetricAnswer::Matrix(series) => {
             for series in series {
                 for (time, value) in series.points {
-                    points.insert(((*series.labels).clone(), time), value);
+                    points.entry(((*series.labels).clone(), time)).or_default().push(value);
                 }
             }
         }
-        Answer::Numbers(MetricAnswer::Vector(samples)) => {
+        MetricAnswer::Vector(samples) => {
             for sample in samples {
-                points.insert(((*sample.labels).clone(), steps.start()), sample.value);
+                let key = ((*sample.labels).clone(), steps.start());
+                points.entry(key).or_default().push(sample.value);
             }
         }
-        other => panic!("{metric} gave {other:?}"),
+        MetricAnswer::Scalar(value) => {
+            points.insert((LabelSet::default(), steps.start()), vec![value]);
+        }
     }
     points
 }
 
-fn merge(into: &mut Points, part: Points, merge: Merge) {
-    for (key, value) in part {
-        into.entry(key)
-            .and_modify(|known| {
-                *known = match merge {
-                    Merge::Sum => *known + value,
-                    Merge::Min => known.min(value),
-                    Merge::Max => known.max(value),
+fn points(metric: &MetricExpr, steps: Steps, rows: &[OwnedRow]) -> Result<Points, EvalError> {
+    Ok(points_of(answer(metric, steps, rows)?, steps))
+}
+
+/// Evaluates the legs of a query in parts, each over shards of the streams, and puts them together. None if
+/// it has none.
+fn in_parts(
+    metric: &MetricExpr,
+    steps: Steps,
+    piece: Option<Span>,
+    shards: u32,
+    rows: &[OwnedRow],
+) -> Option<Result<MetricAnswer, EvalError>> {
+    let division = divide(metric, piece)?;
+    let join = || {
+        let mut whole = MetricEvaluation::of_division(&division, steps, steps.end(), &LIMITS)?;
+        for (number, leg) in division.legs.iter().enumerate() {
+            for part in &leg.parts {
+                // As it is sent.
+                let part = parse_metric(&part.to_string()).expect("a query");
+                let shards = if leg.merge.is_some() { shards } else { 1 };
+                for index in 0..shards {
+                    let shard = StreamShard::new(index, shards).expect("a shard");
+                    let is_in = |row: &&OwnedRow| shard.contains(row.stream);
+                    let rows: Vec<OwnedRow> = rows.iter().filter(is_in).cloned().collect();
+                    for ((labels, time), values) in points(&part, steps, &rows)? {
+                        whole.give(number, labels, values.into_iter().map(|value| (time, value)))?;
+                    }
                 }
-            })
-            .or_insert(value);
-    }
-}
-
-fn sharded(metric: &MetricExpr, how: Merge, rows: &[OwnedRow]) -> Points {
-    let mut merged = Points::new();
-    for index in 0..4 {
-        let shard = StreamShard::new(index, 4).expect("a shard");
-        let rows: Vec<OwnedRow> = rows.iter().filter(|row| shard.contains(row.stream)).cloned().collect();
-        merge(&mut merged, points(metric, steps(), &rows), how);
-    }
-    merged
-}
-
-/// None if the shards cannot be merged at this place of the expression.
-fn by_shards(metric: &MetricExpr, rows: &[OwnedRow]) -> Option<Points> {
-    match shard_split(metric) {
-        ShardSplit::Merged(how) => Some(sharded(metric, how, rows)),
-        ShardSplit::Average { sum, count } => {
-            let counts = sharded(&count, Merge::Sum, rows);
-            let mut quotients = sharded(&sum, Merge::Sum, rows);
-            for (key, value) in &mut quotients {
-                *value /= counts[key];
             }
-            Some(quotients)
         }
-        ShardSplit::Whole | ShardSplit::Operands => None,
-    }
+        whole.finish()
+    };
+    Some(join())
 }
 
-/// Sums may be added up in another order.
-fn assert_alike(query: &str, whole: &Points, parts: &Points) {
-    assert_eq!(whole.keys().collect::<Vec<_>>(), parts.keys().collect::<Vec<_>>(), "{query}");
-    for (key, value) in whole {
-        let other = parts[key];
-        assert!(
-            (value - other).abs() <= 1e-12 * value.abs().max(1.0),
-            "{query} at {key:?}: {value} and {other}"
-        );
+/// To the last bit, and in the same order; or both fail.
+#[track_caller]
+fn assert_same(query: &str, whole: Result<MetricAnswer, EvalError>, parts: Result<MetricAnswer, EvalError>) {
+    match (whole, parts) {
+        // As texts, in which NaN is NaN.
+        (Ok(whole), Ok(parts)) => assert_eq!(format!("{whole:?}"), format!("{parts:?}"), "{query}"),
+        (Err(_), Err(_)) => {}
+        (whole, parts) => panic!("{query}: {whole:?} and {parts:?}"),
     }
 }
 
@@ -176,7 +199,8 @@ proptest! {
         let params = log_params(direction, limit);
         prop_assert_eq!(logs(query, params, &rows), logs(query, params, &others));
         let expr = parse_metric(metric).expect(metric);
-        prop_assert_eq!(points(&expr, steps(), &rows), points(&expr, steps(), &others));
+        let text = |rows: &[OwnedRow]| format!("{:?}", points(&expr, steps(), rows).ok());
+        prop_assert_eq!(text(&rows), text(&others));
     }
 
     #[test]
@@ -222,10 +246,10 @@ proptest! {
     }
 
     #[test]
-    fn metrics_in_shards(rows in rows(), query in select(METRIC_QUERIES.to_vec())) {
+    fn metrics_in_shards(rows in rows(), query in select(METRIC_QUERIES.to_vec()), log2_shards in 0u32..4) {
         let metric = parse_metric(query).expect(query);
-        if let Some(parts) = by_shards(&metric, &rows) {
-            assert_alike(query, &points(&metric, steps(), &rows), &parts);
+        if let Some(parts) = in_parts(&metric, steps(), None, 1 << log2_shards, &rows) {
+            assert_same(query, answer(&metric, steps(), &rows), parts);
         }
     }
 
@@ -234,16 +258,12 @@ proptest! {
         rows in rows(),
         query in select(METRIC_QUERIES.to_vec()),
         piece in 1i64..20,
+        log2_shards in 0u32..3,
     ) {
         let metric = parse_metric(query).expect(query);
         let at = Steps::at(Timestamp::from_secs(50));
-        if let Some(split) = window_split(&metric, Span::from_secs(piece)) {
-            let mut merged = Points::new();
-            for window in &split.windows {
-                merge(&mut merged, points(&split.part(*window), at, &rows), split.merge);
-            }
-            merged.values_mut().for_each(|value| *value /= split.divisor);
-            assert_alike(query, &points(&metric, at, &rows), &merged);
+        if let Some(parts) = in_parts(&metric, at, Some(Span::from_secs(piece)), 1 << log2_shards, &rows) {
+            assert_same(query, answer(&metric, at, &rows), parts);
         }
     }
 
@@ -252,22 +272,33 @@ proptest! {
         let metric = parse_metric(query).expect(query);
         let at = |tens: i64| Timestamp::from_secs(10 * tens);
         let range = |from, to| Steps::range(at(from), at(to), Span::from_secs(10)).expect("steps");
-        let mut joined = points(&metric, range(0, cut), &rows);
-        joined.extend(points(&metric, range(cut + 1, 6), &rows));
-        prop_assert_eq!(points(&metric, range(0, 6), &rows), joined);
+        let whole = points(&metric, range(0, 6), &rows);
+        match (points(&metric, range(0, cut), &rows), points(&metric, range(cut + 1, 6), &rows)) {
+            (Ok(mut joined), Ok(late)) => {
+                joined.extend(late);
+                prop_assert_eq!(format!("{whole:?}"), format!("{:?}", Ok::<_, EvalError>(joined)));
+            }
+            _ => prop_assert!(whole.is_err()),
+        }
     }
 }
 
 /// The table above must hold queries of every kind, or the properties say nothing.
 #[test]
-fn the_queries_are_split() {
+fn the_queries_are_divided() {
     let of = |query: &&str| parse_metric(query).expect(query);
     let metrics: Vec<MetricExpr> = METRIC_QUERIES.iter().map(of).collect();
-    let merged = metrics.iter().filter(|metric| matches!(shard_split(metric), ShardSplit::Merged(_)));
-    assert!(merged.count() >= 10);
-    assert!(metrics.iter().any(|metric| matches!(shard_split(metric), ShardSplit::Average { .. })));
-    let windows = metrics.iter().filter(|metric| window_split(metric, Span::from_secs(3)).is_some());
-    assert!(windows.count() >= 8);
+    let second = Some(Span::from_secs(1));
+    let divided = |piece| metrics.iter().filter(|metric| divide(metric, piece).is_some()).count();
+    assert!(divided(None) >= 20, "{}", divided(None));
+    let cut = |metric: &&MetricExpr| {
+        divide(metric, second).is_some_and(|found| found.legs.iter().any(|leg| leg.parts.len() > 1))
+    };
+    assert!(metrics.iter().filter(cut).count() >= 20);
+    let mixed = |metric: &&MetricExpr| {
+        divide(metric, None).is_some_and(|found| found.legs.iter().any(|leg| leg.merge.is_none()))
+    };
+    assert!(metrics.iter().any(|metric| mixed(&metric)));
 }
 
 proptest! {

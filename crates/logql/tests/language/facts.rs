@@ -1,8 +1,7 @@
 //! What planners are told of a query.
 
 use larch_logql::{
-    Expr, LabelNeed, LineNeed, Needle, ShardSplit, parse, parse_metric, reach, run_order, scans, shard_split,
-    window_split,
+    Expr, LabelNeed, LineNeed, Needle, divide, parse, parse_metric, reach, reads_clock, run_order, scans,
 };
 use larch_types::Span;
 
@@ -118,121 +117,119 @@ fn filters_run_early() {
     }
 }
 
-fn describe_shards(query: &str) -> String {
-    match shard_split(&parse_metric(query).expect(query)) {
-        ShardSplit::Whole => "whole".to_owned(),
-        ShardSplit::Operands => "operands".to_owned(),
-        ShardSplit::Merged(merge) => format!("{merge:?}"),
-        ShardSplit::Average { sum, count } => {
-            for part in [&sum, &count] {
-                // Each part must be a query that can be merged by adding.
-                let part = parse_metric(&part.to_string()).expect(query);
-                assert!(matches!(shard_split(&part), ShardSplit::Merged(larch_logql::Merge::Sum)), "{part}");
-            }
-            format!("{sum} over {count}")
-        }
+/// The legs with how they are merged, or that there are none.
+fn describe_legs(query: &str, piece: Option<Span>) -> String {
+    let metric = parse_metric(query).expect(query);
+    let Some(division) = divide(&metric, piece) else { return "whole".to_owned() };
+    let mut legs = Vec::new();
+    for leg in &division.legs {
+        let parts: Vec<String> = leg.parts.iter().map(ToString::to_string).collect();
+        let how = leg.merge.map_or_else(|| "whole".to_owned(), |merge| format!("{merge:?}"));
+        legs.push(format!("{how} {}", parts.join(" ++ ")));
     }
+    legs.join("; ")
 }
 
 #[test]
-fn shards() {
+fn legs() {
     for (query, want) in [
-        (r#"count_over_time({a="b"}[1m])"#, "Sum"),
-        (r#"rate({a="b"} | drop pod | unwrap x [1m])"#, "Sum"),
-        (r#"min_over_time({a="b"} | unwrap x [1m]) by (y)"#, "Min"),
-        (r#"max_over_time({a="b"} | drop pod | unwrap x [1m])"#, "Max"),
+        (r#"count_over_time({a="b"} | json [1m])"#, r#"Sum count_over_time({a="b"} | json[1m])"#),
+        (r#"rate({a="b"} | drop pod [1m])"#, r#"Sum count_over_time({a="b"} | drop pod[1m])"#),
+        (r#"bytes_rate({a="b"}[1m])"#, r#"Sum bytes_over_time({a="b"}[1m])"#),
+        (
+            r#"min_over_time({a="b"} | unwrap x [1m]) by (y)"#,
+            r#"Min min_over_time({a="b"} | unwrap x[1m]) by (y)"#,
+        ),
+        // Sums of fractions depend on their order.
+        (r#"sum_over_time({a="b"} | unwrap x [1m])"#, "whole"),
+        (r#"rate({a="b"} | unwrap x [1m])"#, "whole"),
         (r#"quantile_over_time(0.9, {a="b"} | unwrap x [1m])"#, "whole"),
-        (r#"first_over_time({a="b"} | unwrap x [1m])"#, "whole"),
-        (r#"stddev_over_time({a="b"} | unwrap x [1m])"#, "whole"),
-        (r#"rate_counter({a="b"} | unwrap x [1m])"#, "whole"),
+        (r#"avg_over_time({a="b"} | unwrap x [1m])"#, "whole"),
         (r#"absent_over_time({a="b"}[1m])"#, "whole"),
         (
-            r#"avg_over_time({a="b"} | json | unwrap duration(x) | y="1" [1m] offset 1h)"#,
-            r#"sum_over_time({a="b"} | json | unwrap duration(x) | y="1"[1m] offset 1h0m0s) over count_over_time({a="b"} | json | x!="" | y="1" | drop x[1m] offset 1h0m0s)"#,
+            r#"sum by (c) (rate({a="b"} | json [1m]))"#,
+            r#"Sum sum by (c)(count_over_time({a="b"} | json[1m]))"#,
+        ),
+        // What is empty and what is not there are one group then, of two rates.
+        (r#"sum without (c) (rate({a="b"} | json [1m]))"#, "whole"),
+        (r#"sum without (c) (rate({a="b"}[1m]))"#, r#"Sum sum without (c)(count_over_time({a="b"}[1m]))"#),
+        (
+            r#"sum without (c) (count_over_time({a="b"} | json [1m]))"#,
+            r#"Sum sum without (c)(count_over_time({a="b"} | json[1m]))"#,
+        ),
+        // Rows with an error keep their labels, unless none comes through.
+        (r#"sum(rate({a="b"} | json | __error__!="x" [1m]))"#, "whole"),
+        (r#"sum(rate({a="b"} | json | __error__="" | y > 1 [1m]))"#, "whole"),
+        (
+            r#"sum(rate({a="b"} | json | y > 1 | __error__="" |= "x" [1m]))"#,
+            r#"Sum sum(count_over_time({a="b"} | json | y>1 | __error__="" |= "x"[1m]))"#,
         ),
         (
-            r#"avg_over_time({a="b"} | unwrap x [1m]) by (y)"#,
-            r#"sum by (y)(sum_over_time({a="b"} | unwrap x[1m])) over sum by (y)(count_over_time({a="b"} | x!="" | drop x[1m]))"#,
+            r#"max(max_over_time({a="b"} | unwrap x [1m]))"#,
+            r#"Max max(max_over_time({a="b"} | unwrap x[1m]))"#,
         ),
-        // Where sum and count would see other labels than the mean does.
-        (r#"avg_over_time({a="b"} | unwrap x [1m]) by (x)"#, "whole"),
-        (r#"avg_over_time({a="b"} | unwrap x [1m]) without (y)"#, "whole"),
-        (r#"avg_over_time({a="b"} | unwrap x | __error__="" [1m])"#, "whole"),
-        (r#"avg_over_time({a="b"} | json | drop __error__ | unwrap x [1m])"#, "whole"),
-        (r#"sum by (a) (rate({a="b"} | drop pod [1m]))"#, "Sum"),
-        (r#"sum(sum by (a) (rate({a="b"}[1m])))"#, "Sum"),
-        (r#"sum(count(rate({a="b"}[1m])))"#, "Sum"),
-        (r#"sum(max_over_time({a="b"} | unwrap x [1m]))"#, "operands"),
-        (r#"sum(avg_over_time({a="b"} | unwrap x [1m]))"#, "operands"),
-        (r#"sum(max(rate({a="b"}[1m])))"#, "operands"),
-        (r#"max(rate({a="b"} | json [1m]))"#, "Max"),
-        (r#"max(rate({a="b"} | drop pod [1m]))"#, "operands"),
-        (r#"max(rate({a="b"} | label_format pod="x" [1m]))"#, "operands"),
-        (r#"max(rate({a="b"} | unwrap x [1m]))"#, "operands"),
-        (r#"max(max_over_time({a="b"} | keep y | unwrap x [1m]))"#, "Max"),
-        (r#"min(max_over_time({a="b"} | unwrap x [1m]))"#, "operands"),
-        (r#"min(min_over_time({a="b"} | unwrap x [1m]))"#, "Min"),
-        (r#"max(sum by (y) (rate({a="b"}[1m])))"#, "operands"),
-        (r#"max(absent_over_time({a="b"}[1m]))"#, "operands"),
-        (r#"count by (y) (rate({a="b"}[1m]))"#, "Sum"),
-        (r#"count(rate({a="b"} | keep y [1m]))"#, "operands"),
+        (r#"max(min_over_time({a="b"} | unwrap x [1m]))"#, r#"Min min_over_time({a="b"} | unwrap x[1m])"#),
+        // Above series that are few; a parser may find many.
+        (r#"max(rate({a="b"}[1m]))"#, r#"Sum count_over_time({a="b"}[1m])"#),
+        (r#"topk(3, rate({a="b"}[1m]))"#, r#"Sum count_over_time({a="b"}[1m])"#),
+        (r#"topk(3, rate({a="b"} | json [1m]))"#, "whole"),
         (
-            r#"avg by (y) (rate({a="b"}[1m]))"#,
-            r#"sum by (y)(rate({a="b"}[1m])) over count by (y)(rate({a="b"}[1m]))"#,
+            r#"sort(topk(3, sum by (c) (rate({a="b"}[1m]))))"#,
+            r#"Sum sum by (c)(count_over_time({a="b"}[1m]))"#,
         ),
-        (r#"avg(rate({a="b"} | keep y [1m]))"#, "operands"),
-        (r#"topk(3, rate({a="b"}[1m]))"#, "operands"),
-        (r#"stddev(rate({a="b"}[1m]))"#, "operands"),
-        (r#"rate({a="b"}[1m]) * 2"#, "operands"),
-        (r#"label_replace(rate({a="b"}[1m]), "a", "b", "c", "d")"#, "operands"),
-        ("1", "operands"),
+        (r#"topk(3, sort(rate({a="b"}[1m])))"#, "whole"),
+        (r#"label_replace(rate({a="b"} | json [1m]), "a", "b", "c", "d") * 2"#, "whole"),
+        (r#"rate({a="b"}[1m]) * 2 + vector(1)"#, r#"Sum count_over_time({a="b"}[1m])"#),
+        (
+            r#"sum(rate({a="b"}[1m])) / avg(avg_over_time({a="b"} | unwrap x [1m]))"#,
+            r#"Sum sum(count_over_time({a="b"}[1m])); whole avg(avg_over_time({a="b"} | unwrap x[1m]))"#,
+        ),
+        ("vector(1)", "whole"),
+        ("1", "whole"),
     ] {
-        assert_eq!(describe_shards(query), want, "{query}");
+        assert_eq!(describe_legs(query, None), want, "{query}");
     }
 }
 
-fn describe_windows(query: &str) -> String {
-    let Some(split) = window_split(&parse_metric(query).expect(query), Span::from_hours(1)) else {
-        return "no".to_owned();
-    };
-    let parts: Vec<String> = split.windows.iter().map(|window| split.part(*window).to_string()).collect();
-    format!("{:?}/{} {}", split.merge, split.divisor, parts.join(" ++ "))
-}
-
 #[test]
-fn windows() {
+fn pieces_of_ranges() {
     for (query, want) in [
         (
             r#"count_over_time({a="b"}[150m] offset -10m)"#,
-            r#"Sum/1 count_over_time({a="b"}[1h] offset -10m0s) ++ count_over_time({a="b"}[1h] offset 50m0s) ++ count_over_time({a="b"}[30m] offset 1h50m0s)"#,
+            r#"Sum count_over_time({a="b"}[1h] offset -10m0s) ++ count_over_time({a="b"}[1h] offset 50m0s) ++ count_over_time({a="b"}[30m] offset 1h50m0s)"#,
         ),
         (
-            r#"rate({a="b"}[2h])"#,
-            r#"Sum/7200 count_over_time({a="b"}[1h]) ++ count_over_time({a="b"}[1h] offset 1h0m0s)"#,
-        ),
-        (
-            r#"sum by (x) (rate({a="b"} | unwrap y [2h]))"#,
-            r#"Sum/7200 sum by (x)(sum_over_time({a="b"} | unwrap y[1h])) ++ sum by (x)(sum_over_time({a="b"} | unwrap y[1h] offset 1h0m0s))"#,
-        ),
-        (
-            r#"bytes_rate({a="b"}[2h])"#,
-            r#"Sum/7200 bytes_over_time({a="b"}[1h]) ++ bytes_over_time({a="b"}[1h] offset 1h0m0s)"#,
+            r#"sum by (x) (rate({a="b"}[2h]))"#,
+            r#"Sum sum by (x)(count_over_time({a="b"}[1h])) ++ sum by (x)(count_over_time({a="b"}[1h] offset 1h0m0s))"#,
         ),
         (
             r#"max(max_over_time({a="b"} | unwrap y [2h]) by (z))"#,
-            r#"Max/1 max(max_over_time({a="b"} | unwrap y[1h]) by (z)) ++ max(max_over_time({a="b"} | unwrap y[1h] offset 1h0m0s) by (z))"#,
+            r#"Max max(max_over_time({a="b"} | unwrap y[1h]) by (z)) ++ max(max_over_time({a="b"} | unwrap y[1h] offset 1h0m0s) by (z))"#,
         ),
         // The largest of a part says nothing of the whole.
-        (r#"max(count_over_time({a="b"}[3h]))"#, "no"),
-        (r#"sum(max_over_time({a="b"} | unwrap y [3h]))"#, "no"),
-        (r#"avg(count_over_time({a="b"}[3h]))"#, "no"),
-        (r#"avg_over_time({a="b"} | unwrap y [3h])"#, "no"),
-        (r#"topk(2, count_over_time({a="b"}[3h]))"#, "no"),
-        (r#"count_over_time({a="b"}[1h])"#, "no"),
-        (r#"count_over_time({a="b"}[0])"#, "no"),
-        (r#"count_over_time({a="b"}[290y])"#, "no"),
-        ("1", "no"),
+        (
+            r#"max(count_over_time({a="b"}[2h]))"#,
+            r#"Sum count_over_time({a="b"}[1h]) ++ count_over_time({a="b"}[1h] offset 1h0m0s)"#,
+        ),
+        (r#"avg_over_time({a="b"} | unwrap y [3h])"#, "whole"),
+        (r#"count_over_time({a="b"}[1h])"#, r#"Sum count_over_time({a="b"}[1h])"#),
+        (r#"count_over_time({a="b"}[290y])"#, r#"Sum count_over_time({a="b"}[290y])"#),
     ] {
-        assert_eq!(describe_windows(query), want, "{query}");
+        let found = describe_legs(query, Some(Span::from_hours(1)));
+        // Years are printed in hours.
+        assert_eq!(found.replace("2540400h0m0s", "290y"), want, "{query}");
+    }
+}
+
+#[test]
+fn queries_that_read_the_clock() {
+    for (query, want) in [
+        (r#"{a="b"} | line_format "{{ now | date }}""#, true),
+        (r#"{a="b"} | label_format x="{{ .y }}", z="{{ unixEpoch now }}""#, true),
+        (r#"count_over_time({a="b"} | label_format x="{{ now }}" [1m])"#, true),
+        (r#"{a="now"} |= "now" | line_format "{{ .x }}" | label_format now=x"#, false),
+        ("vector(1)", false),
+    ] {
+        assert_eq!(reads_clock(&parse(query).expect(query)), want, "{query}");
     }
 }

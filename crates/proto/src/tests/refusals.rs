@@ -157,6 +157,16 @@ fn parts() {
         |m| m.cells[1].levels[0].level = Some(4),
         "cells[1].levels[0].level: place 4 in a list of 4",
     );
+    check::<wire::types::HistogramBatch, HistogramBatch>(
+        samples::histogram_batch(&mut full()),
+        |m| m.cells[1].last_ns = m.cells[1].first_ns - 1,
+        "cells[1].last_ns: not between first_ns and end_ns",
+    );
+    check::<wire::types::HistogramBatch, HistogramBatch>(
+        samples::histogram_batch(&mut full()),
+        |m| m.gaps[2].start_ns = m.gaps[2].end_ns,
+        "gaps[2].end_ns: not behind start_ns",
+    );
 }
 
 #[test]

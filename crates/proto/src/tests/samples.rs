@@ -12,16 +12,16 @@ use prost::Message;
 use super::dice::Dice;
 use crate::{
     AccessPolicy, AppendEntry, AppendRequest, AppendResponse, AppendStream, Assignment, ChunkStream,
-    Direction, Done, DroppedRow, Embedded, EntryBatch, Estimate, EstimateRequest, Failure, FlushRequest,
-    HistogramBatch, HistogramCell, HistogramRequest, HistogramSource, LabelSummary, LabelsQuery,
-    LabelsRequest, LevelCount, Load, Member, MemberState, Needle, NeedleGroup, PageRange, Pair, Part,
-    Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest, Piece, PieceId,
-    PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest, PlanRequest,
-    PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question, ReadHead, ReadRequest,
-    ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart, ResultStream, RingDigest,
-    Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector, StateResponse, StreamOutcome,
-    SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder, Tombstone, WalPoint, WalPosition,
-    wire,
+    CountedLabels, Direction, Done, DroppedRow, Embedded, EntryBatch, Estimate, EstimateRequest, Failure,
+    FlushRequest, HistogramBatch, HistogramCell, HistogramGap, HistogramRequest, HistogramSource,
+    LabelSummary, LabelsQuery, LabelsRequest, LevelCount, Load, Member, MemberState, Needle, NeedleGroup,
+    PageRange, Pair, Part, Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest,
+    Piece, PieceId, PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest,
+    PlanRequest, PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question, ReadHead,
+    ReadRequest, RefusalReason, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart,
+    ResultStream, RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector,
+    StateResponse, StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder,
+    Tombstone, WalPoint, WalPosition, wire,
 };
 
 // === nouns ===
@@ -166,7 +166,9 @@ pub(super) fn histogram_batch(dice: &mut Dice<'_>) -> HistogramBatch {
     let cells = dice.list(|dice| HistogramCell {
         stream: dice.place(&streams),
         source: dice.place(&sources),
-        end: Timestamp::from_secs(60 * i64::from(dice.u32() % 10_000_000)),
+        end: Timestamp::from_secs(60 * i64::from(1 + dice.u32() % 10_000_000)),
+        first: Timestamp::from_secs(7),
+        last: Timestamp::from_secs(60),
         rows: dice.u64(),
         bytes: dice.u64(),
         digest: dice.u64(),
@@ -176,7 +178,21 @@ pub(super) fn histogram_batch(dice: &mut Dice<'_>) -> HistogramBatch {
             bytes: dice.u64(),
         }),
     });
-    HistogramBatch { streams, levels, sources, cells }
+    let gaps = dice.list(|dice| HistogramGap {
+        stream: dice.place(&streams),
+        start: Timestamp::from_secs(-60 * i64::from(dice.u32() % 10_000_000)),
+        end: Timestamp::from_secs(60 * i64::from(1 + dice.u32() % 10_000_000)),
+        rows: dice.u64(),
+    });
+    HistogramBatch { streams, levels, sources, cells, gaps }
+}
+
+fn counted_labels(dice: &mut Dice<'_>) -> CountedLabels {
+    if dice.flag() {
+        CountedLabels::All
+    } else {
+        CountedLabels::Only(dice.list(Dice::name).into_iter().collect())
+    }
 }
 
 pub(super) fn part<H, B>(
@@ -204,16 +220,22 @@ pub(super) fn append_request(dice: &mut Dice<'_>) -> AppendRequest {
         write_shard: dice.maybe(|dice| WriteShard(dice.u32())),
         replica_set: dice.place(&replica_sets),
         entries: dice.list_of_one_or_more(entry),
+        policy: dice.text(),
+        write_shards: dice.u32(),
     });
     AppendRequest { stamp: PushStamp(dice.u128()), replica_sets, levels, streams }
 }
 
 pub(super) fn append_response(dice: &mut Dice<'_>) -> AppendResponse {
-    let outcome = |dice: &mut Dice<'_>| StreamOutcome {
-        refusal: dice.maybe(failure),
-        duplicate_rows: dice.u64(),
-        duplicate_bytes: dice.u64(),
-    };
+    let outcome =
+        |dice: &mut Dice<'_>| StreamOutcome {
+            refusal: dice.maybe(failure),
+            duplicate_rows: dice.u64(),
+            duplicate_bytes: dice.u64(),
+            reason: dice.maybe(|dice| {
+                if dice.flag() { RefusalReason::StreamLimit } else { RefusalReason::StreamRate }
+            }),
+        };
     AppendResponse {
         node: node(dice),
         outcomes: dice.list(outcome),
@@ -252,6 +274,7 @@ pub(super) fn histogram_request(dice: &mut Dice<'_>) -> HistogramRequest {
         selection: selection(dice),
         minutes_per_cell: NonZeroU32::MIN.saturating_add(dice.u32()),
         tombstones_known: dice.list(tombstone_id),
+        labels: counted_labels(dice),
     }
 }
 
@@ -374,7 +397,7 @@ pub(super) fn plan_labels_request(dice: &mut Dice<'_>) -> PlanLabelsRequest {
 
 pub(super) fn plan_histogram_request(dice: &mut Dice<'_>) -> PlanHistogramRequest {
     let minutes_per_cell = NonZeroU32::MIN.saturating_add(dice.u32());
-    PlanHistogramRequest { scope: plan_scope(dice), minutes_per_cell }
+    PlanHistogramRequest { scope: plan_scope(dice), minutes_per_cell, labels: counted_labels(dice) }
 }
 
 pub(super) fn plan_estimate_request(dice: &mut Dice<'_>) -> PlanEstimateRequest {
@@ -428,7 +451,7 @@ pub(super) fn pull_request(dice: &mut Dice<'_>) -> PullRequest {
 
 fn question(dice: &mut Dice<'_>) -> Question {
     let any_of = dice.list(selector);
-    match dice.below(6) {
+    match dice.below(7) {
         0 => Question::Logs { query: dice.text(), direction: direction(dice), limit: dice.u64() },
         1 => {
             let (start, end) = range(dice);
@@ -442,6 +465,7 @@ fn question(dice: &mut Dice<'_>) -> Question {
             step: dice.maybe(step).unwrap_or_default(),
         },
         4 => Question::Stats { any_of },
+        5 => Question::Estimate { any_of },
         _ => Question::Patterns { any_of, step: step(dice) },
     }
 }
@@ -467,6 +491,8 @@ pub(super) fn assignment(dice: &mut Dice<'_>) -> Assignment {
         max_series: dice.u64(),
         query_tags: dice.text(),
         no_cache: dice.flag(),
+        keeps_answer: dice.flag(),
+        kept: dice.maybe(Dice::u128),
     }))
 }
 
@@ -519,6 +545,7 @@ pub(super) fn report_part(dice: &mut Dice<'_>) -> ReportPart {
             statistics: statistics(dice),
             cache_key: dice.maybe(Dice::u128),
             warnings: dice.list(Dice::text),
+            unchanged: dice.flag(),
         })),
     };
     ReportPart::Result(result)

@@ -56,7 +56,11 @@ impl Transcript {
         let labels = PlanLabelsRequest { scope: scope.clone(), query };
         self.headed(planner.labels(tenant.clone(), labels).await).await;
         let minutes_per_cell = requests::histogram().minutes_per_cell;
-        let histogram = PlanHistogramRequest { scope: scope.clone(), minutes_per_cell };
+        let histogram = PlanHistogramRequest {
+            scope: scope.clone(),
+            minutes_per_cell,
+            labels: larch_proto::CountedLabels::All,
+        };
         self.headed(planner.histogram(tenant.clone(), histogram).await).await;
         self.single(planner.estimate(tenant, PlanEstimateRequest { scope }).await);
     }
@@ -82,7 +86,7 @@ fn reports() -> [Vec<Result<ResultPart, CallError>>; 4] {
     let samples =
         ResultPart::Samples(vec![SampleSeries { steps: vec![1], values: vec![0.1], ..Default::default() }]);
     let statistics = QueryStatistics { rows: 7, ..QueryStatistics::default() };
-    let done = Done { statistics, cache_key: Some(1 << 127), warnings: vec!["ü".into()] };
+    let done = Done { statistics, cache_key: Some(1 << 127), warnings: vec!["ü".into()], unchanged: true };
     let done = ResultPart::Done(Box::new(done));
     let failed = CallError::new(ErrorKind::Unprocessable, "ü %41");
     [

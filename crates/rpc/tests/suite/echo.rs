@@ -384,6 +384,8 @@ impl WorkQueue for Echo {
             max_series: 2,
             query_tags: text,
             no_cache: true,
+            keeps_answer: true,
+            kept: Some(1 << 127),
         };
         Ok(self.body(vec![Assignment::Piece(Box::new(piece)), Assignment::Cancel(PieceId(9))]))
     }

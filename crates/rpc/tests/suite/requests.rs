@@ -85,6 +85,8 @@ pub(crate) fn append(line: Bytes) -> AppendRequest {
             write_shard: Some(WriteShard(2)),
             replica_set: 0,
             entries: vec![entry],
+            policy: "p".into(),
+            write_shards: 3,
         }],
     }
 }
@@ -108,6 +110,7 @@ pub(crate) fn histogram() -> HistogramRequest {
         selection: selection(),
         minutes_per_cell: NonZeroU32::MAX,
         tombstones_known: vec![tombstone()],
+        labels: larch_proto::CountedLabels::Only(["app".to_owned()].into()),
     }
 }
 

@@ -78,6 +78,11 @@ impl Process {
         self.0.scope.failed().await
     }
 
+    /// Resolves when a module has asked for the end of the process.
+    pub async fn asked_to_end(&self) {
+        self.0.scope.asked_to_end().await;
+    }
+
     /// Says from now on that the process is stopping, while it still serves.
     pub fn announce_stop(&self) {
         self.0.stopping.store(true, Ordering::Relaxed);

@@ -79,6 +79,7 @@ const fn name_of(code: u64) -> Option<Section> {
         section::SERIES => Section::Series,
         section::POSTINGS => Section::Postings,
         section::HISTOGRAMS => Section::Histograms,
+        section::METADATA_NAMES => Section::MetadataNames,
         section::FILTER => Section::Filter,
         section::FILTER_PAGES => Section::FilterPages,
         _ => return None,

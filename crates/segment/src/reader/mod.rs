@@ -17,6 +17,7 @@ use crate::footer::{Footer, Provenance, SectionEntry, Totals, Trailer};
 use crate::format::{ChunkEntry, Column, HEADER, read_directory, section};
 use crate::histogram::Histograms;
 use crate::index::{Index, IndexBytes};
+use crate::names::MetadataNames;
 use chunk::{Chunk, ChunkInfo};
 use directory::ChunkDirectory;
 
@@ -35,6 +36,7 @@ pub struct Segment {
     chunks: Vec<ChunkEntry>,
     index: Index,
     histograms: Option<Histograms>,
+    names: Option<MetadataNames>,
     filter: Option<Filter>,
 }
 
@@ -106,11 +108,15 @@ impl Segment {
             );
         }
         let histograms = section(section::HISTOGRAMS, Section::Histograms)?.map(Histograms::new);
+        let names = match section(section::METADATA_NAMES, Section::MetadataNames)? {
+            Some(bytes) => Some(MetadataNames::new(&bytes, chunks.len())?),
+            None => None,
+        };
         let filter = match section(section::FILTER, Section::Filter)? {
             Some(directory) => Some(open_filter(&footer, &directory, chunks.len())?),
             None => None,
         };
-        Ok(Self { footer, object_len, tail: trailer.tail, chunks, index, histograms, filter })
+        Ok(Self { footer, object_len, tail: trailer.tail, chunks, index, histograms, names, filter })
     }
 
     /// What it takes in memory, about: the tail itself, and the tables that were read from it.
@@ -138,6 +144,11 @@ impl Segment {
     /// None if no stream has enough rows for one.
     pub const fn histograms(&self) -> Option<&Histograms> {
         self.histograms.as_ref()
+    }
+
+    /// None if the segment does not say which names its rows' metadata have.
+    pub const fn metadata_names(&self) -> Option<&MetadataNames> {
+        self.names.as_ref()
     }
 
     /// None if the segment has none, or one that this program does not know.

@@ -1,6 +1,6 @@
 //! Reads all of a segment and checks that everything in it says the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use larch_types::Timestamp;
@@ -9,8 +9,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::compress::Decoder;
 use crate::error::{Corrupt, OpenError, ReadError, Section};
 use crate::format::{HEADER, section};
-use crate::histogram::{HistogramBuilder, Histograms, MinuteCount};
+use crate::histogram::{Counts, HistogramBuilder, Histograms, RowBytes};
 use crate::index::SeriesSpan;
+use crate::names::MetadataNames;
 use crate::page::stamps::RowStamp;
 use crate::reader::chunk::Chunk;
 use crate::reader::{Columns, Segment};
@@ -121,6 +122,7 @@ impl<'a> Checker<'a> {
         if streams != (Some(info.first_stream), Some(info.last_stream)) || raw_bytes != info.raw_bytes {
             return Err(directory("a chunk has other streams or bytes than it says").into());
         }
+        check_names(self.segment.names.as_ref(), number, chunk, &mut self.decoder)?;
         let times = chunk.times()?;
         let range = (times.iter().min().copied(), times.iter().max().copied());
         if range != (Some(info.first_time.nanos()), Some(info.last_time.nanos())) {
@@ -150,10 +152,10 @@ impl<'a> Checker<'a> {
         let id = self.segment.index.stream_id(stream)?;
         let identity = RowIdentity::of(id, timestamp, line, metadata.iter().copied());
         let row = crate::Row { timestamp, line, metadata: &metadata, level };
-        let raw_bytes = row.raw_bytes() as u64;
-        self.histograms.add(timestamp, identity, raw_bytes, crate::writer::level_of(&metadata, level));
+        let bytes = RowBytes::new(line.len(), row.raw_bytes());
+        self.histograms.add(timestamp, identity, bytes, crate::writer::level_of(&metadata, level));
         self.rows += 1;
-        self.raw_bytes += raw_bytes;
+        self.raw_bytes += bytes.line + bytes.metadata;
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
         Ok(())
@@ -193,15 +195,50 @@ impl<'a> Checker<'a> {
         let Some(stored) = &self.segment.histograms else { return Ok(()) };
         let counted = self.histograms.finish().map(|bytes| Histograms::new(bytes.into()));
         let all = OrdinalSet::all(totals.streams);
-        let counted = counted.map_or(Ok(Vec::new()), |counted| counted.of(&all))?;
-        let counted: HashMap<u32, Vec<MinuteCount>> = counted.into_iter().collect();
-        for (stream, minutes) in stored.of(&all)? {
+        let counted = counted.map_or(Ok(Counts::default()), |counted| counted.of(&all))?;
+        let counted: HashMap<u32, _> = by_level(counted).into_iter().collect();
+        for (stream, minutes) in by_level(stored.of(&all)?) {
             if counted.get(&stream) != Some(&minutes) {
                 return Err(Corrupt::new(Section::Histograms, "a histogram does not count the rows"));
             }
         }
         Ok(())
     }
+}
+
+/// Digest and counts of a minute, with the words of its levels: which places those have is a matter of who
+/// counted.
+type Minute = (i64, u64, Vec<(String, u64, u64, u64)>);
+
+fn by_level(counts: Counts) -> Vec<(u32, Vec<Minute>)> {
+    let mut streams = Vec::with_capacity(counts.streams.len());
+    for (stream, minutes) in counts.streams {
+        let mut named: Vec<Minute> = Vec::with_capacity(minutes.len());
+        for minute in minutes {
+            let level = |place: u32| counts.levels.get(place as usize).cloned().unwrap_or_default();
+            let levels = minute.levels.iter();
+            let levels = levels.map(|one| (level(one.level), one.rows, one.line_bytes, one.metadata_bytes));
+            named.push((minute.end.nanos(), minute.digest, levels.collect()));
+        }
+        streams.push((stream, named));
+    }
+    streams
+}
+
+/// The names that the section says are in a chunk are those of its rows.
+fn check_names(
+    names: Option<&MetadataNames>,
+    number: u32,
+    chunk: &Chunk,
+    decoder: &mut Decoder,
+) -> Result<(), ReadError> {
+    let Some(said) = names.and_then(|names| names.of_chunk(number)) else { return Ok(()) };
+    let said: BTreeSet<&str> = said.collect();
+    let found: BTreeSet<&str> = chunk.metadata_names(decoder)?.iter().map(|name| &**name).collect();
+    if said == found {
+        return Ok(());
+    }
+    Err(Corrupt::new(Section::MetadataNames, "a chunk has other names than it says").into())
 }
 
 const fn directory(what: &'static str) -> Corrupt {

@@ -8,6 +8,10 @@ use crate::row::RowIdentity;
 use crate::streams::StreamTable;
 use crate::writer::{Built, Effort, SegmentWriter, WriteError};
 
+/// Lines become smaller by this or more. What is reserved and not written takes no memory; what grows is
+/// copied, and for a moment there twice.
+const USUAL_RATIO: usize = 5;
+
 /// A row in one of the batches.
 #[derive(Clone, Copy)]
 struct RowRef {
@@ -26,6 +30,8 @@ pub(crate) fn assemble(
 ) -> Result<Built, WriteError> {
     let mut by_stream = group(streams.len(), batches, passes);
     let mut writer = SegmentWriter::new(provenance, effort);
+    let raw_bytes: usize = batches.iter().map(|batch| batch.raw_bytes()).sum();
+    writer.reserve(raw_bytes / USUAL_RATIO);
     for stream in streams.ranked(|stream| !by_stream[stream as usize].is_empty()) {
         let rows = &mut by_stream[stream as usize];
         writer.start_stream(&streams.labels(stream))?;

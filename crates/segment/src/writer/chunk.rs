@@ -26,8 +26,8 @@ pub(super) struct ChunkEncoder<'a> {
     pub(super) words: ChunkWords<'a>,
 }
 
-/// `batch` is sorted by stream and time.
-pub(super) fn encode(batch: &Batch, with: ChunkEncoder<'_>) -> Vec<Page> {
+/// `batch` is sorted by stream and time. Also the names that its metadata has.
+pub(super) fn encode(batch: &Batch, with: ChunkEncoder<'_>) -> (Vec<Page>, Vec<Box<str>>) {
     let ChunkEncoder { encoder, care, mut words } = with;
     let mut pages = vec![
         page(Column::Times, times::encode(batch.times())),
@@ -37,8 +37,9 @@ pub(super) fn encode(batch: &Batch, with: ChunkEncoder<'_>) -> Vec<Page> {
     if !stamps.is_empty() {
         pages.push(page(Column::Stamps, stamps::encode(&stamps, encoder)));
     }
+    let mut names = Vec::new();
     if batch.has_extras() {
-        put_extras(batch, encoder, &mut words, &mut pages);
+        names = put_extras(batch, encoder, &mut words, &mut pages);
     }
     let encoded = lines::encode(batch.lines(), care, encoder, &mut |part| words.add_split(part));
     if !encoded.is_told {
@@ -46,7 +47,7 @@ pub(super) fn encode(batch: &Batch, with: ChunkEncoder<'_>) -> Vec<Page> {
     }
     words.finish();
     pages.push(page(Column::Lines, encoded.page));
-    pages
+    (pages, names)
 }
 
 fn page(column: Column, bytes: Vec<u8>) -> Page {
@@ -54,8 +55,13 @@ fn page(column: Column, bytes: Vec<u8>) -> Page {
     Page { column, bytes, checksum }
 }
 
-/// Pages for levels and metadata, where any row has some.
-fn put_extras(batch: &Batch, encoder: &mut Encoder, words: &mut ChunkWords<'_>, pages: &mut Vec<Page>) {
+/// Pages for levels and metadata, where any row has some; the names of the metadata.
+fn put_extras(
+    batch: &Batch,
+    encoder: &mut Encoder,
+    words: &mut ChunkWords<'_>,
+    pages: &mut Vec<Page>,
+) -> Vec<Box<str>> {
     let mut builder = ShapesBuilder::default();
     let mut levels = Vec::with_capacity(batch.len());
     let mut metadata = Vec::new();
@@ -69,7 +75,7 @@ fn put_extras(batch: &Batch, encoder: &mut Encoder, words: &mut ChunkWords<'_>, 
     }
     let (all_shapes, columns, rest) = builder.finish();
     if all_shapes.names.is_empty() {
-        return;
+        return Vec::new();
     }
     pages.push(page(Column::Shapes, shapes::encode(&all_shapes, encoder)));
     for (number, values) in columns.iter().enumerate() {
@@ -78,4 +84,5 @@ fn put_extras(batch: &Batch, encoder: &mut Encoder, words: &mut ChunkWords<'_>, 
     if all_shapes.has_rest {
         pages.push(page(Column::MetadataRest, text::encode(&rest, encoder)));
     }
+    all_shapes.names
 }

@@ -16,7 +16,7 @@ use crate::error::RowError;
 use crate::filter::FilterBuilder;
 use crate::footer::{Provenance, Totals};
 use crate::format::{HEADER, MAX_CHUNK_ROWS};
-use crate::histogram::HistogramBuilder;
+use crate::histogram::{HistogramBuilder, RowBytes};
 use crate::index::{IndexBuilder, MAX_LABEL_BYTES, SeriesSpan};
 use crate::memory::batch::{Batch, RowView, read_extras};
 use crate::page::lines::Care;
@@ -139,6 +139,11 @@ impl SegmentWriter {
         }
     }
 
+    /// Says about how many bytes the segment will have.
+    fn reserve(&mut self, bytes: usize) {
+        self.pages.reserve(bytes);
+    }
+
     /// Rows of this stream follow. Streams come in the order of their ranks.
     pub fn start_stream(&mut self, labels: &Labels) -> Result<(), WriteError> {
         let id = StreamId::of(labels);
@@ -169,9 +174,9 @@ impl SegmentWriter {
         let current = self.current.as_ref().ok_or(WriteError::NoStream)?;
         let id = current.id;
         let identity = RowIdentity::of(id, row.timestamp, row.line, row.metadata.iter().copied());
-        let raw_bytes = row.raw_bytes() as u64;
+        let bytes = RowBytes::new(row.line.len(), row.raw_bytes());
         let level = level_of(row.metadata, row.level);
-        let ordinal = self.prepare(row.timestamp, identity, raw_bytes, level)?;
+        let ordinal = self.prepare(row.timestamp, identity, bytes, level)?;
         self.chunk.push(ordinal, row, identity, stamp);
         Ok(())
     }
@@ -181,7 +186,8 @@ impl SegmentWriter {
         let mut metadata = Vec::new();
         let level = read_extras(row.extras, &mut metadata);
         let level = level_of(&metadata, level);
-        let ordinal = self.prepare(row.timestamp, row.identity, row.raw_bytes() as u64, level)?;
+        let bytes = RowBytes::new(row.line.len(), row.raw_bytes());
+        let ordinal = self.prepare(row.timestamp, row.identity, bytes, level)?;
         self.chunk.push_view(ordinal, row);
         Ok(())
     }
@@ -191,7 +197,7 @@ impl SegmentWriter {
         &mut self,
         time: Timestamp,
         identity: RowIdentity,
-        raw_bytes: u64,
+        bytes: RowBytes,
         level: &str,
     ) -> Result<u32, WriteError> {
         let current = self.current.as_ref().ok_or(WriteError::NoStream)?;
@@ -205,8 +211,8 @@ impl SegmentWriter {
         if self.chunk.len() >= MAX_CHUNK_ROWS || self.chunk.held_bytes() >= CHUNK_BYTES {
             self.end_chunk();
         }
-        self.count(time, raw_bytes);
-        self.histograms.add(time, identity, raw_bytes, level);
+        self.count(time, bytes.line + bytes.metadata);
+        self.histograms.add(time, identity, bytes, level);
         Ok(ordinal)
     }
 

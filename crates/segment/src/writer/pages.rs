@@ -5,6 +5,7 @@ use larch_types::Timestamp;
 
 use crate::format::{ChunkEntry, Column, PageEntry};
 use crate::memory::batch::Batch;
+use crate::names::NamesBuilder;
 use crate::writer::chunk::{self, ChunkEncoder, Page};
 
 /// Encoded bytes of chunks whose pages lie together: what one request to a store should ask for.
@@ -15,6 +16,7 @@ pub(super) struct PageWriter {
     /// Bytes that were taken away.
     taken: u64,
     entries: Vec<ChunkEntry>,
+    names: NamesBuilder,
     /// Pages of the last chunks, by chunk, not laid yet.
     group: Vec<(usize, Page)>,
     group_bytes: usize,
@@ -22,7 +24,18 @@ pub(super) struct PageWriter {
 
 impl PageWriter {
     pub(super) fn new(header: Vec<u8>) -> Self {
-        Self { out: header, taken: 0, entries: Vec::new(), group: Vec::new(), group_bytes: 0 }
+        Self {
+            out: header,
+            taken: 0,
+            entries: Vec::new(),
+            names: NamesBuilder::default(),
+            group: Vec::new(),
+            group_bytes: 0,
+        }
+    }
+
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
     }
 
     pub(super) fn chunks(&self) -> u32 {
@@ -42,7 +55,9 @@ impl PageWriter {
             last_stream: batch.stream(batch.len() - 1),
             pages: Vec::new(),
         });
-        for page in chunk::encode(batch, with) {
+        let (pages, names) = chunk::encode(batch, with);
+        self.names.add_chunk(&names);
+        for page in pages {
             self.group_bytes += page.bytes.len();
             self.group.push((chunk, page));
         }
@@ -81,10 +96,10 @@ impl PageWriter {
         std::mem::take(&mut self.out)
     }
 
-    /// Lays what is left; the directory is complete then.
-    pub(super) fn finish_pages(&mut self) -> Vec<ChunkEntry> {
+    /// Lays what is left; the directory is complete then, and the names of metadata by chunk.
+    pub(super) fn finish_pages(&mut self) -> (Vec<ChunkEntry>, NamesBuilder) {
         self.lay_group();
-        std::mem::take(&mut self.entries)
+        (std::mem::take(&mut self.entries), std::mem::take(&mut self.names))
     }
 }
 

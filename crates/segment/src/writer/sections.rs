@@ -15,7 +15,7 @@ const FIRST_VERSION: u64 = 1;
 /// Writes all that comes behind the pages, and gives what was not taken away yet.
 pub(super) fn finish(writer: SegmentWriter, totals: &Totals) -> Vec<u8> {
     let mut pages = writer.pages;
-    let directory = pages.finish_pages();
+    let (directory, names) = pages.finish_pages();
     let start = HEADER.len() as u64;
     let mut sections = vec![paged(section::PAGES, start, pages.position() - start, true)];
     let filter = writer.filter.finish();
@@ -37,6 +37,9 @@ pub(super) fn finish(writer: SegmentWriter, totals: &Totals) -> Vec<u8> {
     }
     if let Some(filter) = &filter {
         tail_writer.put(section::FILTER, &filter.directory, false);
+    }
+    if !directory.is_empty() {
+        tail_writer.put(section::METADATA_NAMES, &names.finish(), false);
     }
     let footer = Footer { provenance: writer.provenance, totals: *totals, sections };
     let end = pages.position();

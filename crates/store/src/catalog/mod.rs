@@ -9,6 +9,7 @@
 //! and keeps it, `write` announces.
 
 mod cursor;
+mod find;
 mod format;
 mod sets;
 #[cfg(test)]

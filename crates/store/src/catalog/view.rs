@@ -309,7 +309,17 @@ impl Catalog {
         Ok(())
     }
 
-    async fn read(
+    /// One object of the catalog as it is now, which is not learnt.
+    pub async fn fact(
+        &self,
+        tenant: &TenantId,
+        partition: Partition,
+        name: FactName,
+    ) -> Result<Fact, CatalogError> {
+        self.read(tenant, partition, name).await
+    }
+
+    pub(super) async fn read(
         &self,
         tenant: &TenantId,
         partition: Partition,

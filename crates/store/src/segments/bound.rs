@@ -10,14 +10,14 @@ const BYTES_PER_MB: f64 = 1024.0 * 1024.0;
 /// A bound in one number. Where both bytes and entries are bounded, an entry weighs at least its share, so
 /// that neither bound is passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bound {
-    pub(super) capacity: u64,
+pub struct CacheBound {
+    capacity: u64,
     least: u64,
     counts_bytes: bool,
 }
 
-impl Bound {
-    pub(super) fn new(settings: &EmbeddedCacheSettings) -> Self {
+impl CacheBound {
+    pub fn new(settings: &EmbeddedCacheSettings) -> Self {
         let bytes = (settings.max_size_mb.max(0.0) * BYTES_PER_MB) as u64;
         match (bytes, settings.max_size_items) {
             (0, items) => Self { capacity: items, least: 1, counts_bytes: false },
@@ -28,7 +28,12 @@ impl Bound {
         }
     }
 
-    pub(super) fn weight(&self, bytes: u64) -> u32 {
+    /// For entries that [`Self::weight`] weighs.
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    pub fn weight(&self, bytes: u64) -> u32 {
         let bytes = if self.counts_bytes { bytes.saturating_add(ENTRY_BYTES) } else { 0 };
         u32::try_from(bytes.max(self.least)).unwrap_or(u32::MAX)
     }
@@ -49,7 +54,7 @@ mod tests {
         ] {
             let settings =
                 EmbeddedCacheSettings { max_size_mb, max_size_items, ..EmbeddedCacheSettings::default() };
-            let bound = Bound::new(&settings);
+            let bound = CacheBound::new(&settings);
             assert_eq!(bound.capacity / u64::from(bound.weight(bytes)), fit, "{settings:?}");
         }
     }

@@ -7,10 +7,15 @@
 //! [`PlannedSegment`]: larch_proto::PlannedSegment
 
 mod bound;
+mod counting;
+mod entry;
 mod error;
 mod plan;
 mod reader;
 
+pub use bound::CacheBound;
+pub use counting::Counting;
+pub use entry::{entry_of, partition_of};
 pub use error::SegmentError;
 pub use plan::Overlap;
 pub use reader::{Fetched, Segments};

@@ -11,7 +11,7 @@ use larch_telemetry::{Counter, Family, Registry, Spec};
 use larch_types::{SegmentId, Span, TenantId};
 use moka::future::Cache;
 
-use super::bound::Bound;
+use super::bound::CacheBound;
 use super::error::SegmentError;
 use crate::catalog::{Catalog, SegmentPlace};
 use crate::settings::ChunkStoreSettings;
@@ -65,7 +65,7 @@ impl Segments {
     /// Footers and pages may each take as much as the settings give the cache.
     pub fn new(catalog: Catalog, settings: &ChunkStoreSettings, registry: &Registry) -> Self {
         let cache = &settings.chunk_cache_config;
-        let bound = Bound::new(&cache.embedded_cache);
+        let bound = CacheBound::new(&cache.embedded_cache);
         let ttl =
             [cache.embedded_cache.ttl, cache.default_validity].into_iter().find(|ttl| *ttl > Span::ZERO);
         let ttl = ttl.map(Span::to_std);
@@ -147,7 +147,7 @@ impl Segments {
 }
 
 fn cache_of<K, V>(
-    bound: Bound,
+    bound: CacheBound,
     ttl: Option<Duration>,
     bytes: impl Fn(&V) -> u64 + Send + Sync + 'static,
 ) -> Cache<K, V>
@@ -156,7 +156,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     let builder =
-        Cache::builder().max_capacity(bound.capacity).weigher(move |_, value| bound.weight(bytes(value)));
+        Cache::builder().max_capacity(bound.capacity()).weigher(move |_, value| bound.weight(bytes(value)));
     match ttl {
         Some(ttl) => builder.time_to_live(ttl).build(),
         None => builder.build(),

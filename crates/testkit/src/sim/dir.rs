@@ -7,9 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use larch_runtime::Random;
 use larch_wal::{Dir, DirFile, DirLock, FileName, LockError, Space};
 
+use super::fuse::Fuse;
+
 /// In memory, with faults on demand. Clones are the same directory.
 #[derive(Debug, Clone)]
-pub struct SimDir(Arc<Disk>);
+pub struct SimDir {
+    disk: Arc<Disk>,
+    fuse: Fuse,
+}
 
 #[derive(Debug)]
 struct Disk {
@@ -58,11 +63,24 @@ impl SimDir {
             locked: false,
             epoch: 0,
         };
-        Self(Arc::new(Disk { random: Random::from_seed(seed), state: Mutex::new(state) }))
+        let disk = Arc::new(Disk { random: Random::from_seed(seed), state: Mutex::new(state) });
+        Self { disk, fuse: Fuse::default() }
+    }
+
+    /// Its calls count for the fuse, and fail with it.
+    #[must_use]
+    pub(super) fn with_fuse(self, fuse: &Fuse) -> Self {
+        Self { fuse: fuse.clone(), ..self }
+    }
+
+    /// Before every call that changes something.
+    fn change(&self) -> io::Result<MutexGuard<'_, State>> {
+        self.fuse.call().map_err(io::Error::other)?;
+        Ok(self.state())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.disk.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Drops every name that was not synced, and of every file any part of what was not synced: none of
@@ -74,7 +92,7 @@ impl SimDir {
         state.names = state.durable_names.clone();
         for file in &mut state.files {
             let unsynced = file.bytes.len() - file.synced;
-            let kept = self.0.random.below(unsynced as u64 + 1);
+            let kept = self.disk.random.below(unsynced as u64 + 1);
             file.bytes.truncate(file.synced + usize::try_from(kept).unwrap_or(0));
             file.synced = file.bytes.len();
             file.forgotten = false;
@@ -123,7 +141,7 @@ impl Dir for SimDir {
     }
 
     fn lock(&self) -> Result<Box<dyn DirLock>, LockError> {
-        let mut state = self.state();
+        let mut state = self.change()?;
         state.writable()?;
         if state.locked {
             return Err(LockError::Held { holder: "another simulated process".to_owned() });
@@ -137,7 +155,7 @@ impl Dir for SimDir {
     }
 
     fn create(&self, name: &FileName) -> io::Result<Box<dyn DirFile>> {
-        let mut state = self.state();
+        let mut state = self.change()?;
         state.writable()?;
         if state.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -155,7 +173,7 @@ impl Dir for SimDir {
     }
 
     fn rename(&self, from: &FileName, to: &FileName) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.change()?;
         state.writable()?;
         let file = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         if let Some(replaced) = state.names.insert(to.clone(), file) {
@@ -165,7 +183,7 @@ impl Dir for SimDir {
     }
 
     fn remove(&self, name: &FileName) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.change()?;
         state.writable()?;
         let file = state.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
         state.used -= state.size_of(file);
@@ -173,7 +191,7 @@ impl Dir for SimDir {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.change()?;
         state.syncable()?;
         state.durable_names = state.names.clone();
         Ok(())
@@ -211,6 +229,12 @@ struct SimFile {
 }
 
 impl SimFile {
+    /// For a call that changes something.
+    fn changed(&self) -> io::Result<MutexGuard<'_, State>> {
+        self.dir.fuse.call().map_err(io::Error::other)?;
+        self.alive()
+    }
+
     fn alive(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.dir.state();
         if state.epoch == self.epoch { Ok(state) } else { Err(io::Error::other("simulated: power was cut")) }
@@ -220,7 +244,7 @@ impl SimFile {
 impl DirFile for SimFile {
     /// On a full disk the part that fits is written before the error comes.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.alive()?;
+        let mut state = self.changed()?;
         state.writable()?;
         let room = usize::try_from(state.capacity.saturating_sub(state.used)).unwrap_or(usize::MAX);
         let written = &bytes[..bytes.len().min(room)];
@@ -230,7 +254,7 @@ impl DirFile for SimFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        let mut state = self.alive()?;
+        let mut state = self.changed()?;
         let syncable = state.syncable();
         let file = &mut state.files[self.file];
         match syncable {

@@ -5,6 +5,7 @@
 
 mod clock;
 mod dir;
+mod fuse;
 mod net;
 mod store;
 mod trace;
@@ -16,6 +17,7 @@ use larch_runtime::{Env, Random};
 
 pub use clock::SimClock;
 pub use dir::SimDir;
+pub use fuse::Fuse;
 pub use net::SimNet;
 pub use store::SimStore;
 pub use trace::Trace;
@@ -31,6 +33,8 @@ pub struct World {
     pub wal_dir: SimDir,
     pub store: SimStore,
     pub net: SimNet,
+    /// Of disk and store.
+    pub fuse: Fuse,
 }
 
 /// A world begins with one node; others see the same network from elsewhere.
@@ -47,9 +51,11 @@ where
     let result = runtime.block_on(async {
         let clock = Arc::new(SimClock::new());
         let env = Env { clock: Arc::clone(&clock) as Arc<_>, random: Arc::new(Random::from_seed(seed)) };
+        let fuse = Fuse::default();
         let world = World {
-            wal_dir: SimDir::new(env.random.next_u64()),
-            store: SimStore::new(env.clone()),
+            wal_dir: SimDir::new(env.random.next_u64()).with_fuse(&fuse),
+            store: SimStore::new(env.clone()).with_fuse(&fuse),
+            fuse,
             net: SimNet::new(env.clone(), FIRST_NODE.parse().expect("an address")),
             clock: Arc::clone(&clock),
             env,

@@ -21,9 +21,11 @@ use object_store::{
     ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// In memory, with faults on demand. Clones are the same store.
+use super::fuse::Fuse;
+
+/// In memory, with faults on demand and a fuse. Clones are the same store.
 #[derive(Debug, Clone)]
-pub struct SimStore(Arc<Inner>);
+pub struct SimStore(Arc<Inner>, Fuse);
 
 #[derive(Debug)]
 struct Inner {
@@ -56,7 +58,7 @@ enum Fault {
 
 impl SimStore {
     pub fn new(env: Env) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             env,
             objects: InMemory::new(),
             put_at: Mutex::default(),
@@ -69,7 +71,14 @@ impl SimStore {
             put_delay_ms: AtomicU64::new(0),
             list_lag_ms: AtomicU64::new(0),
             list_page: AtomicU64::new(u64::MAX),
-        }))
+        };
+        Self(Arc::new(inner), Fuse::default())
+    }
+
+    /// Its calls count for the fuse, and fail with it.
+    #[must_use]
+    pub(super) fn with_fuse(self, fuse: &Fuse) -> Self {
+        Self(self.0, fuse.clone())
     }
 
     /// Every call takes between one and two times so long.
@@ -111,6 +120,7 @@ impl SimStore {
 
     /// The way to the store. What is on the way longer arrives meanwhile.
     async fn travel(&self) -> Result<()> {
+        self.1.call().map_err(|_| fault(Fault::Refused))?;
         let latency = Duration::from_millis(self.0.latency_ms.load(Ordering::Relaxed));
         self.0.env.sleep(self.0.env.random.jitter(latency, 1.0)).await;
         for (path, payload) in self.arrived() {

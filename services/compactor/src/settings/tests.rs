@@ -34,6 +34,7 @@ fn defaults_are_those_of_loki() {
         compactor_ring.instance_enable_ipv6: false
         tables_to_compact: 0
         skip_latest_n_tables: 0
+        sweep_interval: "1h"
     "#]]
     .assert_eq(&defaults::<CompactorSettings>());
 }

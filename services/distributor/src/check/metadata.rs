@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use larch_logql::{InvalidName, LevelDetector, normalized_name, readable_value};
+use larch_logql::{FieldFinder, InvalidName, LevelDetector, normalized_name, readable_value};
 use larch_proto::{Pair, Text};
+use larch_types::Labels;
 
 use crate::pushed::PushedPair;
 
@@ -82,6 +83,19 @@ pub(super) fn detect_level<'r>(
     let metadata = &*metadata;
     let value_of = |name: &str| find(metadata, name).ok().map(|place| metadata[place].value.as_str());
     Some(detector.of_row(of_stream, value_of, line))
+}
+
+/// Adds the fields that the tenant wants beside each row.
+pub(super) fn add_fields(finder: &FieldFinder, labels: &Labels, line: &[u8], metadata: &mut Vec<Pair>) {
+    let mut found = Vec::new();
+    let value_of = |name: &str| find(metadata, name).ok().map(|place| metadata[place].value.as_str());
+    finder.find(labels, value_of, line, |name, value| {
+        found.push(Pair { name: Text::from(name.to_owned()), value: Text::from(value.into_owned()) });
+    });
+    if !found.is_empty() {
+        metadata.append(&mut found);
+        metadata.sort_by(|one, other| one.name.cmp(&other.name));
+    }
 }
 
 fn find(metadata: &[Pair], name: &str) -> Result<usize, usize> {

@@ -18,9 +18,10 @@ use larch_types::{TenantId, Timestamp};
 
 use crate::head::Head;
 use crate::labels::StreamLabels;
-use crate::metrics::{Account, Metrics, Volume};
+use crate::metrics::{Account, Metrics, Reason, Volume};
 use crate::pushed::{PushedEntry, PushedTime};
 use crate::rules::Rules;
+use crate::usage::{Tracked, UsageBook};
 
 pub(crate) use problems::{Blocked, Problems};
 
@@ -31,6 +32,14 @@ pub(crate) struct Against<'c> {
     pub(crate) head: &'c Head,
     pub(crate) now: Timestamp,
     pub(crate) metrics: &'c Metrics,
+    pub(crate) usage: &'c UsageBook,
+}
+
+/// A stream whose labels cannot be read, where that refuses the stream only.
+pub(crate) struct Unreadable {
+    pub(crate) text: String,
+    pub(crate) error: String,
+    pub(crate) entries: Vec<PushedEntry>,
 }
 
 /// A push with everything left out that is not stored.
@@ -38,10 +47,14 @@ pub(crate) struct Against<'c> {
 pub(crate) struct Checked {
     pub(crate) levels: Levels,
     pub(crate) streams: Vec<AppendStream>,
+    /// The same streams as they are counted.
+    pub(crate) taken: Vec<TakenStream>,
     /// What is in `streams`, by policy and retention.
     pub(crate) accepted: Vec<Accepted>,
     pub(crate) problems: Problems,
     pub(crate) blocked: Option<Blocked>,
+    /// What came, before anything was left out.
+    pub(crate) received: Volume,
     /// Rows so far, those left out included.
     rows: u32,
     newest: Option<PushedTime>,
@@ -57,6 +70,15 @@ pub(crate) struct Accepted {
     pub(crate) volume: Volume,
 }
 
+/// One stream that is not left out, for whoever counts it once it is stored.
+#[derive(Debug)]
+pub(crate) struct TakenStream {
+    /// Place among the accepted.
+    pub(crate) accepted: usize,
+    pub(crate) volume: Volume,
+    pub(crate) tracked: Vec<Tracked>,
+}
+
 /// Detected levels, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Levels {
@@ -69,8 +91,12 @@ pub(crate) struct Levels {
 pub(crate) fn check(
     against: &Against<'_>,
     streams: Vec<(StreamLabels, Vec<PushedEntry>)>,
+    unreadable: &[Unreadable],
 ) -> Result<Checked, InvalidName> {
     let mut checked = Checked::default();
+    for stream in unreadable {
+        checked.refuse_unreadable(against, stream);
+    }
     for (labels, entries) in streams {
         checked.take_stream(against, &labels, entries)?;
     }
@@ -86,6 +112,14 @@ pub(crate) fn check(
 }
 
 const NANOS_PER_MILLI: i64 = 1_000_000;
+
+impl Against<'_> {
+    /// Counts rows that are left out.
+    fn discard(&self, account: Account<'_>, reason: Reason, volume: Volume) {
+        self.metrics.discarded(account, reason, volume);
+        self.usage.discarded(self.tenant, reason, volume);
+    }
+}
 
 impl Accepted {
     pub(crate) fn account<'s>(&'s self, tenant: &'s TenantId, head: &Head) -> Account<'s> {

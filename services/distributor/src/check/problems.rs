@@ -21,6 +21,10 @@ pub(crate) enum Problem<'s> {
     LabelValue { stream: &'s str, value: &'s str },
     #[error("stream '{stream}' has duplicate label name: '{name}'")]
     Duplicate { stream: &'s str, name: &'s str },
+    #[error("stream '{stream}' has the label '{name}', which is denied by limits_config.label_rules")]
+    DeniedLabel { stream: &'s str, name: &'s str },
+    #[error("error parsing labels '{text}' with error: {error}")]
+    InvalidLabels { text: &'s str, error: &'s str },
     #[error(
         "missing required labels '{labels}' for user '{tenant}' for stream '{stream}' (policy: '{policy}')"
     )]
@@ -63,6 +67,8 @@ impl Problem<'_> {
             Self::LabelName { .. } => Reason::LabelName,
             Self::LabelValue { .. } => Reason::LabelValue,
             Self::Duplicate { .. } => Reason::DuplicateLabel,
+            Self::DeniedLabel { .. } => Reason::DeniedLabel,
+            Self::InvalidLabels { .. } => Reason::InvalidLabels,
             Self::EnforcedLabels { .. } => Reason::EnforcedLabels,
             Self::TooOld { .. } => Reason::TooOld,
             Self::TooNew { .. } => Reason::TooNew,

@@ -9,12 +9,13 @@ use larch_proto::{AppendEntry, AppendStream};
 use larch_types::{TenantId, Timestamp};
 
 use super::entry::{TimeBounds, check_entry};
-use super::metadata::{detect_level, normalized};
+use super::metadata::{add_fields, detect_level, normalized};
 use super::problems::Problem;
-use super::{Accepted, Against, Blocked, Checked};
+use super::{Accepted, Against, Blocked, Checked, TakenStream, Unreadable};
 use crate::labels::{SERVICE_NAME, StreamLabels};
 use crate::metrics::{Reason, Volume};
-use crate::pushed::PushedEntry;
+use crate::pushed::{PushedEntry, PushedPair};
+use crate::usage::tracked;
 
 /// Stands for the streams that have no policy, where policies are named.
 const NO_POLICY: &str = "*";
@@ -41,6 +42,7 @@ impl Checked {
             volume: Volume::default(),
         };
         let received = volume_of(&entries);
+        self.received.add(received);
         metrics.received(accepted.account(tenant, head), received);
         for entry in &entries {
             metrics.bytes_per_line.observe(entry.line.len() as f64);
@@ -51,25 +53,49 @@ impl Checked {
         // Decoders bound the rows of a push far below 2^32.
         self.rows = self.rows.saturating_add(entries.len() as u32);
         if let Some(problem) = stream_problem(tenant, &rules.limits, labels, &accepted) {
-            metrics.discarded(accepted.account(tenant, head), problem.reason(), received);
+            against.discard(accepted.account(tenant, head), problem.reason(), received);
             self.problems.add(&problem);
             return Ok(());
         }
         if let Some(blocked) = blocked(tenant, &rules.limits, against.now, accepted.policy.as_deref()) {
             let reason = if blocked.policy.is_some() { Reason::BlockedPolicy } else { Reason::Blocked };
-            metrics.discarded(accepted.account(tenant, head), reason, received);
+            against.discard(accepted.account(tenant, head), reason, received);
             // A status of success is what the client is told: it then need not know.
             if blocked.status != OK {
                 self.blocked.get_or_insert(blocked);
             }
             return Ok(());
         }
+        if rules.limits.allow_structured_metadata {
+            add_moved_labels(&labels.denied.moved, &mut entries);
+        }
         let stream = self.take_entries(against, labels, entries, first_row, &mut accepted)?;
         if !stream.entries.is_empty() {
             self.streams.push(stream);
-            self.add_accepted(accepted);
+            let tracked = tracked(&rules.limits.usage_labels, &labels.labels);
+            let volume = accepted.volume;
+            let accepted = self.add_accepted(accepted);
+            self.taken.push(TakenStream { accepted, volume, tracked });
         }
         Ok(())
+    }
+
+    /// A stream whose labels cannot be read.
+    pub(super) fn refuse_unreadable(&mut self, against: &Against<'_>, unreadable: &Unreadable) {
+        let Against { tenant, rules, head, metrics, .. } = against;
+        let received = volume_of(&unreadable.entries);
+        let nothing_known = Accepted {
+            policy: None,
+            retention_hours: Arc::clone(rules.default_retention()),
+            internal: false,
+            volume: Volume::default(),
+        };
+        let account = nothing_known.account(tenant, head);
+        metrics.received(account, received);
+        self.received.add(received);
+        let problem = Problem::InvalidLabels { text: &unreadable.text, error: &unreadable.error };
+        against.discard(account, problem.reason(), received);
+        self.problems.add(&problem);
     }
 
     fn take_entries(
@@ -80,7 +106,7 @@ impl Checked {
         first_row: u32,
         accepted: &mut Accepted,
     ) -> Result<AppendStream, InvalidName> {
-        let Against { tenant, rules, head, now, metrics } = against;
+        let Against { tenant, rules, head, now, .. } = against;
         let limits = &rules.limits;
         let times = TimeBounds::new(*now, limits, head.backfill.is_some());
         let of_stream = rules.levels.as_ref().and_then(|levels| levels.of_stream(&labels.labels));
@@ -92,7 +118,7 @@ impl Checked {
                 Ok(timestamp) => timestamp,
                 Err(problem) => {
                     let volume = volume_of(std::slice::from_ref(&entry));
-                    metrics.discarded(accepted.account(tenant, head), problem.reason(), volume);
+                    against.discard(accepted.account(tenant, head), problem.reason(), volume);
                     self.problems.add(&problem);
                     continue;
                 }
@@ -102,6 +128,9 @@ impl Checked {
                 let level = detect_level(levels, of_stream, &mut metadata, &entry.line)?;
                 Some(self.levels.place(level))
             });
+            if let Some(fields) = &rules.fields {
+                add_fields(fields, &labels.labels, &entry.line, &mut metadata);
+            }
             if limits.increment_duplicate_timestamp {
                 timestamp = duplicates.moved(rows.last(), timestamp, &entry.line);
             }
@@ -113,19 +142,29 @@ impl Checked {
             });
             rows.push(AppendEntry { timestamp, line: entry.line, metadata, index, level });
         }
-        Ok(AppendStream { labels: labels.text.clone(), write_shard: None, replica_set: 0, entries: rows })
+        Ok(AppendStream {
+            labels: labels.text.clone(),
+            write_shard: None,
+            replica_set: 0,
+            entries: rows,
+            policy: accepted.policy.as_deref().unwrap_or_default().to_owned(),
+            write_shards: 0,
+        })
     }
 
-    fn add_accepted(&mut self, accepted: Accepted) {
-        let same = |known: &&mut Accepted| {
+    /// Gives its place in the list.
+    fn add_accepted(&mut self, accepted: Accepted) -> usize {
+        let same = |known: &Accepted| {
             known.policy == accepted.policy
                 && known.retention_hours == accepted.retention_hours
                 && known.internal == accepted.internal
         };
-        match self.accepted.iter_mut().find(same) {
-            Some(known) => known.volume.add(accepted.volume),
-            None => self.accepted.push(accepted),
+        if let Some(place) = self.accepted.iter().position(same) {
+            self.accepted[place].volume.add(accepted.volume);
+            return place;
         }
+        self.accepted.push(accepted);
+        self.accepted.len() - 1
     }
 }
 
@@ -138,6 +177,20 @@ fn volume_of(entries: &[PushedEntry]) -> Volume {
         volume.metadata_bytes += entry.metadata_bytes();
     }
     volume
+}
+
+/// Labels that a stream does not have are metadata of its rows. What a client pushed under the same name
+/// stays.
+fn add_moved_labels(moved: &[(String, String)], entries: &mut [PushedEntry]) {
+    for (name, value) in moved {
+        let (name, value) =
+            (Bytes::copy_from_slice(name.as_bytes()), Bytes::copy_from_slice(value.as_bytes()));
+        for entry in entries.iter_mut() {
+            if !entry.metadata.iter().any(|pair| pair.name == name) {
+                entry.metadata.push(PushedPair { name: name.clone(), value: value.clone() });
+            }
+        }
+    }
 }
 
 /// Cuts lines that are too long, if the tenant wants that rather than to lose them.
@@ -173,8 +226,11 @@ fn stream_problem<'s>(
         // What has two values for a name has no text to be known by, whoever wrote it.
         return duplicate();
     }
+    let denied =
+        || labels.denied.refused.as_ref().map(|name| Problem::DeniedLabel { stream: &labels.text, name });
     label_problem(limits, labels)
         .or_else(duplicate)
+        .or_else(denied)
         .or_else(|| missing_labels(tenant, limits, labels, accepted))
 }
 

@@ -13,8 +13,12 @@ use crate::tests::{mutations, snappy_block};
 
 const BOUND: SizeBound = SizeBound { max: 64 << 20 };
 
+fn snappy(body: &[u8], bound: SizeBound, held: &mut HeldBytes) -> Result<Bytes, DecompressError> {
+    super::snappy(body, bound, held, &BufferPool::new(1 << 20))
+}
+
 fn held() -> HeldBytes {
-    Inflight::new(0, &Registry::default()).hold()
+    Inflight::new(0, 0, &Registry::default()).hold().unwrap()
 }
 
 fn gzipped(data: &[u8]) -> Vec<u8> {
@@ -129,17 +133,17 @@ fn bombs_end_early() {
 
 #[test]
 fn bytes_in_flight_are_counted_before_they_are_there() {
-    let inflight = Inflight::new(10_001, &Registry::default());
-    let mut other = inflight.hold();
+    let inflight = Inflight::new(10_001, 0, &Registry::default());
+    let mut other = inflight.hold().unwrap();
     assert!(other.grow(1).is_ok());
-    let mut held = inflight.hold();
+    let mut held = inflight.hold().unwrap();
     assert!(matches!(snappy(&snappy_block(&[1; 10_001]), BOUND, &mut held), Err(DecompressError::Full)));
     assert!(matches!(gzip(&gzipped(&[1; 10_001]), BOUND, &mut held), Err(DecompressError::Full)));
-    let mut held = inflight.hold();
+    let mut held = inflight.hold().unwrap();
     assert!(snappy(&snappy_block(&[1; 10_000]), BOUND, &mut held).is_ok());
     drop((other, held));
     let bomb = snappy_block(&[1; 1 << 20]);
-    assert!(snappy(&bomb, BOUND, &mut inflight.hold()).is_ok(), "it is alone");
+    assert!(snappy(&bomb, BOUND, &mut inflight.hold().unwrap()).is_ok(), "it is alone");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use larch_logql::service_name;
 use larch_types::{Labels, quote_into, quoted};
 
 use crate::error::PushError;
+use crate::label_rules::{Denied, LabelFixes};
 use crate::pushed::PushedLabels;
 
 pub(crate) use parse::{InvalidLabelText, parse_labels};
@@ -23,7 +24,7 @@ const INTERNAL: [&str; 2] = ["__aggregated_metric__", "__pattern__"];
 const MAX_LABEL_BYTES: usize = 1 << 24;
 
 /// The labels of one stream, `service_name` included.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct StreamLabels {
     /// Of a name that comes twice, the first of its values.
     pub(crate) labels: Labels,
@@ -31,16 +32,21 @@ pub(crate) struct StreamLabels {
     pub(crate) text: String,
     /// A name that comes twice.
     pub(crate) duplicate: Option<String>,
+    /// What the tenant's rules keep out of the labels.
+    pub(crate) denied: Denied,
 }
 
 impl StreamLabels {
-    /// `discover` are the labels that give a `service_name`; `backfill` is the shard that a header names.
+    /// `discover` are the labels that give a `service_name`; `backfill` is the shard that a header names;
+    /// `fixes` are the tenant's rules for labels, if there are any.
     pub(crate) fn new(
         pushed: PushedLabels,
         discover: &[String],
         backfill: Option<&str>,
+        fixes: Option<LabelFixes<'_>>,
     ) -> Result<Self, PushError> {
-        let mut pairs = read_pairs(pushed)?;
+        let mut pairs = read_pairs(pushed, fixes)?;
+        let denied = fixes.map(|fixes| fixes.deny(&mut pairs)).unwrap_or_default();
         pairs.retain(|(_, value)| !value.is_empty());
         if pairs.iter().any(|(name, _)| name == BACKFILL || name == BACKFILL_SHARD) {
             return Err(PushError::ReservedLabels);
@@ -67,7 +73,7 @@ impl StreamLabels {
             }
         };
         check_names_come_back(&labels, &text, duplicate.is_some())?;
-        Ok(Self { labels, text, duplicate })
+        Ok(Self { labels, text, duplicate, denied })
     }
 
     /// Whether Larch writes the stream for itself.
@@ -76,18 +82,27 @@ impl StreamLabels {
     }
 }
 
-fn read_pairs(pushed: PushedLabels) -> Result<Vec<(String, String)>, PushError> {
-    match pushed {
+fn read_pairs(
+    pushed: PushedLabels,
+    fixes: Option<LabelFixes<'_>>,
+) -> Result<Vec<(String, String)>, PushError> {
+    let (mut pairs, is_text) = match pushed {
         PushedLabels::Text(text) => {
             check_size(text.len())?;
-            Ok(parse_labels(&text)?)
+            (parse_labels(&text)?, true)
         }
         PushedLabels::Pairs(pairs) => {
             check_size(pairs.iter().map(|(name, value)| name.len() + value.len()).sum())?;
-            check_names(&pairs)?;
-            Ok(pairs)
+            (pairs, false)
         }
+    };
+    if let Some(fixes) = fixes {
+        fixes.rename(&mut pairs);
     }
+    if !is_text {
+        check_names(&pairs)?;
+    }
+    Ok(pairs)
 }
 
 fn check_size(size: usize) -> Result<(), PushError> {

@@ -18,7 +18,7 @@ pub(crate) struct InvalidLabelText {
 
 impl fmt::Display for InvalidLabelText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "couldn't parse labels: {}:{}: parse error: {}", self.line, self.column, self.reason)
+        write!(f, "couldn't parse labels: {}", self.reason())
     }
 }
 
@@ -26,6 +26,11 @@ impl fmt::Display for InvalidLabelText {
 const MAX_REASON_BYTES: usize = 4096;
 
 impl InvalidLabelText {
+    /// Where and why, without saying what it is about.
+    pub(crate) fn reason(&self) -> String {
+        format!("{}:{}: parse error: {}", self.line, self.column, self.reason)
+    }
+
     pub(super) fn at(text: &[u8], at: usize, mut reason: String) -> Self {
         reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
         let before = &text[..at];

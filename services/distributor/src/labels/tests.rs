@@ -119,7 +119,7 @@ fn pairs(pairs: &[(&str, &str)]) -> PushedLabels {
 #[track_caller]
 fn check(pushed: PushedLabels, want: &str, duplicate: Option<&str>) {
     let discover = ["app".to_owned(), "job".to_owned()];
-    let labels = StreamLabels::new(pushed, &discover, None).unwrap();
+    let labels = StreamLabels::new(pushed, &discover, None, None).unwrap();
     assert_eq!((labels.text.as_str(), labels.duplicate.as_deref()), (want, duplicate));
     if duplicate.is_none() {
         assert_eq!(labels.labels.canonical(), want);
@@ -143,7 +143,7 @@ fn sorted_without_empty_values_and_with_a_service() {
 
 #[track_caller]
 fn fails(pushed: PushedLabels, want: &str) {
-    let error = StreamLabels::new(pushed, &[], None).unwrap_err().to_string();
+    let error = StreamLabels::new(pushed, &[], None, None).unwrap_err().to_string();
     assert_eq!(error, want);
 }
 
@@ -178,7 +178,7 @@ fn reserved_labels_and_sizes() {
     let too_large = "request body too large: stream labels size 17 MB exceeds limit of 17 MB";
     fails(text(&format!("{{{long}")), too_large);
     fails(pairs(&[("a", &long)]), too_large);
-    let backfill = StreamLabels::new(text("{a='1'}"), &["a".to_owned()], Some("s")).unwrap();
+    let backfill = StreamLabels::new(text("{a='1'}"), &["a".to_owned()], Some("s"), None).unwrap();
     assert_eq!(backfill.text, r#"{__backfill__="true", __backfill_shard__="s", a="1", service_name="1"}"#);
 }
 
@@ -201,10 +201,10 @@ proptest! {
         map in prop::collection::btree_map("[a-z_][a-z0-9_]{0,8}", "\\PC{1,8}|[\\x00-\\x20\"\\\\]{1,4}", 0..6),
     ) {
         let labels = Labels::from_pairs(map.iter().map(|(n, v)| (n.as_str(), v.as_str()))).unwrap();
-        let read = StreamLabels::new(text(&labels.canonical()), &[], None).unwrap();
+        let read = StreamLabels::new(text(&labels.canonical()), &[], None, None).unwrap();
         prop_assert_eq!(&read.labels, &labels);
         let of_pairs = PushedLabels::Pairs(map.into_iter().collect());
-        let read = StreamLabels::new(of_pairs, &[], None).unwrap();
+        let read = StreamLabels::new(of_pairs, &[], None, None).unwrap();
         prop_assert_eq!(read.labels, labels);
     }
 }

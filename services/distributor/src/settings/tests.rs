@@ -14,6 +14,7 @@ fn defaults_are_those_of_loki() {
         max_recv_msg_size: "100MB"
         max_decompressed_size: "5000MB"
         max_inflight_bytes: "0B"
+        max_inflight_pushes: 0
         rate_store.max_request_parallelism: 200
         rate_store.stream_rate_update_interval: "1s"
         rate_store.ingester_request_timeout: "500ms"

@@ -15,7 +15,7 @@ use larch_membership::{Member, Members, Part};
 use larch_proto::{
     AppendRequest, AppendResponse, Estimate, EstimateRequest, Failure, FlushRequest, FlushResponse,
     HistogramBatch, HistogramRequest, LabelsRequest, PatternBatch, PatternsRequest, ReadHead, ReadRequest,
-    RingDigest, RowBatch, StateResponse, StreamOutcome, TextBatch, WalPosition,
+    RefusalReason, RingDigest, RowBatch, StateResponse, StreamOutcome, TextBatch, WalPosition,
 };
 use larch_rpc::{CallContext, CallError, Headed, Ingester, LocalTransport, TenantContext};
 use larch_store::{Backing, Catalog, Segments, Store, StoreOptions};
@@ -27,6 +27,7 @@ use tower::ServiceExt;
 
 use super::wire::WireStatus;
 use crate::distributor::Distributor;
+use crate::grpc;
 use crate::http::routes;
 use crate::settings::DistributorSettings;
 
@@ -48,6 +49,9 @@ pub(super) struct House {
     pub(super) local: LocalTransport,
 }
 
+/// Of calls of gRPC.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+
 /// Runs a test in a house.
 pub(super) fn in_house<F: Future<Output = ()>>(wanted: Wanted, test: impl FnOnce(House) -> F) {
     sim::run(7, |world| test(build(wanted, world)));
@@ -60,7 +64,12 @@ fn build(wanted: Wanted, world: sim::World) -> House {
     for number in 0..wanted.ingesters.unwrap_or(1) {
         let node = NodeId::from_u128(100 + number as u128);
         let address: Address = format!("ingester-{number}:1").parse().unwrap();
-        let ingester = Arc::new(FakeIngester { node, kept: Mutex::default(), refuse: Mutex::default() });
+        let ingester = Arc::new(FakeIngester {
+            node,
+            kept: Mutex::default(),
+            refuse: Mutex::default(),
+            reason: Mutex::default(),
+        });
         local.add_ingester(address.clone(), Arc::clone(&ingester) as Arc<_>);
         members.enter(Member { part: Part::Ingester, node, address });
         ingesters.push(ingester);
@@ -86,7 +95,10 @@ fn build(wanted: Wanted, world: sim::World) -> House {
         members,
         here: "here:1".parse().unwrap(),
     };
-    let router = routes(Arc::new(Distributor::new(&frame, wanted.settings)));
+    let distributor = Arc::new(Distributor::new(&frame, wanted.settings));
+    let pages = distributor.pages(&frame);
+    let grpc = grpc::routes(Arc::clone(&distributor), MAX_MESSAGE_BYTES);
+    let router = routes(distributor).merge(pages.routes()).merge(grpc);
     House { world, router, ingesters, metrics, local }
 }
 
@@ -205,6 +217,8 @@ pub(super) struct FakeIngester {
     node: NodeId,
     pub(super) kept: Mutex<Vec<(TenantContext, AppendRequest)>>,
     pub(super) refuse: Mutex<Option<Refuse>>,
+    /// Of what it refuses.
+    pub(super) reason: Mutex<Option<RefusalReason>>,
 }
 
 fn not_asked() -> CallError {
@@ -223,7 +237,11 @@ impl Ingester for FakeIngester {
         let outcomes = request
             .streams
             .iter()
-            .map(|stream| StreamOutcome { refusal: refusal(&stream.labels), ..StreamOutcome::default() })
+            .map(|stream| {
+                let refusal = refusal(&stream.labels);
+                let reason = refusal.as_ref().and(*self.reason.lock().unwrap());
+                StreamOutcome { refusal, reason, ..StreamOutcome::default() }
+            })
             .collect();
         self.kept.lock().unwrap().push((context, request));
         Ok(AppendResponse {

@@ -539,6 +539,7 @@ fn what_is_counted() {
                     r#"loki_distributor_expanded_bytes_received_total{{tenant="t",format="loki"}} {size}"#
                 ),
                 r#"loki_distributor_ingester_appends_total{ingester="ingester-0:1"} 1"#.to_owned(),
+                "loki_distributor_ingester_clients 1".to_owned(),
                 r#"loki_distributor_lag_ms_total{tenant="t",userAgent="promtail/3",format="loki"} 1500"#
                     .to_owned(),
                 format!(r#"loki_distributor_lines_received_total{{tenant="t",{of_a}2"#),

@@ -1,6 +1,8 @@
 //! Pushes as clients send them, against a router with an ingester that keeps what it gets.
 
 mod answers;
+mod extras;
+mod grpc;
 mod house;
 mod limits;
 mod otlp;

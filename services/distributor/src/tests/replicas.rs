@@ -88,15 +88,26 @@ fn a_majority_of_three() {
     in_house(wanted(), async |house| {
         refuse(&house.ingesters[0], "a", ErrorKind::TooMany);
         assert_eq!(house.push_json(&body(&house, &["a", "b"])).await, answer(204, ""));
+        let mut copies = std::collections::BTreeMap::new();
         for (number, ingester) in house.ingesters.iter().enumerate() {
-            let kept = ingester.kept.lock().unwrap();
-            assert_eq!(kept.len(), usize::from(number < 3), "so many as the replication factor says");
-            for (_, request) in &*kept {
-                let nodes: Vec<u128> =
-                    request.replica_sets[0].nodes.iter().map(|node| node.as_u128()).collect();
-                assert_eq!(nodes, [100, 101, 102]);
+            for (_, request) in &*ingester.kept.lock().unwrap() {
+                for stream in &request.streams {
+                    let nodes = &request.replica_sets[stream.replica_set as usize].nodes;
+                    assert_eq!(nodes.len(), 3);
+                    assert!(nodes.iter().any(|node| node.as_u128() == 100 + number as u128));
+                    *copies.entry(stream.labels.clone()).or_insert(0) += 1;
+                }
             }
         }
+        assert_eq!(
+            copies.into_values().collect::<Vec<_>>(),
+            [3, 3],
+            "so many as the replication factor says"
+        );
+    });
+    let wanted = || Wanted { ingesters: Some(3), replication_factor: Some(3), ..Wanted::default() };
+    in_house(wanted(), async |house| {
+        refuse(&house.ingesters[0], "a", ErrorKind::TooMany);
         house.local.remove(&"ingester-1:1".parse().unwrap());
         let pushed = house.push_json(&body(&house, &["a", "b"])).await;
         assert_eq!(pushed, answer(503, "no ingester at ingester-1:1"), "one refuses, one is gone");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 
 use futures_util::stream::{StreamExt, iter};
-use larch_proto::{HistogramBatch, HistogramCell, HistogramSource, LevelCount};
+use larch_proto::{CountedLabels, HistogramBatch, HistogramCell, HistogramGap, HistogramSource, LevelCount};
 use larch_rpc::{CallError, CallStream};
 use larch_segment::{Chunk, Columns, Decoder, ReadError, RowIdentity, StreamRun};
 use larch_types::{NodeId, StreamId, Timestamp};
@@ -14,6 +14,8 @@ use crate::selection::Chosen;
 use crate::source::Source;
 
 const NANOS_PER_MINUTE: i64 = 60_000_000_000;
+
+const LEVEL_LABEL: &str = "detected_level";
 
 /// Cells of one part of the answer: some hundred bytes each.
 const PART_CELLS: usize = 4096;
@@ -32,6 +34,10 @@ struct Cell {
     digest: u64,
     /// By place in the answer's levels.
     levels: BTreeMap<Option<u32>, (u64, u64)>,
+    first: i64,
+    last: i64,
+    /// A row's metadata has one of the labels that matter.
+    is_gap: bool,
 }
 
 #[derive(Default)]
@@ -44,7 +50,7 @@ struct Levels {
 pub(crate) async fn read(
     sources: Vec<Source>,
     chosen: &Chosen,
-    minutes_per_cell: NonZeroU32,
+    (minutes_per_cell, matter): (NonZeroU32, &CountedLabels),
     node: NodeId,
 ) -> Result<CallStream<HistogramBatch>, CallError> {
     let width = NANOS_PER_MINUTE.saturating_mul(i64::from(minutes_per_cell.get()));
@@ -55,9 +61,10 @@ pub(crate) async fn read(
             Source::File(file) => Some(file.id()),
         };
         let asked = Asked::new(source, chosen)?;
-        let count = Count { asked: &asked, chosen, width };
+        let count = Count { asked: &asked, chosen, width, matter };
         let (cells, levels) = count.all().await?;
-        in_parts(&asked.source, cells, &levels, HistogramSource { uploader: node, segment }, &mut parts)?;
+        let source = HistogramSource { uploader: node, segment };
+        in_parts(&asked.source, cells, &levels, (source, width), &mut parts)?;
     }
     Ok(iter(parts).map(Ok).boxed())
 }
@@ -66,6 +73,7 @@ struct Count<'a> {
     asked: &'a Asked,
     chosen: &'a Chosen,
     width: i64,
+    matter: &'a CountedLabels,
 }
 
 impl Count<'_> {
@@ -98,16 +106,22 @@ impl Count<'_> {
         let times = chunk.times()?;
         let lines = chunk.lines(&mut decoder)?;
         let row_levels = chunk.levels(&mut decoder)?;
+        let by_level = self.matter.has(LEVEL_LABEL);
         for row in rows_in_range(run, times, self.chosen) {
             let Some(end) = self.cell_end(times[row]) else { continue };
             let line = lines.get(row);
             let metadata = chunk.row_metadata(row, &mut decoder)?;
+            let matters = metadata.iter().any(|(name, _)| self.matter.has(name));
             let identity = RowIdentity::of(id, Timestamp::from_nanos(times[row]), line, metadata.into_iter());
-            let cell = cells.entry((run.stream, end)).or_default();
+            let new = || Cell { first: times[row], last: times[row], ..Cell::default() };
+            let cell = cells.entry((run.stream, end)).or_insert_with(new);
+            cell.first = cell.first.min(times[row]);
+            cell.last = times[row].max(cell.last);
+            cell.is_gap |= matters;
             cell.rows += 1;
             cell.bytes += line.len() as u64;
             cell.digest = cell.digest.wrapping_add(identity.0);
-            if let Some(level) = levels.place(row_levels.get(row)) {
+            if by_level && let Some(level) = levels.place(row_levels.get(row)) {
                 let counts = cell.levels.entry(level).or_default();
                 counts.0 += 1;
                 counts.1 += line.len() as u64;
@@ -147,7 +161,7 @@ fn in_parts(
     from: &Source,
     cells: Cells,
     levels: &Levels,
-    source: HistogramSource,
+    (source, width): (HistogramSource, i64),
     parts: &mut Vec<HistogramBatch>,
 ) -> Result<(), CallError> {
     let new_part = || HistogramBatch {
@@ -157,7 +171,7 @@ fn in_parts(
     };
     let (mut part, mut last_stream) = (new_part(), None);
     for ((stream, end), cell) in cells {
-        if part.cells.len() >= PART_CELLS {
+        if part.cells.len() + part.gaps.len() >= PART_CELLS {
             parts.push(std::mem::replace(&mut part, new_part()));
             last_stream = None;
         }
@@ -170,17 +184,25 @@ fn in_parts(
             rows: *rows,
             bytes: *bytes,
         };
+        let stream = part.streams.len() as u32 - 1;
+        if cell.is_gap {
+            let (start, end) = (Timestamp::from_nanos(end - width), Timestamp::from_nanos(end));
+            part.gaps.push(HistogramGap { stream, start, end, rows: cell.rows });
+            continue;
+        }
         part.cells.push(HistogramCell {
-            stream: part.streams.len() as u32 - 1,
+            stream,
             source: 0,
             end: Timestamp::from_nanos(end),
             rows: cell.rows,
             bytes: cell.bytes,
             digest: cell.digest,
             levels: cell.levels.iter().map(count).collect(),
+            first: Timestamp::from_nanos(cell.first),
+            last: Timestamp::from_nanos(cell.last),
         });
     }
-    if !part.cells.is_empty() {
+    if !part.cells.is_empty() || !part.gaps.is_empty() {
         parts.push(part);
     }
     Ok(())

@@ -3,7 +3,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use larch_proto::{Direction, LabelsQuery, RowBatch, WalPosition};
+use larch_proto::{CountedLabels, Direction, LabelsQuery, RowBatch, WalPosition};
 use larch_types::{Labels, MatchOp, Monotonic, NodeId, StreamOrder, StreamShard};
 use proptest::prelude::*;
 
@@ -34,7 +34,7 @@ fn sources(tenant: &Tenant) -> Vec<Source> {
         Place::Memory(snapshot) => Source::Memory(snapshot),
         Place::File(_) => panic!("nothing is cut here"),
     };
-    tenant.shelf.places().into_iter().map(in_memory).collect()
+    tenant.shelf.view().places.into_iter().map(in_memory).collect()
 }
 
 /// Nothing waits for anything: the first poll of each step is enough.
@@ -233,11 +233,13 @@ proptest! {
         let node = NodeId::from_u128(5);
         let mut got = BTreeMap::new();
         wait(async {
-            let mut parts = histogram::read(sources(&tenant), &chosen, NonZeroU32::new(width).unwrap(), node).await.unwrap();
+            let how = (NonZeroU32::new(width).unwrap(), &CountedLabels::Only(["detected_level".to_owned()].into()));
+            let mut parts = histogram::read(sources(&tenant), &chosen, how, node).await.unwrap();
             while let Some(part) = parts.next().await {
                 let part = part.unwrap();
                 for cell in &part.cells {
                     let stream = part.streams[cell.stream as usize].clone();
+                    assert!(cell.end.nanos() - width_ns < cell.first.nanos() && cell.first <= cell.last && cell.last <= cell.end);
                     let by_level: u64 = cell.levels.iter().map(|level| level.rows).sum();
                     assert_eq!(by_level, cell.rows);
                     let twice = got.insert((stream, cell.end.nanos()), (cell.rows, cell.bytes));

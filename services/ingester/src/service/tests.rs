@@ -10,6 +10,7 @@ use larch_membership::Members;
 use larch_proto::Direction;
 use larch_rpc::Deadline;
 use larch_runtime::Scope;
+use larch_store::{Backing, Catalog, Store, StoreOptions};
 use larch_telemetry::{Namespace, Registry};
 use larch_testkit::sim::{World, run};
 use larch_types::{ByteSize, RequestId, TenantId, TraceContext};
@@ -21,14 +22,33 @@ use crate::cut::cut_when_due;
 use crate::metrics::Metrics;
 use crate::node::{Bounds, Parts};
 use crate::replay::Replay;
+use crate::settings::IngesterSettings;
 use crate::testing::{push, selection};
+use crate::upload::{UploadSettings, forget_when_due, upload_waiting};
 
 const APP: &str = "{app=\"a\"}";
+
+mod uploads;
 
 /// One life of a node.
 struct Life {
     door: Door,
     scope: Scope,
+    store: Store,
+}
+
+impl Life {
+    /// From now on files are uploaded, and forgotten after a while.
+    fn upload(&self) {
+        let node = self.door.node().unwrap();
+        self.scope.spawn("upload", upload_waiting(Arc::clone(node), self.scope.clone()));
+        self.scope.spawn("forget", forget_when_due(Arc::clone(node), self.scope.clone()));
+    }
+
+    /// What another process finds in the store.
+    fn fresh_catalog(&self, world: &World) -> Catalog {
+        Catalog::new(self.store.clone(), world.env.clone(), &Registry::default())
+    }
 }
 
 fn limits(change: impl FnOnce(&mut LimitsSettings)) -> TenantLimits {
@@ -42,7 +62,27 @@ fn start(world: &World, sync: SyncMode, limits: &TenantLimits, memory_bytes: usi
 }
 
 fn start_with(world: &World, settings: LogSettings, limits: &TenantLimits, memory_bytes: usize) -> Life {
-    let sync = settings.sync;
+    start_settled(world, settings, limits, memory_bytes, &IngesterSettings::default())
+}
+
+fn start_settled(
+    world: &World,
+    log: LogSettings,
+    limits: &TenantLimits,
+    memory_bytes: usize,
+    settings: &IngesterSettings,
+) -> Life {
+    try_start(world, log, limits, memory_bytes, settings).unwrap()
+}
+
+fn try_start(
+    world: &World,
+    log_settings: LogSettings,
+    limits: &TenantLimits,
+    memory_bytes: usize,
+    settings: &IngesterSettings,
+) -> Result<Life, larch_runtime::StartError> {
+    let (sync, disk_threshold) = (log_settings.sync, log_settings.full_threshold);
     let registry = Registry::new("loki".parse::<Namespace>().unwrap());
     let metrics = Metrics::new(&registry);
     let replay = Replay {
@@ -53,22 +93,36 @@ fn start_with(world: &World, settings: LogSettings, limits: &TenantLimits, memor
         ceiling: memory_bytes,
     };
     let dir: Arc<dyn larch_wal::Dir> = Arc::new(world.wal_dir.clone());
-    let (recovery, replayed) = replay.run(&dir, settings).unwrap();
+    let (recovery, replayed) = replay.run(&dir, log_settings)?;
     let scope = Scope::default();
     let id = recovery.node();
     let (log, committed) = recovery.start(&scope);
+    let options = StoreOptions::default();
+    let store =
+        Store::new(Backing::other(Arc::new(world.store.clone())), options, world.env.clone(), &registry);
+    let catalog = Catalog::new(store.clone(), world.env.clone(), &registry);
     let node = Arc::new(Node::new(Parts {
         id,
+        scope: scope.clone(),
         env: world.env.clone(),
         limits: limits.clone(),
         members: Members::default(),
         here: "node-0:9095".parse().unwrap(),
         replication: 1,
-        bounds: Bounds { memory_bytes, named_rows: 10, named_dropped: 10 },
+        bounds: Bounds {
+            memory_bytes,
+            disk_bytes: settings.wal.disk_budget.as_u64(),
+            disk_threshold,
+            named_rows: 10,
+            named_dropped: 10,
+        },
         synced: sync == SyncMode::Always,
         metrics,
         log,
         dir,
+        store: store.clone(),
+        catalog,
+        uploading: UploadSettings::new(settings),
         replayed,
     }));
     scope.spawn("apply", apply_committed(Arc::clone(&node), committed));
@@ -76,7 +130,7 @@ fn start_with(world: &World, settings: LogSettings, limits: &TenantLimits, memor
     scope.spawn("cut", cut_when_due(Arc::clone(&node), max_age, scope.clone()));
     let door = Door::default();
     door.open(node);
-    Life { door, scope }
+    Ok(Life { door, scope, store })
 }
 
 fn context() -> TenantContext {
@@ -396,9 +450,10 @@ fn old_rows_are_cut_whatever_their_size() {
         let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
         append_line(&life.door, 1, 1, "old").await?;
         world.env.sleep(Duration::from_secs(7300)).await;
-        let held = life.door.node()?.tenants.all()[0].shelf.holdings();
+        let tenant = Arc::clone(&life.door.node()?.tenants.all()[0]);
+        let held = tenant.shelf.holdings();
         assert_eq!((held.rows, held.files), (0, 1), "two hours are enough");
-        assert!(held.described.is_some(), "the log names the file");
+        assert!(tenant.shelf.oldest_description().is_some_and(|at| at.0 > 0), "the log names the file");
         Ok::<(), CallError>(())
     });
     result.unwrap();

@@ -31,6 +31,7 @@ fn ingester_defaults_are_those_of_loki() {
         flush_op_backoff.max_period: "1m"
         flush_op_backoff.max_retries: 10
         flush_op_timeout: "10m"
+        keep_handed_over: "30m"
         max_chunk_age: "2h"
         autoforget_unhealthy: false
         max_returned_stream_errors: 10
@@ -43,6 +44,7 @@ fn ingester_defaults_are_those_of_loki() {
         wal.sync_interval: "1s"
         wal.flush_on_shutdown: false
         wal.replay_memory_ceiling: "4GB"
+        wal.disk_budget: "0B"
         wal.disk_full_threshold: 0.85
     "#]]
     .assert_eq(&defaults::<IngesterSettings>());

@@ -19,7 +19,9 @@ pub struct WalSettings {
     pub flush_on_shutdown: bool,
     /// Memory for rows that are read back at start; over it they are cut.
     pub replay_memory_ceiling: ByteSize,
-    /// Share of the disk, from 0 to 1, from which pushes are refused; 0 means never.
+    /// Most bytes of the log and of segment files beside it; 0 leaves it to the disk.
+    pub disk_budget: ByteSize,
+    /// Share of the budget and of the disk, from 0 to 1, from which pushes are refused; 0 means never.
     pub disk_full_threshold: f64,
 }
 
@@ -45,6 +47,7 @@ impl Default for WalSettings {
             sync_interval: Span::from_secs(1),
             flush_on_shutdown: false,
             replay_memory_ceiling: ByteSize::gib(4),
+            disk_budget: ByteSize::bytes(0),
             // Loki takes 0.9. The rest of the disk is needed for cutting what the log holds.
             disk_full_threshold: 0.85,
         }

@@ -8,14 +8,11 @@ use larch_proto::{
     TextBatch,
 };
 use larch_rpc::{CallError, CallStream};
-use larch_types::{ErrorKind, Labels, TenantId};
+use larch_types::{ErrorKind, Labels, ORIGINAL_TENANT_LABEL, TENANT_LABEL, TenantId};
 
 use super::Task;
 use super::output::{Output, PART_BYTES, PART_ITEMS};
-use crate::rows::{
-    Asker, ORIGINAL_TENANT_LABEL, TENANT_LABEL, ask, ask_heads, may_be_seen, refuse_deletes, scope,
-    with_tenant,
-};
+use crate::rows::{Asker, ask, ask_heads, may_be_seen, refuse_deletes, scope};
 
 /// Tenants are asked side by side, so many at a time.
 const TENANTS_AT_ONCE: usize = 16;
@@ -136,7 +133,7 @@ fn shown(asker: &Asker, query: &LabelsQuery, tenant: &TenantId, text: String) ->
         LabelsQuery::Names if text == TENANT_LABEL => Ok(ORIGINAL_TENANT_LABEL.to_owned()),
         LabelsQuery::Names | LabelsQuery::Values(_) => Ok(text),
         LabelsQuery::Series => {
-            let labels = text.parse::<Labels>().and_then(|stored| with_tenant(&stored, tenant));
+            let labels = text.parse::<Labels>().and_then(|stored| stored.with_tenant(tenant));
             labels.map(|labels| labels.canonical()).map_err(|error| {
                 let text = format!("an ingester sent a stream that is none: {error}");
                 CallError::new(ErrorKind::Internal, text)

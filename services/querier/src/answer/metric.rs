@@ -10,7 +10,7 @@ use larch_types::{ErrorKind, Span, Timestamp};
 use super::feed::{feed, nodes};
 use super::logs::pairs;
 use super::output::{Output, PART_ITEMS};
-use super::{Task, statistics, unbuilt};
+use super::{Task, counted, statistics, unbuilt};
 use crate::rows::{Opened, failed, metric_reads, turn_selector};
 
 pub(super) async fn answer(
@@ -26,6 +26,9 @@ pub(super) async fn answer(
     };
     let steps = if step.is_zero() { Some(Steps::at(start)) } else { Steps::range(start, end, step) };
     let steps = steps.ok_or_else(|| invalid("the steps of the query lead nowhere".to_owned()))?;
+    if let Some(done) = counted::answer(task, metric, (steps, step), output).await? {
+        return Ok(done);
+    }
     let (mut metric, now, limits) = (metric.clone(), task.now, task.limits);
     if task.asker.has_several_tenants() {
         metric.selectors_mut().into_iter().for_each(|matchers| turn_selector(matchers));
@@ -52,7 +55,7 @@ pub(super) async fn answer(
 }
 
 /// In the order of the answer, which a query may have asked for.
-fn series(answer: MetricAnswer, steps: Steps, step: Span) -> Vec<SampleSeries> {
+pub(super) fn series(answer: MetricAnswer, steps: Steps, step: Span) -> Vec<SampleSeries> {
     let single = |labels: &LabelSet, value: f64| SampleSeries {
         labels: pairs(labels),
         steps: vec![0],

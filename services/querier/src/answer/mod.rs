@@ -1,6 +1,9 @@
 //! Answers to pieces: each kind of question in its own file.
 
+mod counted;
+mod estimate;
 mod feed;
+mod kept;
 mod labels;
 mod logs;
 mod metric;
@@ -40,6 +43,9 @@ pub(crate) struct Task {
     limits: EvalLimits,
     /// For templates that ask for the time.
     now: Timestamp,
+    /// Whether the queue keeps the answer, and under what it keeps one already.
+    keeps_answer: bool,
+    kept: Option<u128>,
 }
 
 impl Task {
@@ -66,6 +72,8 @@ impl Task {
             max_series: piece.max_series,
             limits,
             now: deps.env.clock.now(),
+            keeps_answer: piece.keeps_answer && !piece.no_cache,
+            kept: piece.kept,
         }
     }
 }
@@ -80,12 +88,21 @@ fn max_range(deps: &Deps, piece: &Piece) -> Option<Span> {
     of_tenants.filter(|range| *range > Span::ZERO).min()
 }
 
-/// Answers the question part by part; what is left is the last part.
-///
+/// Answers the question part by part; what is left is the last part. If the queue keeps an answer that is
+/// still the right one, that is all.
+pub(crate) async fn answer(task: &mut Task, question: &Question, output: &Output) -> Result<Done, CallError> {
+    let cache_key = if task.keeps_answer { kept::key(task, question).await? } else { None };
+    if cache_key.is_some() && cache_key == task.kept {
+        return Ok(Done { cache_key, unchanged: true, ..Done::default() });
+    }
+    let done = answer_anew(task, question, output).await?;
+    Ok(Done { cache_key, ..done })
+}
+
 /// A segment that the plan names may be gone, because others have taken its place: then all of it is done
 /// once more, with a view of the catalog as it is now. Nothing was sent by then, for parts are sent once all
 /// rows are read.
-pub(crate) async fn answer(task: &mut Task, question: &Question, output: &Output) -> Result<Done, CallError> {
+async fn answer_anew(task: &mut Task, question: &Question, output: &Output) -> Result<Done, CallError> {
     match answer_once(task, question, output).await {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             debug!(%error, "plan again");
@@ -116,10 +133,10 @@ async fn answer_once(task: &Task, question: &Question, output: &Output) -> Resul
             volume::answer(task, any_of, &by, output).await?
         }
         Question::Stats { any_of } => stats::answer(task, any_of, output).await?,
+        Question::Estimate { any_of } => estimate::answer(task, any_of, output).await?,
         Question::Patterns { any_of, step } => patterns::answer(task, any_of, *step, output).await?,
     };
-    // Nothing is cached yet: what ingesters hold still grows.
-    Ok(Done { statistics: done, cache_key: None, warnings: Vec::new() })
+    Ok(Done { statistics: done, ..Done::default() })
 }
 
 /// For metrics and logs: what a question is called.
@@ -130,6 +147,7 @@ pub(crate) fn kind_of(question: &Question) -> &'static str {
         Question::Labels { .. } => "labels",
         Question::Volume { .. } => "volume",
         Question::Stats { .. } => "stats",
+        Question::Estimate { .. } => "estimate",
         Question::Patterns { .. } => "patterns",
     }
 }
@@ -141,6 +159,7 @@ pub(crate) fn query_of(question: &Question) -> &str {
         Question::Labels { .. }
         | Question::Volume { .. }
         | Question::Stats { .. }
+        | Question::Estimate { .. }
         | Question::Patterns { .. } => "",
     }
 }

@@ -1,14 +1,18 @@
-//! Streams, rows and bytes: rows are read and counted once each, because nothing else proves that copies are
-//! counted once.
+//! Streams, rows and bytes: each row counts once.
+
+use std::collections::HashSet;
 
 use larch_proto::{
-    Direction, Estimate, EstimateRequest, PlanEstimateRequest, QueryStatistics, ResultPart, Selector,
+    CountedLabels, Direction, Estimate, EstimateRequest, PlanEstimateRequest, QueryStatistics, ResultPart,
+    Selector,
 };
 use larch_rpc::CallError;
+use larch_types::Span;
 
 use super::feed::nodes;
 use super::output::Output;
 use super::{Task, statistics};
+use crate::counted::{Borders, Counted, CountedStream, Wanted, count};
 use crate::rows::{AnswerHead, Opened, Read, ask, ask_all, scope};
 
 pub(super) async fn answer(
@@ -16,14 +20,42 @@ pub(super) async fn answer(
     any_of: &[Selector],
     output: &Output,
 ) -> Result<QueryStatistics, CallError> {
-    let Opened { mut rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
-    let chunks = chunks(task, any_of, &heads).await?;
-    while rows.next_batch().await?.is_some() {}
-    let found = rows.found();
-    let streams = rows.streams().len() as u64;
-    let stats = Estimate { streams, chunks, rows: found.rows, bytes: found.line_bytes };
+    let wanted = Wanted {
+        any_of: any_of.to_vec(),
+        borders: Borders::of_buckets(Span::ZERO, task.range),
+        labels: CountedLabels::default(),
+    };
+    let (mut streams, mut stats) = (HashSet::new(), Estimate::default());
+    let (mut rows, heads, left) = match count(&task.asker, &wanted).await? {
+        Some(Counted { streams: counted, rows, left, heads }) => {
+            for CountedStream { stream, by_level } in &counted {
+                streams.insert(stream.id);
+                for cell in by_level.values().flatten() {
+                    stats.rows = stats.rows.saturating_add(cell.rows);
+                    stats.bytes = stats.bytes.saturating_add(cell.line_bytes);
+                }
+            }
+            (rows, heads, Some(left))
+        }
+        None => {
+            let Opened { rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
+            (rows, heads, None)
+        }
+    };
+    stats.chunks = chunks(task, any_of, &heads).await?;
+    while let Some(batch) = rows.next_batch().await? {
+        for row in &batch {
+            if left.as_ref().is_none_or(|left| left.has(row.stream.id, row.timestamp)) {
+                streams.insert(row.stream.id);
+                stats.rows += 1;
+                stats.bytes += row.line.len() as u64;
+            }
+        }
+    }
+    stats.streams = streams.len() as u64;
+    let passed = stats.rows;
     output.send(ResultPart::Stats(stats)).await?;
-    Ok(statistics::of_rows(&rows, nodes(&heads), found.rows, 0))
+    Ok(statistics::of_rows(&rows, nodes(&heads), passed, 0))
 }
 
 /// All rows of the selected streams in the piece's range.

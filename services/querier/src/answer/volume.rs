@@ -1,11 +1,11 @@
-//! Bytes of lines by labels, exactly: rows are read and counted once each.
+//! Bytes of lines by labels, exactly: each row counts once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use larch_logql::LabelSet;
-use larch_proto::{QueryStatistics, SampleSeries, Selector};
+use larch_proto::{CountedLabels, QueryStatistics, SampleSeries, Selector};
 use larch_rpc::CallError;
-use larch_types::{ErrorKind, Label, Span, StreamId, Timestamp};
+use larch_types::{ErrorKind, Label, Span, StreamId, TENANT_LABEL, Timestamp};
 
 use super::feed::nodes;
 use super::logs::pairs;
@@ -13,7 +13,8 @@ use super::metric::send;
 use super::output::Output;
 use super::stats::whole_read;
 use super::{Task, number_or_unbounded, statistics};
-use crate::rows::{Budget, HeldRow, Opened, Stream, TENANT_LABEL};
+use crate::counted::{Borders, Counted, CountedStream, Wanted, count};
+use crate::rows::{Budget, Opened, Stream};
 
 /// By what bytes are summed up.
 pub(super) struct By<'a> {
@@ -30,12 +31,32 @@ pub(super) async fn answer(
     by: &By<'_>,
     output: &Output,
 ) -> Result<QueryStatistics, CallError> {
-    let Opened { mut rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
     let mut volumes = Volumes::new(any_of, by, task.range.0, number_or_unbounded(task.max_series));
     let mut budget = task.asker.budget();
+    let wanted = Wanted {
+        any_of: any_of.to_vec(),
+        borders: Borders::of_buckets(by.step, task.range),
+        labels: CountedLabels::default(),
+    };
+    let (mut rows, heads, left) = match count(&task.asker, &wanted).await? {
+        Some(Counted { streams, rows, left, heads }) => {
+            for CountedStream { stream, by_level } in &streams {
+                for cell in by_level.values().flatten() {
+                    volumes.add(stream, cell.time, cell.line_bytes, &mut budget)?;
+                }
+            }
+            (rows, heads, Some(left))
+        }
+        None => {
+            let Opened { rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
+            (rows, heads, None)
+        }
+    };
     while let Some(batch) = rows.next_batch().await? {
         for row in &batch {
-            volumes.add(row, &mut budget)?;
+            if left.as_ref().is_none_or(|left| left.has(row.stream.id, row.timestamp)) {
+                volumes.add(&row.stream, row.timestamp, row.line.len() as u64, &mut budget)?;
+            }
         }
     }
     send(volumes.into_series(), output).await?;
@@ -80,19 +101,26 @@ impl<'a> Volumes<'a> {
         if self.by.step.is_zero() { 0 } else { time.nanos().div_euclid(self.by.step.nanos().max(1)) }
     }
 
-    fn add(&mut self, row: &HeldRow, budget: &mut Budget) -> Result<(), CallError> {
-        let id = row.stream.id;
+    /// Lines of rows that are in one bucket with the time.
+    fn add(
+        &mut self,
+        stream: &Stream,
+        time: Timestamp,
+        line_bytes: u64,
+        budget: &mut Budget,
+    ) -> Result<(), CallError> {
+        let id = stream.id;
         if !self.of_stream.contains_key(&id) {
-            let places = self.places_of(&row.stream, budget)?;
+            let places = self.places_of(stream, budget)?;
             self.of_stream.insert(id, places);
         }
-        let bucket = u32::try_from(self.bucket(row.timestamp) - self.first_bucket).unwrap_or(u32::MAX);
+        let bucket = u32::try_from(self.bucket(time) - self.first_bucket).unwrap_or(u32::MAX);
         for place in self.of_stream.get(&id).into_iter().flatten() {
             let sums = &mut self.sums[*place];
             if !sums.contains_key(&bucket) {
                 budget.take(CELL_BYTES)?;
             }
-            *sums.entry(bucket).or_default() += row.line.len() as u64;
+            *sums.entry(bucket).or_default() += line_bytes;
         }
         Ok(())
     }

@@ -11,14 +11,13 @@ use larch_logql::Identity;
 use larch_proto::{Direction, QueryStatistics};
 use larch_rpc::CallError;
 use larch_runtime::Clock;
-use larch_types::{ErrorKind, StreamId, Timestamp};
+use larch_types::{ByteSize, ErrorKind, StreamId, Timestamp};
 
 use super::budget::Budget;
 use super::held::HeldRow;
 use super::source::Source;
 use super::stored::Spent;
 use super::stream::Streams;
-use crate::sizes::iec;
 
 /// Bounds of what is handed on at once: some milliseconds of work for an evaluation.
 const BATCH_ROWS: usize = 4096;
@@ -227,8 +226,8 @@ impl MergedRows {
         let text = format!(
             "query too large to execute on a single querier: (query: {}, limit: {}); consider adding more specific \
              stream selectors, reduce the time range of the query, or adjust parallelization settings",
-            iec(read),
-            iec(self.max_bytes)
+            ByteSize::bytes(read).to_iec(),
+            ByteSize::bytes(self.max_bytes).to_iec()
         );
         Err(CallError::new(ErrorKind::Invalid, text))
     }

@@ -13,11 +13,11 @@ mod tenants;
 
 pub(crate) use budget::{Budget, failed};
 pub(crate) use held::{HeldRow, InputRows};
-pub(crate) use ingesters::{ask_all, ask_heads};
+pub(crate) use ingesters::{Answer, ask_all, ask_heads};
 pub(crate) use merge::{Found, MergedRows};
-pub(crate) use open::{AnswerHead, Asker, Opened};
+pub(crate) use open::{AnswerHead, Asker, OPENING, Opened};
 pub(crate) use reads::{Read, log_needles, log_read, metric_reads};
 pub(crate) use source::rows_of_batch;
 pub(crate) use stored::{ask, refuse_deletes, scope};
 pub(crate) use stream::{Stream, Streams};
-pub(crate) use tenants::{ORIGINAL_TENANT_LABEL, TENANT_LABEL, may_be_seen, turn_selector, with_tenant};
+pub(crate) use tenants::{may_be_seen, turn_selector};

@@ -21,7 +21,7 @@ use crate::cpu::Cpu;
 use crate::deps::Deps;
 
 /// Reads are opened side by side, so many at a time: a question may be about a thousand tenants.
-const OPENING: usize = 16;
+pub(crate) const OPENING: usize = 16;
 
 /// Who asks for rows, and within what.
 #[derive(Clone)]

@@ -7,7 +7,6 @@ use larch_rpc::CallError;
 use larch_types::{ErrorKind, InvalidLabels, Labels, StreamId, TenantId};
 
 use super::budget::Budget;
-use super::tenants::with_tenant;
 
 /// A stored stream as evaluations see it.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ impl Streams {
 
     fn read(&self, tenant: &TenantId, text: &str) -> Result<Stream, InvalidLabels> {
         let stored: Labels = text.parse()?;
-        let labels = if self.has_several_tenants { with_tenant(&stored, tenant)? } else { stored };
+        let labels = if self.has_several_tenants { stored.with_tenant(tenant)? } else { stored };
         let id = StreamId::of(&labels);
         Ok(Stream { tenant: tenant.clone(), text: text.to_owned(), labels, id })
     }

@@ -11,12 +11,13 @@ use futures_util::stream::{empty, iter, once, unfold};
 use larch_logql::LabelMatcher;
 use larch_proto::{
     AppendRequest, AppendResponse, Assignment, Direction, Done, Estimate, EstimateRequest, FlushRequest,
-    FlushResponse, HistogramBatch, HistogramRequest, LabelsQuery, LabelsRequest, Pair, PatternBatch,
-    PatternsRequest, PieceId, PullRequest, ReadHead, ReadRequest, ReportHead, ReportResponse, ResultPart,
-    RingDigest, Row, RowBatch, SegmentEntry, Selection, Selector, StateResponse, TextBatch, TieOrder,
-    WalPosition,
+    FlushResponse, HistogramBatch, HistogramCell, HistogramGap, HistogramRequest, HistogramSource,
+    LabelsQuery, LabelsRequest, LevelCount, Pair, PatternBatch, PatternsRequest, PieceId, PullRequest,
+    ReadHead, ReadRequest, ReportHead, ReportResponse, ResultPart, RingDigest, Row, RowBatch, SegmentEntry,
+    Selection, Selector, StateResponse, TextBatch, TieOrder, WalPosition,
 };
 use larch_rpc::{CallContext, CallError, CallStream, Headed, Ingester, TenantContext, WorkQueue};
+use larch_segment::RowIdentity;
 use larch_types::{ErrorKind, Labels, NodeId, PushStamp, StreamId, StreamOrder, StreamShard, Timestamp};
 use tokio::sync::{mpsc, watch};
 
@@ -239,6 +240,57 @@ fn has_needles(request: &ReadRequest, line: &[u8]) -> bool {
     })
 }
 
+/// Whole cells of rows in the order of time, each row once; a batch for each stream.
+fn histogram_of(rows: &[Stored], node: NodeId, request: &HistogramRequest) -> Vec<HistogramBatch> {
+    let width = 60_000_000_000 * i64::from(request.minutes_per_cell.get());
+    let mut seen = BTreeSet::new();
+    let mut batches: BTreeMap<String, HistogramBatch> = BTreeMap::new();
+    for row in rows {
+        let time = row.timestamp.nanos();
+        let end = (time - 1).div_euclid(width) * width + width;
+        let is_whole =
+            end - width + 1 >= request.selection.start.nanos() && end < request.selection.end.nanos();
+        let is_new = seen.insert((&row.stream.text, time, &row.line, &row.metadata));
+        if !is_whole || !is_new {
+            continue;
+        }
+        let batch = batches.entry(row.stream.text.clone()).or_insert_with(|| HistogramBatch {
+            streams: vec![row.stream.text.clone()],
+            sources: vec![HistogramSource { uploader: node, segment: None }],
+            ..HistogramBatch::default()
+        });
+        if row.metadata.iter().any(|(name, _)| request.labels.has(name)) {
+            let (start, end) = (Timestamp::from_nanos(end - width), Timestamp::from_nanos(end));
+            batch.gaps.push(HistogramGap { stream: 0, start, end, rows: 1 });
+        }
+        let level = row.level.map(|level| {
+            let known = batch.levels.iter().position(|known| known == level);
+            known.unwrap_or_else(|| {
+                batch.levels.push(level.to_owned());
+                batch.levels.len() - 1
+            }) as u32
+        });
+        if batch.cells.last().is_none_or(|cell| cell.end.nanos() != end) {
+            let (first, last, end) = (row.timestamp, row.timestamp, Timestamp::from_nanos(end));
+            let (stream, source, rows, bytes, digest, levels) = (0, 0, 0, 0, 0, Vec::new());
+            batch.cells.push(HistogramCell { stream, source, end, rows, bytes, digest, levels, first, last });
+        }
+        let cell = batch.cells.last_mut().unwrap();
+        let pairs = row.metadata.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let id = StreamId::of(&row.stream.labels);
+        let identity = RowIdentity::of(id, row.timestamp, &row.line, pairs);
+        cell.rows += 1;
+        cell.bytes += row.line.len() as u64;
+        cell.digest = cell.digest.wrapping_add(identity.0);
+        cell.last = row.timestamp;
+        match cell.levels.iter_mut().find(|count| count.level == level) {
+            Some(count) => (count.rows, count.bytes) = (count.rows + 1, count.bytes + row.line.len() as u64),
+            None => cell.levels.push(LevelCount { level, rows: 1, bytes: row.line.len() as u64 }),
+        }
+    }
+    batches.into_values().collect()
+}
+
 fn unused<T>() -> Result<T, CallError> {
     Err(CallError::new(ErrorKind::Internal, "no test asks for it"))
 }
@@ -294,10 +346,12 @@ impl Ingester for FakeIngester {
 
     async fn histogram(
         &self,
-        _: TenantContext,
-        _: HistogramRequest,
+        context: TenantContext,
+        request: HistogramRequest,
     ) -> Result<Headed<ReadHead, HistogramBatch>, CallError> {
-        unused()
+        let head = self.head()?;
+        let rows = self.selected(&context, &request.selection, Direction::Forward);
+        Ok(Headed { head, body: self.body(histogram_of(&rows, self.node, &request)) })
     }
 
     async fn patterns(

@@ -2,7 +2,9 @@
 
 mod cancellation;
 mod copies;
+mod counted;
 mod fakes;
+mod kept;
 mod planner;
 mod questions;
 mod recorded;

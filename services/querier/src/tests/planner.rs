@@ -13,8 +13,8 @@ use larch_proto::{
 };
 use larch_rpc::{CallError, Headed, Planner, TenantContext};
 use larch_segment::{Effort, OrdinalSet, Provenance, Row, RowStamp, Segment, SegmentBuilder};
-use larch_store::{Key, Overlap, SegmentError, Segments, Store};
-use larch_types::{ErrorKind, NodeId, SegmentId, TenantId};
+use larch_store::{Counting, Key, Overlap, SegmentError, Segments, Store};
+use larch_types::{NodeId, SegmentId, TenantId};
 
 use super::fakes::{Selects, Stored};
 
@@ -89,18 +89,23 @@ impl FakePlanner {
         let mut plans = Vec::new();
         for entry in self.entries(tenant, scope) {
             let segment = self.segments.open(tenant, &entry).await.map_err(failed)?;
-            let mut streams = OrdinalSet::none(segment.index().streams());
-            for stream in 0..segment.index().streams() {
-                if selects.labels(&segment.index().labels(stream).unwrap()) {
-                    streams.insert(stream);
-                }
-            }
+            let streams = streams_of(&segment, &selects);
             let overlap = Overlap::new(&segment, &streams, range).unwrap();
             let all = OrdinalSet::all(segment.totals().chunks);
             plans.extend(overlap.plan(tenant, &entry, &all).map_err(failed)?);
         }
         Ok(plans)
     }
+}
+
+fn streams_of(segment: &Segment, selects: &Selects) -> OrdinalSet {
+    let mut streams = OrdinalSet::none(segment.index().streams());
+    for stream in 0..segment.index().streams() {
+        if selects.labels(&segment.index().labels(stream).unwrap()) {
+            streams.insert(stream);
+        }
+    }
+    streams
 }
 
 fn key(tenant: &TenantId, entry: &SegmentEntry) -> Key {
@@ -174,10 +179,21 @@ impl Planner for FakePlanner {
 
     async fn histogram(
         &self,
-        _: TenantContext,
-        _: PlanHistogramRequest,
+        context: TenantContext,
+        request: PlanHistogramRequest,
     ) -> Result<Headed<PlanHead, HistogramBatch>, CallError> {
-        Err(CallError::new(ErrorKind::Internal, "no test asks for it"))
+        let failed = |error: SegmentError| CallError::new(error.kind(), error.to_string());
+        let selection = &request.scope.selection;
+        let range = (selection.start, selection.end);
+        let mut counting = Counting::new(range, request.minutes_per_cell, request.labels.clone());
+        let entries = self.entries(&context.tenant, &request.scope);
+        for entry in &entries {
+            let segment = self.segments.open(&context.tenant, entry).await.map_err(failed)?;
+            let streams = streams_of(&segment, &Selects::new(selection));
+            counting.add(&segment, entry, &streams).unwrap();
+        }
+        let parts = counting.finish().into_iter().map(Ok);
+        Ok(Headed { head: self.head(entries.len()), body: iter(parts).boxed() })
     }
 
     async fn estimate(

@@ -118,6 +118,8 @@ pub(super) fn piece(id: u64, tenants: &[&str], question: Question) -> Piece {
         max_series: 0,
         query_tags: String::new(),
         no_cache: false,
+        keeps_answer: false,
+        kept: None,
     }
 }
 

@@ -146,6 +146,21 @@ fn rules_that_block() {
 }
 
 #[test]
+fn the_first_rule_that_fits_the_text_decides() {
+    let query = r#"{env="prod"}"#;
+    let of_metrics = BlockedQuery { types: vec![QueryKind::Metric], ..BlockedQuery::default() };
+    let elsewhere = BlockedQuery { pattern: "other".to_owned(), ..BlockedQuery::default() };
+    for (rules, blocked) in [
+        (vec![BlockedQuery::default(), of_metrics.clone()], true),
+        (vec![of_metrics.clone(), BlockedQuery::default()], false),
+        (vec![elsewhere, BlockedQuery::default()], true),
+    ] {
+        let limits = limits(LimitsSettings { blocked_queries: rules, ..LimitsSettings::default() });
+        assert_eq!(checked(query, &limits, "").is_err(), blocked);
+    }
+}
+
+#[test]
 fn rules_of_any_tenant_block() {
     let mut all = limits(LimitsSettings::default());
     let blocks =

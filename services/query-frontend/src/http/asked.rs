@@ -12,6 +12,7 @@ use tracing::Span;
 
 use crate::error::ReadError;
 use crate::frontend::Frontend;
+use crate::limits::OwnLimits;
 
 pub(super) struct Asked {
     pub(super) tenants: TenantSet,
@@ -21,6 +22,8 @@ pub(super) struct Asked {
     pub(super) tags: QueryTags,
     pub(super) flags: EncodingFlags,
     pub(super) no_cache: bool,
+    /// Limits that the request brings, if those are heeded.
+    pub(super) own_limits: Option<OwnLimits>,
     pub(super) request: RequestId,
     pub(super) trace: TraceContext,
     pub(super) now: Timestamp,
@@ -35,6 +38,7 @@ impl Asked {
         let max_body = frontend.config.frontend.max_body_size.as_usize();
         let form = form(&parts.method, &parts.headers, body, parts.uri.query(), max_body).await?;
         let random = &frontend.env.random;
+        let heeds = frontend.config.frontend.per_request_limits_enabled;
         let id = parts.extensions.get::<RequestId>().cloned();
         let asked = Self {
             tenants,
@@ -43,6 +47,7 @@ impl Asked {
             tags: QueryTags::read(&parts.headers),
             flags: EncodingFlags::read(&parts.headers),
             no_cache: header(&parts.headers, CACHE_CONTROL).trim().eq_ignore_ascii_case("no-cache"),
+            own_limits: heeds.then(|| OwnLimits::read(&parts.headers)).flatten(),
             request: id.unwrap_or_else(|| RequestId::from_random(random.next_u64())),
             trace: outgoing_trace(&Span::current()).unwrap_or_else(|| new_trace(random.next_u128())),
             now: frontend.env.clock.now(),

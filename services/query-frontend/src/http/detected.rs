@@ -3,10 +3,11 @@
 use larch_api::{DetectedFieldsRequest, SelectorRequest, detected_fields, detected_labels, detected_values};
 use larch_logql::{Expr, LogExpr, parse_log, parse_selector};
 use larch_proto::{Direction, LabelsQuery, Question};
+use larch_types::Span;
 
 use super::asked::Asked;
 use super::labels::{chosen, metadata_facts};
-use super::read::{Found, Read, Work};
+use super::read::{Found, LogWork, Read, Work};
 use crate::check::check_query;
 use crate::detect::{Fields, cardinalities};
 use crate::error::ReadError;
@@ -33,7 +34,7 @@ pub(super) async fn labels(
     let question = Question::Labels { query: LabelsQuery::Series, any_of };
     let range = (bounds.start, bounds.end);
     let Found { mut gathered, statistics, .. } =
-        read.run(Work { tenants, question, range, max_series: 0, thinning: None }).await?;
+        read.run(Work { tenants, question, range, max_series: 0 }).await?;
     record.cost(&statistics);
     let sets = join::label_sets(&join::texts(&mut gathered))?;
     let shows_tenant = asked.tenants.single().is_err();
@@ -84,12 +85,11 @@ async fn find(
     check_query(&expr, &request.query, &read.limits, &asked.tags)?;
     let mut fields = Fields::new(request.limit);
     let Some(bounds) = read.clamp(request.bounds)? else { return Ok(fields) };
-    let Selected { tenants, query, .. } = select(&asked.tenants, expr, &request.query)?;
-    let question =
-        Question::Logs { query, direction: Direction::Backward, limit: u64::from(request.line_limit) };
-    let range = (bounds.start, bounds.end);
-    let Found { gathered, statistics, .. } =
-        read.run(Work { tenants, question, range, max_series: 0, thinning: None }).await?;
+    let Selected { tenants, expr, query } = select(&asked.tenants, expr, &request.query)?;
+    let (range, limit) = ((bounds.start, bounds.end), request.line_limit);
+    let (direction, interval) = (Direction::Backward, Span::ZERO);
+    let work = LogWork { tenants, expr: &expr, query, range, direction, limit, interval };
+    let Found { gathered, statistics, .. } = read.logs(work).await?;
     record.cost(&statistics);
     for batch in gathered.into_iter().flat_map(|piece| piece.entries) {
         // A thousand rows take some milliseconds; others have their turn in between.

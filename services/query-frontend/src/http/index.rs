@@ -61,7 +61,7 @@ async fn statistics(
     let Some(bounds) = read.clamp(bounds)? else { return Ok(Estimate::default()) };
     let question = Question::Stats { any_of };
     let range = (bounds.start, bounds.end);
-    let found = read.run(Work { tenants, question, range, max_series: 0, thinning: None }).await?;
+    let found = read.run(Work { tenants, question, range, max_series: 0 }).await?;
     record.cost(&found.statistics);
     let mut total = Estimate::default();
     for piece in &found.gathered {
@@ -103,7 +103,7 @@ pub(super) async fn volume(
     let range = (bounds.start, bounds.end);
     let max_series = read.limits.volume_series;
     let Found { mut gathered, statistics, .. } =
-        read.run(Work { tenants, question, range, max_series, thinning: None }).await?;
+        read.run(Work { tenants, question, range, max_series }).await?;
     record.cost(&statistics);
     Ok(volumes(&join::volumes(&mut gathered, range, request.step, request.limit)))
 }
@@ -131,7 +131,6 @@ pub(super) async fn patterns(
         question: Question::Patterns { any_of, step },
         range: (bounds.start.minus(into_step), bounds.end),
         max_series: 0,
-        thinning: None,
     };
     let Found { mut gathered, statistics, .. } = read.run(work).await?;
     record.cost(&statistics);

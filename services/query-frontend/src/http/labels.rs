@@ -3,7 +3,7 @@
 use larch_api::{Bounds, SelectorRequest, SeriesRequest, legacy_list, name_list, series as series_list};
 use larch_logql::parse_selector;
 use larch_proto::{LabelsQuery, PieceTenant, Question, Selector};
-use larch_types::{Matcher, Span};
+use larch_types::{Matcher, Span, TENANT_LABEL};
 
 use super::asked::Asked;
 use super::read::{Found, Read, Work};
@@ -11,7 +11,7 @@ use crate::check::check_internal;
 use crate::error::ReadError;
 use crate::frontend::Frontend;
 use crate::join;
-use crate::tenants::{TENANT_LABEL, select_all};
+use crate::tenants::select_all;
 use crate::watch::{Facts, Kind, RangeType, Record};
 
 pub(super) async fn names(
@@ -94,7 +94,6 @@ async fn ask(
         question: Question::Labels { query: question, any_of },
         range: (bounds.start, bounds.end),
         max_series: 0,
-        thinning: None,
     };
     let mut found = read.run(work).await?;
     let texts: usize = found.gathered.iter().map(|piece| piece.texts.len()).sum();

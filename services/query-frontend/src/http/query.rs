@@ -2,29 +2,24 @@
 
 use larch_api::{Bounds, EncodingFlags, InstantRequest, LogRows, RangeRequest, legacy_logs, logs, metric};
 use larch_logql::{
-    EvalLimits, Expr, LineFilter, LineOp, LineOperand, LogExpr, MetricAnswer, MetricEvaluation, MetricExpr,
-    Stage, Steps, Text, check_stages, parse, parse_log,
+    Expr, LineFilter, LineOp, LineOperand, LogExpr, MetricAnswer, Stage, Steps, Text, check_stages, parse,
+    parse_log,
 };
-use larch_proto::{Direction, Question};
-use larch_types::{ByteSize, Span, Timestamp};
+use larch_proto::Direction;
+use larch_types::Span;
 
 use super::asked::Asked;
-use super::read::{Found, Read, Work};
+use super::read::{Found, LogWork, MetricWork, Read};
 use crate::check::{check_query, kind_of};
 use crate::error::ReadError;
 use crate::frontend::Frontend;
 use crate::join;
 use crate::limits::LimitError;
-use crate::plan::rows_of;
-use crate::run::Thinning;
-use crate::selectors::sorts;
 use crate::tenants::{Selected, select};
 use crate::watch::{Facts, RangeType, Record};
 
 /// Instant queries for rows look back this far.
 const INSTANT_REACH: Span = Span::from_hours(1);
-/// A constant has 11,000 points at most, far less than this.
-const CONSTANT_MEMORY: ByteSize = ByteSize::mib(16);
 
 /// The rows of a log query: which, and how many.
 struct LogRequest {
@@ -153,22 +148,11 @@ async fn log_rows(
     }
     check_query(&expr, query, limits, &read.asked.tags)?;
     let Some(bounds) = read.clamp(request.bounds)? else { return Ok(Default::default()) };
-    let Selected { tenants, query, .. } = select(&read.asked.tenants, expr, query)?;
-    let thins = !request.interval.is_zero();
-    let question = Question::Logs {
-        query,
-        direction: request.direction,
-        // How many rows are left out in between is not known before they are seen.
-        limit: if thins { u64::from(u32::MAX) } else { u64::from(request.limit) },
-    };
-    let work = Work {
-        tenants,
-        question,
-        range: (bounds.start, bounds.end),
-        max_series: 0,
-        thinning: thins.then(|| Thinning::new(request.interval, request.limit)),
-    };
-    let mut found = read.run(work).await?;
+    let Selected { tenants, expr, query } = select(&read.asked.tenants, expr, query)?;
+    let LogRequest { limit, direction, interval, .. } = request;
+    let range = (bounds.start, bounds.end);
+    let work = LogWork { tenants, expr: &expr, query, range, direction, limit, interval };
+    let mut found = read.logs(work).await?;
     let rows = join::rows(&mut found.gathered, categorized, request.limit);
     found.statistics.entries = rows.rows();
     Ok((rows, found))
@@ -210,21 +194,10 @@ async fn metric_found(
     let Selected { tenants, expr, query } = select(&read.asked.tenants, expr, query)?;
     // The parser gave a metric query, and no tenant makes another of it.
     let Expr::Metric(expr) = expr else { return Ok((empty(times.step), Found::default())) };
-    let steps = steps(read, times);
-    let Some(rows) = rows_of(&expr, steps.start(), steps.end()) else {
-        return Ok((constant(read, &expr, steps)?, Found::default()));
-    };
-    let question = Question::Metric { query, start: steps.start(), end: steps.end(), step: times.step };
     // One more series than allowed is told by workers, unless an answer in part is wanted.
     let max_series = if read.asked.tags.is_drilldown() { 0 } else { read.limits.series };
-    let work = Work { tenants, question, range: rows, max_series, thinning: None };
-    let mut found = read.run(work).await?;
-    let answer = if steps.is_instant() {
-        MetricAnswer::Vector(join::vector(&mut found.gathered, sorts(&expr)))
-    } else {
-        MetricAnswer::Matrix(join::matrix(&mut found.gathered, &steps, times.step))
-    };
-    Ok((answer, found))
+    let steps = steps(read, times);
+    read.metric(MetricWork { tenants, expr, query, steps, step: times.step, max_series }).await
 }
 
 /// Range queries are aligned to their steps wherever queries are cut by time: a piece must not know where
@@ -239,13 +212,6 @@ fn steps(read: &Read<'_>, times: Times) -> Steps {
         // A step of zero is that of an instant query; the parameters allow no other that leads nowhere.
         None => Steps::at(bounds.end),
     }
-}
-
-/// A query without a selector reads nothing.
-fn constant(read: &Read<'_>, metric: &MetricExpr, steps: Steps) -> Result<MetricAnswer, ReadError> {
-    let limits = EvalLimits { max_series: usize::MAX, max_range: None, max_memory: CONSTANT_MEMORY };
-    let now: Timestamp = read.asked.now;
-    Ok(MetricEvaluation::new(metric, steps, now, &limits)?.finish()?)
 }
 
 /// Too many series fail a query, but for the app that shows what it gets.

@@ -20,14 +20,16 @@ fn with_samples(samples: Vec<SampleSeries>) -> Vec<Gathered> {
 #[test]
 fn series_are_put_together_and_ordered() {
     let at = Timestamp::from_secs;
-    let steps = Steps::range(at(100), at(140), Span::from_secs(10)).unwrap();
+    let portions = [Portion { leg: 0, start: at(100) }, Portion { leg: 0, start: at(130) }];
     let samples = vec![
-        series("b", &[(0, 1.0), (3, 2.0)]),
+        series("b", &[(0, 1.0)]),
         series("a", &[(1, 3.0)]),
         // A second point at a time, and a series in two parts.
-        series("b", &[(0, 9.0), (4, 5.0)]),
+        series("b", &[(0, 9.0)]),
     ];
-    let found = matrix(&mut with_samples(samples), &steps, Span::from_secs(10));
+    let mut gathered = with_samples(samples);
+    gathered.extend(with_samples(vec![series("b", &[(0, 2.0), (1, 5.0)])]));
+    let found = matrix(&mut gathered, &portions, Span::from_secs(10));
     let shown: Vec<_> =
         found.iter().map(|series| (series.labels.to_string(), series.points.clone())).collect();
     assert_eq!(
@@ -99,8 +101,8 @@ fn rare_patterns_are_left_out() {
 fn costs_add_up() {
     let done = |rows, warnings: &[&str]| larch_proto::Done {
         statistics: QueryStatistics { rows, wait_ns: 1, ..QueryStatistics::default() },
-        cache_key: None,
         warnings: warnings.iter().map(|text| (*text).to_owned()).collect(),
+        ..larch_proto::Done::default()
     };
     let queued = std::time::Duration::from_millis(2);
     let gathered = [

@@ -20,7 +20,15 @@ pub(super) struct State {
     next_piece: u64,
     next_pull: u64,
     closed: bool,
+    /// The owners of the newest piece and of the newest one before it that was another's, with the times.
+    latest: [Option<(Arc<str>, Monotonic)>; 2],
 }
+
+/// A worker with fewer places than this gives all of them to whoever comes.
+const PLACES_TO_SHARE: usize = 4;
+/// So long an owner who is not there now counts as one who may come: people who look at logs ask every few
+/// seconds.
+const COMES_BACK: Duration = Duration::from_secs(10);
 
 /// A piece that somebody waits for.
 struct Waited {
@@ -74,6 +82,7 @@ impl State {
         if turn == Turn::Last && self.fifo.len(owner) >= max_waiting {
             return Err(QueueError::Full);
         }
+        self.note(owner, now);
         self.next_piece += 1;
         let id = self.next_piece;
         let waited = Waited {
@@ -88,6 +97,14 @@ impl State {
         self.pieces.insert(id, waited);
         self.fifo.push(owner, id, turn);
         Ok(PieceId(id))
+    }
+
+    fn note(&mut self, owner: &Arc<str>, now: Monotonic) {
+        let [newest, before] = &mut self.latest;
+        if newest.as_ref().is_some_and(|(known, _)| known != owner) {
+            *before = newest.take();
+        }
+        *newest = Some((Arc::clone(owner), now));
     }
 
     /// A worker begins to pull, or begins anew. Gives the number of the pull.
@@ -120,7 +137,13 @@ impl State {
         if worker.held.len() >= worker.concurrency {
             return NextUp::Wait;
         }
-        while let Some(id) = self.fifo.pop() {
+        let served = if worker.concurrency >= PLACES_TO_SHARE {
+            well_served(&worker.held, &self.pieces, worker.concurrency - 1)
+        } else {
+            None
+        };
+        let passed_over = served.filter(|owner| has_others(&self.latest, owner, now));
+        while let Some(id) = self.fifo.pop(passed_over.as_ref()) {
             let Some(waited) = self.pieces.get_mut(&id) else { continue };
             let piece = waited.piece.take().filter(|_| !waited.deadline.has_passed());
             let Some(mut piece) = piece else {
@@ -213,4 +236,23 @@ impl State {
     pub(super) fn workers(&self) -> usize {
         self.workers.values().filter(|worker| worker.absent_since.is_none()).count()
     }
+}
+
+/// Who has all places of a worker but one. That one it is not given while others may come, who would have to wait
+/// for its pieces, which may be long.
+fn well_served(held: &BTreeSet<u64>, pieces: &BTreeMap<u64, Waited>, most: usize) -> Option<Arc<str>> {
+    let mut counts: BTreeMap<&Arc<str>, usize> = BTreeMap::new();
+    for waited in held.iter().filter_map(|id| pieces.get(id)) {
+        let count = counts.entry(&waited.owner).or_default();
+        *count += 1;
+        if *count >= most {
+            return Some(Arc::clone(&waited.owner));
+        }
+    }
+    None
+}
+
+/// Whether there are others for whom a place is worth keeping.
+fn has_others(latest: &[Option<(Arc<str>, Monotonic)>; 2], owner: &Arc<str>, now: Monotonic) -> bool {
+    latest.iter().flatten().any(|(known, time)| known != owner && now.since(*time) < COMES_BACK)
 }

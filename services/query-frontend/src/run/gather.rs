@@ -23,6 +23,13 @@ pub(crate) struct Gathered {
     pub(crate) done: Done,
     /// How long the piece waited in the queue.
     pub(crate) queued: Duration,
+    /// What it takes in memory, about.
+    pub(crate) bytes: u64,
+    /// Where rows were thinned out: what is known behind the last of them.
+    pub(crate) thinning: Option<Thinning>,
+    /// Whether there is a cache that it was looked for in, and whether it was there.
+    pub(crate) looked_up: bool,
+    pub(crate) was_kept: bool,
 }
 
 /// Why there is no whole answer.
@@ -38,10 +45,10 @@ const MAX_MEMORY: ByteSize = ByteSize::mib(512);
 
 /// What a query holds of the answers to its pieces.
 #[derive(Debug, Default)]
-pub(super) struct Memory(AtomicU64);
+pub(crate) struct Memory(AtomicU64);
 
 impl Memory {
-    fn take(&self, bytes: u64) -> Result<(), ReadError> {
+    pub(super) fn take(&self, bytes: u64) -> Result<(), ReadError> {
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > MAX_MEMORY.as_u64() {
             return Err(EvalError::TooMuchMemory(MAX_MEMORY).into());
@@ -95,6 +102,8 @@ pub(super) async fn gather(
             (part, _) => gathered.add(part),
         };
         if is_over {
+            gathered.bytes = held.bytes;
+            gathered.thinning = thinning;
             // It stays counted as long as the query is gathered.
             held.bytes = 0;
             return Ok(gathered);

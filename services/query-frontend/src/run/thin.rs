@@ -20,6 +20,11 @@ impl Thinning {
         Self { interval, wanted: limit, last: None }
     }
 
+    /// Whether no more rows are wanted.
+    pub(crate) fn has_enough(&self) -> bool {
+        self.wanted == 0
+    }
+
     /// Whether there are enough rows now. Batches come in the order of the answer.
     pub(super) fn thin(&mut self, batch: &mut EntryBatch) -> bool {
         batch.entries.retain(|entry| {

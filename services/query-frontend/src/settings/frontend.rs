@@ -45,6 +45,9 @@ pub struct FrontendSettings {
     pub tail_tls_config: TlsClientSettings,
     /// Allows reads that name several tenants; unless it is set, as `querier.multi_tenant_queries_enabled`.
     pub multi_tenant_queries_enabled: bool,
+    /// Keeps limits that a request brings in a header, if they are tighter; unless it is set, as
+    /// `querier.per_request_limits_enabled`.
+    pub per_request_limits_enabled: bool,
     /// Serves patterns; unless it is set, as `pattern_ingester.enabled`.
     pub pattern_ingester_enabled: bool,
 }
@@ -71,6 +74,7 @@ impl Default for FrontendSettings {
             tail_proxy_url: String::new(),
             tail_tls_config: TlsClientSettings::default(),
             multi_tenant_queries_enabled: false,
+            per_request_limits_enabled: false,
             pattern_ingester_enabled: false,
         }
     }

@@ -117,6 +117,7 @@ fn frontend_defaults_are_those_of_loki() {
         tail_tls_config.tls_insecure_skip_verify: false
         tail_tls_config.tls_min_version: ""
         multi_tenant_queries_enabled: false
+        per_request_limits_enabled: false
         pattern_ingester_enabled: false
     "#]]
     .assert_eq(&defaults::<FrontendSettings>());

@@ -1,5 +1,6 @@
 //! A frontend in a simulated process, with workers that answer what a test tells them to.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,10 @@ use larch_api::Tenancy;
 use larch_launch::{Frame, Role, SharedSettings, TenantLimits};
 use larch_limits::LimitsSettings;
 use larch_membership::{Members, Part};
-use larch_proto::{Assignment, Done, Piece, PieceId, PullRequest, QueryStatistics, ReportHead, ResultPart};
+use larch_proto::{
+    Assignment, Done, Estimate, Piece, PieceId, PullRequest, QueryStatistics, Question, ReportHead,
+    ResultPart,
+};
 use larch_rpc::{CallContext, CallError, Deadline, LocalTransport, WorkQueue};
 use larch_runtime::{Module, Scope};
 use larch_store::{Backing, Catalog, Segments, Store, StoreOptions};
@@ -45,6 +49,9 @@ pub(super) struct House {
     pub(super) metrics: Registry,
     pub(super) modules: Vec<Arc<dyn Module>>,
     pub(super) scope: Scope,
+    /// What workers say that a query would read. They are asked for it before every query with a filter or an
+    /// aggregation, which no list of theirs shows.
+    pub(super) estimate: Arc<AtomicU64>,
 }
 
 /// Runs a test in a house. Gives all that was said.
@@ -87,7 +94,8 @@ fn build(wanted: Wanted, world: sim::World) -> House {
     };
     let service = with_config(wanted.config).build(&frame).expect("a frontend");
     let scope = Scope::default();
-    House { world, router: service.http, frame, metrics, modules: service.modules, scope }
+    let (router, modules, estimate) = (service.http, service.modules, Arc::default());
+    House { world, router, frame, metrics, modules, scope, estimate }
 }
 
 fn settings() -> SharedSettings {
@@ -170,7 +178,8 @@ impl House {
 
     /// Starts a worker. What it was asked and told is on its list.
     pub(super) fn worker(&self, node: u128, concurrency: u32, answer: impl Answering) -> Arc<Worker> {
-        let worker = Arc::new(Worker { node: NodeId::from_u128(node), seen: Mutex::default() });
+        let (node, estimate) = (NodeId::from_u128(node), Arc::clone(&self.estimate));
+        let worker = Arc::new(Worker { node, seen: Mutex::default(), estimate });
         let (queue, scope, seen) = (self.queue(), self.scope.clone(), Arc::clone(&worker));
         let answer: Arc<dyn Answering> = Arc::new(answer);
         self.scope.spawn("worker", async move { seen.work(queue, scope, concurrency, answer).await });
@@ -226,6 +235,7 @@ pub(super) struct Seen {
 pub(super) struct Worker {
     node: NodeId,
     seen: Mutex<Seen>,
+    estimate: Arc<AtomicU64>,
 }
 
 impl Worker {
@@ -249,6 +259,13 @@ impl Worker {
         while let Some(Some(assignment)) = scope.until_cancelled(assignments.next()).await {
             match assignment.expect("an assignment") {
                 Assignment::Cancel(id) => self.seen(|seen| seen.cancelled.push(id)),
+                Assignment::Piece(piece) if matches!(piece.question, Question::Estimate { .. }) => {
+                    let bytes = self.estimate.load(Ordering::Relaxed);
+                    let parts = [ResultPart::Stats(Estimate { bytes, ..Estimate::default() }), done()];
+                    let head = ReportHead { piece: piece.id, worker: self.node };
+                    let parts = stream::iter(parts.map(Ok)).boxed();
+                    queue.report(context(60), head, parts).await.expect("an answer to a report");
+                }
                 Assignment::Piece(piece) => {
                     self.seen(|seen| seen.pieces.push((*piece).clone()));
                     let parts = match answer(&piece) {
@@ -285,7 +302,7 @@ pub(super) fn done() -> ResultPart {
 
 pub(super) fn done_with(statistics: QueryStatistics, warnings: &[&str]) -> ResultPart {
     let warnings = warnings.iter().map(|text| (*text).to_owned()).collect();
-    ResultPart::Done(Box::new(Done { statistics, cache_key: None, warnings }))
+    ResultPart::Done(Box::new(Done { statistics, warnings, ..Done::default() }))
 }
 
 /// A worker for which nothing is there.

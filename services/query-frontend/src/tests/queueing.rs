@@ -24,7 +24,10 @@ async fn ask(house: &House) -> (u16, String) {
 }
 
 async fn ask_as(house: &House, tenant: &str) -> (u16, String) {
-    let answer = house.get_as(tenant, RANGE, &[("query", LOGS)], &[]).await;
+    // No two are alike, or one answer would do for both.
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let query = format!(r#"{{app="x", n!="{}"}}"#, ASKED.fetch_add(1, Ordering::Relaxed));
+    let answer = house.get_as(tenant, RANGE, &[("query", &query)], &[]).await;
     (answer.status, answer.text().to_owned())
 }
 
@@ -197,6 +200,38 @@ fn no_worker_has_more_than_it_takes() {
             assert_eq!(clients, ["loki_query_frontend_connected_clients 1"]);
         };
         drop(select(std::pin::pin!(limits), std::pin::pin!(looking)).await);
+    });
+}
+
+/// One tenant has all places but one as long as somebody else may come.
+#[test]
+fn one_place_is_for_others() {
+    in_plain_house(async |house| {
+        let worker = house.worker(1, 4, |piece| match piece.tenants[0].tenant.as_str() {
+            "small" => Reply::Parts(vec![done()]),
+            _ => Reply::Silence,
+        });
+        let held =
+            || worker.pieces().iter().filter(|piece| piece.tenants[0].tenant.as_str() == "large").count();
+        let large = join_all((0..9).map(|_| ask_as(&house, "large")));
+        let looking = async {
+            settle().await;
+            assert_eq!(held(), 4, "nobody else is there");
+        };
+        drop(select(std::pin::pin!(large), std::pin::pin!(looking)).await);
+        settle().await;
+        assert_eq!(ask_as(&house, "small").await.0, 200);
+        worker.seen(|seen| seen.pieces.clear());
+        let large = join_all((0..9).map(|_| ask_as(&house, "large")));
+        let looking = async {
+            settle().await;
+            assert_eq!(held(), 3);
+            assert_eq!(ask_as(&house, "small").await.0, 200, "it need not wait");
+            assert_eq!(held(), 3);
+            tokio::time::sleep(Duration::from_secs(12)).await;
+            assert_eq!(held(), 4, "nobody has come for a while");
+        };
+        drop(select(std::pin::pin!(large), std::pin::pin!(looking)).await);
     });
 }
 

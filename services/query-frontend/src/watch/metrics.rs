@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use larch_api::Statistics;
 use larch_telemetry::{Counter, DURATION_BUCKETS, Family, Gauge, Histogram, Registry, Sample, Spec};
 
 use crate::queue::Queue;
@@ -24,6 +25,11 @@ pub(crate) struct Metrics {
     pub(crate) in_progress: Gauge,
     /// How often pieces had to be tried again.
     pub(crate) retries: Histogram,
+    partitions: Histogram,
+    shard_factor: Histogram,
+    shards: Family<Counter, 1>,
+    /// By what was asked and by whether it was there.
+    results: Family<Counter, 2>,
 }
 
 const QUERIES: Spec<3> = Spec {
@@ -62,6 +68,30 @@ const RETRIES: Spec<0> = Spec {
     labels: [],
 };
 
+const PARTITIONS: Spec<0> = Spec {
+    name: "loki_query_frontend_partitions",
+    help: "Into how many pieces of time a query was cut.",
+    labels: [],
+};
+const SHARD_FACTOR: Spec<0> = Spec {
+    name: "loki_query_frontend_shard_factor",
+    help: "Into how many pieces a query was cut whose streams were told apart.",
+    labels: [],
+};
+const SHARDS: Spec<1> = Spec {
+    name: "loki_query_frontend_shards_total",
+    help: "Pieces of queries whose streams were told apart.",
+    labels: ["type"],
+};
+const RESULTS: Spec<2> = Spec {
+    name: "larch_query_frontend_results_cache_requests_total",
+    help: "Answers to pieces of queries that were looked for in a cache, by whether one was right.",
+    labels: ["type", "result"],
+};
+
+/// From one piece to more than a month in hours.
+const PIECE_BUCKETS: [f64; 6] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0];
+
 /// Up to two minutes, twice as long as a query may take by default.
 const LATENCY_BUCKETS: [f64; 10] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 /// From 50 MB/s, which one slow worker reaches, to 25 GB/s.
@@ -79,7 +109,28 @@ impl Metrics {
             blocked: registry.counter(BLOCKED),
             in_progress: registry.gauge(IN_PROGRESS).with([]),
             retries: registry.histogram(RETRIES, &RETRY_BUCKETS).with([]),
+            partitions: registry.histogram(PARTITIONS, &PIECE_BUCKETS).with([]),
+            shard_factor: registry.histogram(SHARD_FACTOR, &PIECE_BUCKETS).with([]),
+            shards: registry.counter(SHARDS),
+            results: registry.counter(RESULTS),
         }
+    }
+
+    /// Into how many pieces of time a query was cut, and into how many of time and streams.
+    pub(crate) fn cut(&self, splits: usize, shards: usize) {
+        self.partitions.observe(splits as f64);
+        if shards > 0 {
+            self.shard_factor.observe(shards as f64);
+        }
+    }
+
+    /// What became of the pieces of a query of this kind.
+    pub(crate) fn pieces(&self, kind: &str, stats: &Statistics) {
+        if stats.shards > 0 {
+            self.shards.with([kind]).add(stats.shards);
+        }
+        self.results.with([kind, "hit"]).add(stats.results_found);
+        self.results.with([kind, "miss"]).add(stats.results_asked - stats.results_found);
     }
 }
 

@@ -172,6 +172,16 @@ impl Record {
             query_referenced_structured_metadata = cost.metadata_bytes > 0,
             ingester_requests = cost.ingesters_asked,
             store_chunks_download_time = go(Duration::from_nanos(cost.fetch_ns)),
+            chunk_refs_fetch_time = go(Duration::from_nanos(cost.plan_ns)),
+            index_total_chunks = cost.chunks_planned,
+            index_post_filter_chunks = cost.chunks_read,
+            cache_chunk_req = cost.pages_read,
+            cache_chunk_hit = cost.pages_from_cache,
+            cache_chunk_bytes_fetched = cost.page_bytes_from_cache,
+            cache_result_req = stats.results_asked,
+            cache_result_hit = stats.results_found,
+            ingester_chunk_head_bytes = byte_text(cost.ingester_bytes),
+            ingester_total_lines_sent = cost.ingester_rows,
             source = self.tags.source().unwrap_or_default(),
             query_tags = self.tags.as_str(),
             "query"
@@ -195,9 +205,11 @@ impl Record {
     fn count(&self, facts: &Facts, status: &str, took: Duration) {
         let (metrics, kind, range) = (&self.watched.metrics, facts.kind.name(), facts.range.name());
         metrics.latency.with([status, kind, range]).observe_duration(took);
-        let speed_labels = [status, kind, range, speed(took), "false"];
+        let is_sharded = if self.statistics.shards > 0 { "true" } else { "false" };
+        let speed_labels = [status, kind, range, speed(took), is_sharded];
         metrics.bytes_per_second.with(speed_labels).observe(self.statistics.bytes_per_second() as f64);
         metrics.bytes.with([&self.user]).add(self.statistics.bytes());
+        metrics.pieces(kind, &self.statistics);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Metric queries: rows become samples, samples of a window become series, series are calculated with.
 
+mod given;
 mod plan;
 mod sampler;
 mod samples;
@@ -13,8 +14,10 @@ use larch_types::Timestamp;
 use crate::ast::MetricExpr;
 use crate::eval::budget::Memory;
 use crate::eval::vector::Vector;
-use crate::eval::{EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Series, Steps};
+use crate::eval::{CountedRows, EvalError, EvalLimits, InputRow, LabelSet, MetricAnswer, Series, Steps};
+use crate::facts::Division;
 use crate::weight::check_metric_weight;
+use given::Given;
 use plan::{Plan, evaluate, plan, sorts};
 use scan::RangeScan;
 
@@ -23,6 +26,7 @@ use scan::RangeScan;
 pub struct MetricEvaluation {
     plan: Plan,
     scans: Vec<RangeScan>,
+    given: Vec<Given>,
     steps: Steps,
     now: Timestamp,
     memory: Memory,
@@ -38,11 +42,48 @@ impl MetricEvaluation {
         now: Timestamp,
         limits: &EvalLimits,
     ) -> Result<Self, EvalError> {
+        Self::with_given(expr, steps, now, limits, &[], Vec::new())
+    }
+
+    /// A query whose legs others evaluate: it is fed with what they come to, and with no rows.
+    pub fn of_division(
+        division: &Division<'_>,
+        steps: Steps,
+        now: Timestamp,
+        limits: &EvalLimits,
+    ) -> Result<Self, EvalError> {
+        let roots: Vec<&MetricExpr> = division.legs.iter().map(|leg| leg.root).collect();
+        let given = division.legs.iter().map(Given::new).collect();
+        Self::with_given(division.expr, steps, now, limits, &roots, given)
+    }
+
+    fn with_given(
+        expr: &MetricExpr,
+        steps: Steps,
+        now: Timestamp,
+        limits: &EvalLimits,
+        roots: &[&MetricExpr],
+        given: Vec<Given>,
+    ) -> Result<Self, EvalError> {
         check_metric_weight(expr)?;
         let mut scans = Vec::new();
-        let plan = plan(expr, steps, limits, &mut scans)?;
+        let plan = plan(expr, steps, limits, roots, &mut scans)?;
         let memory = Memory::new(limits.max_memory);
-        Ok(Self { plan, scans, steps, now, memory, max_series: limits.max_series, passed: 0 })
+        Ok(Self { plan, scans, given, steps, now, memory, max_series: limits.max_series, passed: 0 })
+    }
+
+    /// Takes in points of one series of a leg, as one of its parts, or one shard of a part, came to them. A leg
+    /// that the query does not have is none of its concern.
+    pub fn give(
+        &mut self,
+        leg: usize,
+        labels: LabelSet,
+        points: impl IntoIterator<Item = (Timestamp, f64)>,
+    ) -> Result<(), EvalError> {
+        match self.given.get_mut(leg) {
+            Some(given) => given.add(labels, points, &mut self.memory),
+            None => Ok(()),
+        }
     }
 
     /// Takes rows in, whatever their streams and times: those that do not matter are left out.
@@ -53,6 +94,16 @@ impl MetricEvaluation {
                 let has_passed = scan.add(&row, &mut work, &mut self.memory)?;
                 self.passed += u64::from(has_passed);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes rows in that others have counted. Only for what [`countable`](crate::countable) says that it can be
+    /// counted, with times so that all of the rows are in the same windows as the time they count at.
+    pub fn add_counted(&mut self, rows: &CountedRows<'_>) -> Result<(), EvalError> {
+        let mut work = crate::stage::Row::new(self.now);
+        for scan in &mut self.scans {
+            self.passed += scan.add_counted(rows, &mut work, &mut self.memory)?;
         }
         Ok(())
     }
@@ -76,12 +127,15 @@ impl MetricEvaluation {
         for scan in &mut self.scans {
             scan.seal();
         }
+        for given in &mut self.given {
+            given.seal();
+        }
         let operators = match self.plan {
             Plan::Number(value) => return self.number(value).map(Some),
             Plan::Vector(ref operators) => operators,
         };
         if self.steps.is_instant() {
-            let mut vector = evaluate(operators, self.steps.start(), &mut self.scans)?;
+            let mut vector = evaluate(operators, self.steps.start(), &mut self.scans, &mut self.given)?;
             if vector.len() > self.max_series {
                 return Err(EvalError::TooManySeries(self.max_series));
             }
@@ -95,7 +149,7 @@ impl MetricEvaluation {
             if !goes_on() {
                 return Ok(None);
             }
-            let vector = evaluate(operators, time, &mut self.scans)?;
+            let vector = evaluate(operators, time, &mut self.scans, &mut self.given)?;
             table.add(time, vector, &mut self.memory)?;
         }
         Ok(Some(MetricAnswer::Matrix(table.into_series())))

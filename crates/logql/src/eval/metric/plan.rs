@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use larch_types::Timestamp;
 
+use super::given::Given;
 use super::scan::RangeScan;
 use crate::ast::{
     BinaryExpr, BinaryOp, Grouping, MetricExpr, RangeAggregation, Side, VectorAggregation, VectorMatching,
@@ -27,6 +28,8 @@ pub(super) enum Operator {
     VectorOf(f64),
     /// The place of the scan.
     Range(usize),
+    /// The place of what others have evaluated.
+    Given(usize),
     Aggregate {
         op: VectorOp,
         grouping: Grouping,
@@ -51,17 +54,18 @@ pub(super) enum Operator {
     Replace(Box<Replace>),
 }
 
-/// Ranges become scans, in the order written.
+/// Ranges become scans, in the order written, but for those below an expression that is given.
 pub(super) fn plan(
     expr: &MetricExpr,
     steps: Steps,
     limits: &EvalLimits,
+    given: &[&MetricExpr],
     scans: &mut Vec<RangeScan>,
 ) -> Result<Plan, EvalError> {
     if let MetricExpr::Literal(value) = expr {
         return Ok(Plan::Number(*value));
     }
-    let mut planner = Planner { steps, limits, scans };
+    let mut planner = Planner { steps, limits, given, scans };
     let mut operators = Vec::new();
     // What is still to be done, the next thing last. By hand, because expressions may be very deep.
     let mut waiting = vec![Waiting::Operand(expr, None)];
@@ -83,6 +87,7 @@ enum Waiting<'q> {
 struct Planner<'a> {
     steps: Steps,
     limits: &'a EvalLimits,
+    given: &'a [&'a MetricExpr],
     scans: &'a mut Vec<RangeScan>,
 }
 
@@ -94,6 +99,11 @@ impl Planner<'_> {
         pushed: Option<&Grouping>,
         waiting: &mut Vec<Waiting<'q>>,
     ) -> Result<(), EvalError> {
+        // Where it stands says which one it is: a query may hold the same text twice.
+        if let Some(place) = self.given.iter().position(|given| std::ptr::eq(*given, expr)) {
+            waiting.push(Waiting::Operator(Operator::Given(place)));
+            return Ok(());
+        }
         match expr {
             MetricExpr::Range(aggregation) => {
                 waiting.push(Waiting::Operator(self.range(aggregation, pushed)?));
@@ -173,6 +183,7 @@ pub(super) fn evaluate(
     operators: &[Operator],
     time: Timestamp,
     scans: &mut [RangeScan],
+    given: &mut [Given],
 ) -> Result<Vector, EvalError> {
     let mut stack: Vec<Vector> = Vec::new();
     for operator in operators {
@@ -183,6 +194,7 @@ pub(super) fn evaluate(
                 vec![Sample { labels: Arc::new(LabelSet::default()), value: *value }]
             }
             Operator::Range(place) => scans[*place].evaluate(time)?,
+            Operator::Given(place) => given[*place].at(time),
             Operator::Aggregate { op, grouping } => vector::aggregate(*op, grouping, &operand()),
             Operator::Top { direction, count, grouping } => {
                 vector::top(*direction, *count, grouping, operand())

@@ -61,6 +61,14 @@ impl Sampler {
         !matches!(self.value, ValueOf::Label { .. })
     }
 
+    /// The sample of so many rows together; only where samples are whole numbers.
+    pub(super) fn counted(&self, rows: u64, bytes: u64) -> f64 {
+        match &self.value {
+            ValueOf::LineBytes => bytes as f64,
+            ValueOf::Row | ValueOf::Label { .. } => rows as f64,
+        }
+    }
+
     /// None: the row gives no sample.
     pub(super) fn sample<'w, 'r>(
         &self,

@@ -76,10 +76,10 @@ impl Samples {
     pub(super) fn add(
         &mut self,
         labels: &[(&str, Cow<'_, str>)],
-        sample: RawSample,
+        samples: &[RawSample],
         memory: &mut Memory,
     ) -> Result<(), EvalError> {
-        memory.take(std::mem::size_of::<RawSample>())?;
+        memory.take(std::mem::size_of_val(samples))?;
         let hash = self.hasher.hash_one(labels);
         let places = self.places.entry(hash).or_default();
         let is_it = |place: &&usize| {
@@ -96,7 +96,7 @@ impl Samples {
                 self.series.len() - 1
             }
         };
-        self.series[place].1.push(sample);
+        self.series[place].1.extend_from_slice(samples);
         Ok(())
     }
 

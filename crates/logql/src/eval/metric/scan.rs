@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larch_types::{MatchOp, Matcher, Span, Timestamp};
+use larch_types::{MatchOp, Matcher, RowOrder, Span, Timestamp};
 
 use super::sampler::Sampler;
 use super::samples::{RawSample, SampledSeries, Samples};
@@ -11,7 +11,7 @@ use crate::eval::budget::Memory;
 use crate::eval::range::{Window, evaluate};
 use crate::eval::streams::Streams;
 use crate::eval::vector::Vector;
-use crate::eval::{EvalError, InputRow, LabelSet, Sample, Steps};
+use crate::eval::{CountedRows, EvalError, InputRow, LabelSet, Sample, Steps};
 use crate::stage::Row;
 
 #[derive(Debug)]
@@ -71,8 +71,34 @@ impl RangeScan {
             stamp: row.order.stamp,
             identity: row.identity(),
         };
-        self.samples.add(&labels, sample, memory)?;
+        self.samples.add(&labels, &[sample], memory)?;
         Ok(true)
+    }
+
+    /// As `add`; how many rows gave a sample.
+    pub(crate) fn add_counted<'r>(
+        &mut self,
+        rows: &CountedRows<'r>,
+        work: &mut Row<'r>,
+        memory: &mut Memory,
+    ) -> Result<u64, EvalError> {
+        let row = rows.row();
+        let Some(stream) = self.streams.place(&row, memory)? else { return Ok(0) };
+        let (identity, mut samples, mut passed) = (rows.identity(), Vec::new(), 0);
+        for (time, rows, bytes) in rows.counts {
+            if self.is_seen(*time) {
+                let value = self.sampler.counted(*rows, *bytes);
+                let RowOrder { stamp, index, .. } = row.order;
+                samples.push(RawSample { time: *time, value, stream, index, stamp, identity });
+                passed += rows;
+            }
+        }
+        if samples.is_empty() {
+            return Ok(0);
+        }
+        let Some((_, labels)) = self.sampler.sample(&row, work) else { return Ok(0) };
+        self.samples.add(&labels, &samples, memory)?;
+        Ok(passed)
     }
 
     /// All rows have come.

@@ -32,7 +32,8 @@ pub(crate) fn evaluate(op: RangeOp, quantile: f64, window: Window<'_>) -> Option
     let (first, last) = (window.points.first()?, window.points.last()?);
     let seconds = window.range.as_secs_f64();
     Some(match op {
-        RangeOp::CountOverTime => window.points.len() as f64,
+        // Where values are whole numbers each row's is one, and one sample may stand for many rows.
+        RangeOp::CountOverTime => window.sum.unwrap_or(window.points.len() as f64),
         RangeOp::BytesOverTime | RangeOp::SumOverTime => sum(window),
         // The value of a row that is only counted is one.
         RangeOp::Rate | RangeOp::BytesRate => sum(window) / seconds,

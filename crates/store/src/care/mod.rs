@@ -1,0 +1,12 @@
+//! Looking after what is stored: what there is, whether it is whole, and how a catalog that was lost is made
+//! again. Nothing here deletes.
+
+mod check;
+mod pins;
+mod rebuild;
+mod survey;
+
+pub use check::{Checked, Finding, Problem, check_tenant};
+pub use pins::{MAX_PIN, active_pins, pin, unpin};
+pub use rebuild::{Rebuilt, rebuild_tenant};
+pub use survey::{CareError, Survey, partitions_of, survey};

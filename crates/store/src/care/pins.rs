@@ -1,0 +1,69 @@
+//! Pins: while one is there, nothing of its tenant is deleted by the sweeper. Backups and very long queries set
+//! one, and it ends by itself.
+//!
+//! A pin is an empty object `<tenant>/pins/<second since 1970 at which it ends>-<ulid>`, so that a listing says
+//! all. What was removed before the pin may go; what is removed later stays a day anyway, which is longer than
+//! listings lag.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use larch_types::{FactId, Span, TenantId, Timestamp};
+
+use super::survey::{CareError, list};
+use crate::key::{DocumentKind, Folder, Key};
+use crate::store::Store;
+
+/// The longest that a pin holds, counted from when it was written: one with a wrong end must not keep
+/// everything for ever.
+pub const MAX_PIN: Duration = Duration::from_secs(31 * 86_400);
+
+/// Keeps all objects of the tenant until then, by the store's clock. Gives the pin's name.
+pub async fn pin(
+    store: &Store,
+    tenant: &TenantId,
+    until: Timestamp,
+    id: FactId,
+) -> Result<String, CareError> {
+    let name = format!("{}-{id}", until.nanos().div_euclid(1_000_000_000));
+    store.put(&key(tenant, &name)?, Bytes::new()).await?;
+    Ok(name)
+}
+
+pub async fn unpin(store: &Store, tenant: &TenantId, name: &str) -> Result<(), CareError> {
+    Ok(store.delete(&key(tenant, name)?).await?)
+}
+
+/// The names of pins that hold, and of those that have ended.
+pub async fn active_pins(
+    store: &Store,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Result<(Vec<String>, Vec<String>), CareError> {
+    let (mut active, mut ended) = (Vec::new(), Vec::new());
+    for object in list(store, &Folder::documents(tenant, DocumentKind::Pins)).await? {
+        let Some(second) = end_of(&object.name) else { continue };
+        let latest = object.info.modified.plus(Span::from(MAX_PIN));
+        if Timestamp::from_secs(second).min(latest) > now {
+            active.push(object.name);
+        } else {
+            ended.push(object.name);
+        }
+    }
+    Ok((active, ended))
+}
+
+fn key(tenant: &TenantId, name: &str) -> Result<Key, CareError> {
+    // The name is of digits, a dash and a ULID: it is always one part.
+    Key::document(tenant, DocumentKind::Pins, &[name])
+        .map_err(|_| CareError::TooMany { folder: name.to_owned() })
+}
+
+/// None if it is not the name of a pin.
+fn end_of(name: &str) -> Option<i64> {
+    let (second, id) = name.split_once('-')?;
+    id.parse::<FactId>().ok()?;
+    let second: i64 = second.parse().ok()?;
+    // Ten digits reach to 2286.
+    (0..10_000_000_000).contains(&second).then_some(second)
+}

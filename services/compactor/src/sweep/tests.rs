@@ -1,0 +1,363 @@
+//! Sweepers beside writers, mergers and folders, in a store that is late, repeats, refuses, loses answers, and
+//! whose lists lag and tear.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use larch_proto::{Partition, SegmentEntry};
+use larch_runtime::{Clock, Env, Job, Next};
+use larch_segment::{Effort, Provenance, Row, Segment, SegmentBuilder, verify};
+use larch_store::{
+    Backing, Catalog, Input, Key, NewSegment, Patience, SegmentPlace, Store, StoreOptions, entry_of, pin,
+    survey,
+};
+use larch_telemetry::{Format, Registry};
+use larch_testkit::sim::{World, run};
+use larch_types::{FactId, Monotonic, NodeId, SegmentId, Span, TenantId, Timestamp};
+
+use super::*;
+use crate::metrics::Metrics;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// One process: what it knows is its own.
+#[derive(Clone)]
+struct Process {
+    env: Env,
+    tools: Tools,
+    registry: Registry,
+}
+
+impl Process {
+    fn new(world: &World, env: Env) -> Self {
+        let registry = Registry::default();
+        // A late put is not tried so often that it is done in time anyway.
+        let patience = Patience { tries: 2, ..Patience::default() };
+        let options = StoreOptions { patience, ..StoreOptions::default() };
+        let backing = Backing::other(Arc::new(world.store.clone()));
+        let store = Store::new(backing, options, env.clone(), &registry);
+        let catalog = Catalog::new(store.clone(), env.clone(), &registry);
+        Self { env, tools: Tools { store, catalog, parallel: 4 }, registry }
+    }
+
+    fn job(&self) -> SweepJob {
+        SweepJob::new(self.tools.clone(), self.env.clone(), Metrics::new(&self.registry))
+    }
+
+    /// A whole round; how many objects went, by kind.
+    async fn sweep(&self) -> String {
+        let mut job = self.job();
+        while job.run_once(self.env.clock.now()).await == Next::Again {}
+        let text = self.registry.encode(Format::Prometheus);
+        let lines = text.lines().filter(|line| line.starts_with("larch_compactor_sw"));
+        lines.map(|line| line.replace("larch_compactor_", "")).collect::<Vec<_>>().join("\n")
+    }
+
+    fn in_an_hour(&self) -> Monotonic {
+        self.env.clock.monotonic().plus(HOUR)
+    }
+
+    async fn add(&self, segments: Vec<NewSegment>) -> Result<Vec<SegmentEntry>, String> {
+        let id = self.tools.catalog.new_fact_id();
+        let added = self.tools.catalog.add(&tenant(), day(), id, segments, self.in_an_hour()).await;
+        added.map_err(|error| error.to_string())
+    }
+
+    async fn put(&self, entry: &SegmentEntry, bytes: Bytes) -> Result<(), String> {
+        let key = Key::segment(&tenant(), day(), entry.id);
+        self.tools.store.put(&key, bytes).await.map_err(|error| error.to_string())
+    }
+
+    async fn live(&self) -> Vec<SegmentEntry> {
+        let view = self.tools.catalog.view(&tenant(), day(), Duration::ZERO).await.unwrap();
+        view.segments().cloned().collect()
+    }
+
+    async fn is_there(&self, id: u128) -> bool {
+        let key = Key::segment(&tenant(), day(), SegmentId::from_u128(id));
+        self.tools.store.head(&key).await.is_ok()
+    }
+}
+
+fn tenant() -> TenantId {
+    "t".parse().unwrap()
+}
+
+fn day() -> Partition {
+    Partition::Day(Timestamp::EPOCH.day())
+}
+
+/// A segment of one row.
+fn segment(id: SegmentId) -> (SegmentEntry, Bytes) {
+    let mut builder = SegmentBuilder::new();
+    let stream = builder.stream(&r#"{app="a"}"#.parse().unwrap()).unwrap();
+    let line = id.to_string();
+    let row = Row { timestamp: Timestamp::EPOCH, line: line.as_bytes(), metadata: &[], level: None };
+    builder.push(stream, &row, None).unwrap();
+    let (inputs, siblings, tombstones) = (Vec::new(), Vec::new(), Vec::new());
+    let provenance = Provenance { id, uploader: NodeId::from_u128(1), inputs, siblings, tombstones };
+    let bytes: Bytes = builder.finish(provenance, Effort::Fresh).unwrap().bytes.into();
+    let opened = Segment::open(&bytes, bytes.len() as u64).unwrap();
+    (entry_of(&opened, bytes.len() as u64).unwrap(), bytes)
+}
+
+fn numbered(id: u128) -> (SegmentEntry, Bytes) {
+    segment(SegmentId::from_u128(id))
+}
+
+fn plain(entry: SegmentEntry) -> NewSegment {
+    NewSegment { entry, carried: None }
+}
+
+fn input(entry: &SegmentEntry) -> Input {
+    Input { id: entry.id, carried_by: entry.embedded.map(|place| FactId::from_u128(place.add_id)) }
+}
+
+#[test]
+fn orphans_go_after_two_days() {
+    run(1, async |world: World| {
+        let process = Process::new(&world, world.env.clone());
+        assert_eq!(process.sweep().await, "", "a store without tenants");
+        let ((named, bytes), (orphan, other)) = (numbered(1), numbered(2));
+        process.put(&named, bytes).await.unwrap();
+        process.put(&orphan, other).await.unwrap();
+        process.add(vec![plain(named)]).await.unwrap();
+        world.env.sleep(47 * HOUR).await;
+        assert!(!process.sweep().await.contains("orphan\"} 1"));
+        world.env.sleep(HOUR).await;
+        let swept = process.sweep().await;
+        assert!(swept.contains("swept_objects_total{kind=\"orphan\"} 1"), "{swept}");
+        assert!(process.is_there(1).await && !process.is_there(2).await);
+    });
+}
+
+#[test]
+fn inputs_go_a_day_after_what_took_their_place_is_there() {
+    run(1, async |world: World| {
+        let process = Process::new(&world, world.env.clone());
+        let all: Vec<_> = (0..6).map(numbered).collect();
+        for number in [1, 2, 5] {
+            process.put(&all[number].0, all[number].1.clone()).await.unwrap();
+        }
+        let entry = |number: usize| all[number].0.clone();
+        let mut added = process.add(vec![plain(entry(1)), plain(entry(2)), plain(entry(5))]).await.unwrap();
+        let carried = vec![NewSegment { entry: entry(3), carried: Some(all[3].1.clone()) }];
+        added.extend(process.add(carried).await.unwrap());
+        let swap = async |outputs: Vec<SegmentEntry>, inputs: &[&SegmentEntry]| {
+            let (id, inputs) =
+                (process.tools.catalog.new_fact_id(), inputs.iter().map(|one| input(one)).collect());
+            process
+                .tools
+                .catalog
+                .swap(&tenant(), day(), id, outputs, inputs, process.in_an_hour())
+                .await
+                .unwrap();
+        };
+        // 4 takes the place of 1 and of 3, and its object is not there; 5 is dropped for good.
+        swap(vec![entry(4)], &[&added[0], &added[3]]).await;
+        swap(Vec::new(), &[&added[2]]).await;
+        world.env.sleep(23 * HOUR).await;
+        process.sweep().await;
+        assert!(process.is_there(5).await);
+        world.env.sleep(2 * HOUR).await;
+        process.sweep().await;
+        assert!(process.is_there(1).await && !process.is_there(5).await);
+        let facts = async || survey(&process.tools.store, &tenant(), day()).await.unwrap().facts.len();
+        assert_eq!(facts().await, 4);
+        process.put(&all[4].0, all[4].1.clone()).await.unwrap();
+        process.sweep().await;
+        assert!(!process.is_there(1).await && process.is_there(2).await && process.is_there(4).await);
+        assert_eq!(facts().await, 3, "the add that carried 3 went with it");
+    });
+}
+
+#[test]
+fn folded_facts_go_after_a_week() {
+    run(1, async |world: World| {
+        let process = Process::new(&world, world.env.clone());
+        for number in 0..70 {
+            let (entry, bytes) = numbered(number);
+            // One travels inside its add, which stays.
+            let carried = (number == 0).then_some(bytes);
+            process.add(vec![NewSegment { entry, carried }]).await.unwrap();
+        }
+        let before = process.live().await;
+        process.tools.catalog.fold(&tenant(), day()).await.unwrap().expect("a snapshot");
+        let facts = async || survey(&process.tools.store, &tenant(), day()).await.unwrap().facts.len();
+        world.env.sleep(7 * 24 * HOUR - HOUR).await;
+        process.sweep().await;
+        assert_eq!(facts().await, 71);
+        world.env.sleep(2 * HOUR).await;
+        process.sweep().await;
+        assert_eq!(facts().await, 2, "the snapshot, and the add that carries a segment");
+        assert_eq!(Process::new(&world, world.env.clone()).live().await, before);
+    });
+}
+
+#[test]
+fn pins_keep_everything_until_they_end() {
+    run(1, async |world: World| {
+        let process = Process::new(&world, world.env.clone());
+        let (orphan, bytes) = numbered(2);
+        process.put(&orphan, bytes).await.unwrap();
+        world.env.sleep(50 * HOUR).await;
+        let until = world.env.clock.now().plus(Span::from(HOUR));
+        pin(&process.tools.store, &tenant(), until, FactId::from_u128(1)).await.unwrap();
+        process.sweep().await;
+        assert!(process.is_there(2).await);
+        world.env.sleep(2 * HOUR).await;
+        let swept = process.sweep().await;
+        assert!(!process.is_there(2).await && swept.contains("kind=\"pin\"} 1"), "{swept}");
+    });
+}
+
+/// A clock that is wrong by so much.
+#[derive(Debug)]
+struct Skewed(Arc<dyn Clock>, Span);
+
+impl Clock for Skewed {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus(self.1)
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+}
+
+#[test]
+fn nothing_goes_by_a_wrong_clock() {
+    run(1, async |world: World| {
+        let (orphan, bytes) = numbered(2);
+        Process::new(&world, world.env.clone()).put(&orphan, bytes).await.unwrap();
+        world.env.sleep(50 * HOUR).await;
+        for (minutes, goes) in [(24 * 60, false), (-24 * 60, false), (6, false), (-6, false), (4, true)] {
+            let clock = Arc::new(Skewed(Arc::clone(&world.env.clock), Span::from_mins(minutes)));
+            let process = Process::new(&world, Env { clock, random: Arc::clone(&world.env.random) });
+            let swept = process.sweep().await;
+            assert_eq!(!process.is_there(2).await, goes, "{minutes}");
+            if !goes {
+                assert!(swept.contains("sweep_failures_total{reason=\"unavailable\"} 1"), "{swept}");
+            }
+        }
+    });
+}
+
+/// What must hold, whatever happened.
+#[derive(Default)]
+struct Model {
+    /// Announced with success.
+    added: BTreeMap<SegmentId, SegmentEntry>,
+    /// By any swap that was sent.
+    removed: BTreeSet<SegmentId>,
+}
+
+/// One step of a writer, a merger or a folder.
+async fn act(world: &World, process: &Process, model: &mut Model) {
+    let random = &world.env.random;
+    match random.below(10) {
+        0..=4 => {
+            let (entry, bytes) = segment(process.env.new_segment_id());
+            let carried = random.below(3) == 0;
+            let is_put = carried || process.put(&entry, bytes.clone()).await.is_ok();
+            // Some die between the two.
+            if is_put && random.below(8) > 0 {
+                let new = NewSegment { entry, carried: carried.then_some(bytes) };
+                for entry in process.add(vec![new]).await.into_iter().flatten() {
+                    model.added.insert(entry.id, entry);
+                }
+            }
+        }
+        5..=7 => {
+            let Ok(view) = process.tools.catalog.view(&tenant(), day(), 5 * HOUR / 60).await else { return };
+            let inputs: Vec<SegmentEntry> =
+                view.segments().take(2 + random.below(3) as usize).cloned().collect();
+            if inputs.len() < 2 {
+                return;
+            }
+            let (merged, bytes) = segment(process.env.new_segment_id());
+            if process.put(&merged, bytes).await.is_err() || random.below(8) == 0 {
+                return;
+            }
+            let id = process.tools.catalog.new_fact_id();
+            let of_inputs = inputs.iter().map(input).collect();
+            model.removed.extend(inputs.iter().map(|entry| entry.id));
+            let catalog = &process.tools.catalog;
+            let last = process.in_an_hour();
+            if catalog.swap(&tenant(), day(), id, vec![merged.clone()], of_inputs, last).await.is_ok() {
+                model.added.insert(merged.id, merged);
+            }
+        }
+        _ => drop(process.tools.catalog.fold(&tenant(), day()).await),
+    }
+}
+
+/// Every live segment is there and verifies, and nothing that was announced and not removed is missing.
+async fn check(world: &World, model: &Model) {
+    let process = Process::new(world, world.env.clone());
+    let live: BTreeMap<SegmentId, SegmentEntry> =
+        process.live().await.into_iter().map(|entry| (entry.id, entry)).collect();
+    for id in model.added.keys().filter(|id| !model.removed.contains(id)) {
+        assert!(live.contains_key(id), "{id} was announced and is not live");
+    }
+    for entry in live.values() {
+        let place = SegmentPlace::of(&tenant(), entry);
+        let bytes = process.tools.store.get_range(&place.key, place.offset..place.offset + place.bytes).await;
+        let bytes = bytes.unwrap_or_else(|error| panic!("{} is live and cannot be read: {error}", entry.id));
+        assert_eq!(verify(&bytes).unwrap().provenance().id, entry.id);
+    }
+}
+
+#[test]
+fn whatever_happens_what_is_live_is_there() {
+    for seed in 1..=12 {
+        run(seed, async |world: World| {
+            let writers: Vec<Process> = (0..3).map(|_| Process::new(&world, world.env.clone())).collect();
+            let sweepers: Vec<Process> = (0..2).map(|_| Process::new(&world, world.env.clone())).collect();
+            let mut model = Model::default();
+            for round in 0..30_u64 {
+                world.store.refuse(20);
+                world.store.lose_answers(20);
+                world.store.delay_puts(50, 24 * HOUR);
+                world.store.repeat_puts(50, 24 * HOUR);
+                world.store.set_list_lag(Duration::from_secs(1200));
+                world.store.tear_lists(7);
+                for _ in 0..12 {
+                    let writer = &writers[world.env.random.below(3) as usize];
+                    act(&world, writer, &mut model).await;
+                    world.env.sleep(Duration::from_secs(world.env.random.below(3 * 3600))).await;
+                }
+                for sweeper in &sweepers {
+                    sweeper.sweep().await;
+                }
+                world.store.refuse(0);
+                world.store.lose_answers(0);
+                world.store.delay_puts(0, Duration::ZERO);
+                world.store.repeat_puts(0, Duration::ZERO);
+                if round % 10 == 9 {
+                    // What was late has arrived, and listings show it.
+                    world.env.sleep(26 * HOUR).await;
+                    check(&world, &model).await;
+                }
+            }
+            // In the end nothing is left but what is live, and the facts that say so.
+            for _ in 0..3 {
+                let folder = &writers[0].tools.catalog;
+                folder.view(&tenant(), day(), Duration::ZERO).await.unwrap();
+                folder.fold(&tenant(), day()).await.unwrap();
+                world.env.sleep(8 * 24 * HOUR).await;
+                sweepers[0].sweep().await;
+            }
+            check(&world, &model).await;
+            let process = Process::new(&world, world.env.clone());
+            let live = process.live().await;
+            let left = survey(&process.tools.store, &tenant(), day()).await.unwrap();
+            let own: BTreeSet<SegmentId> =
+                live.iter().filter(|entry| entry.embedded.is_none()).map(|entry| entry.id).collect();
+            assert_eq!(left.segments.keys().copied().collect::<BTreeSet<_>>(), own, "orphans are swept");
+            assert!(left.facts.len() <= 64 + 2 + live.len(), "{} facts", left.facts.len());
+        });
+    }
+}

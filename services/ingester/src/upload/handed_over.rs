@@ -1,0 +1,224 @@
+//! What was announced a while ago: named to readers until every view of the catalog has it, then forgotten.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use larch_proto::{SegmentEntry, WalPosition};
+use larch_runtime::Scope;
+use larch_types::{Monotonic, SegmentId, TenantId};
+use larch_wal::{Dir, FileName};
+use tracing::warn;
+
+use crate::node::Node;
+use crate::note::{NoteError, begin_note};
+use crate::record::encode_forgotten;
+use crate::segment_file::{SegmentFile, blocking};
+use crate::tenant::Tenant;
+
+/// How often it is looked for files that may go.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A file whose segment the catalog has.
+pub(crate) struct HandedOver {
+    file: Arc<SegmentFile>,
+    pub(crate) entry: SegmentEntry,
+    since: Monotonic,
+    /// The record that says so.
+    logged: AtomicU64,
+    /// The file is gone, and the segment is named all the same.
+    is_removed: AtomicBool,
+}
+
+impl HandedOver {
+    pub(crate) fn new(
+        file: Arc<SegmentFile>,
+        entry: SegmentEntry,
+        since: Monotonic,
+        logged: WalPosition,
+    ) -> Self {
+        let (logged, is_removed) = (AtomicU64::new(logged.0), AtomicBool::new(false));
+        Self { file, entry, since, logged, is_removed }
+    }
+
+    /// One whose file an earlier life has removed.
+    pub(crate) fn without_file(
+        file: Arc<SegmentFile>,
+        entry: SegmentEntry,
+        since: Monotonic,
+        logged: WalPosition,
+    ) -> Self {
+        Self { is_removed: AtomicBool::new(true), ..Self::new(file, entry, since, logged) }
+    }
+
+    pub(crate) fn file(&self) -> SegmentId {
+        self.file.id()
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.file.bytes
+    }
+
+    pub(crate) fn logged(&self) -> WalPosition {
+        WalPosition(self.logged.load(Ordering::Acquire))
+    }
+
+    /// The record was written again.
+    pub(crate) fn log_again(&self, logged: WalPosition) {
+        self.logged.store(logged.0, Ordering::Release);
+    }
+
+    /// Whether somebody who began before it was announced still reads it.
+    fn is_read(&self) -> bool {
+        Arc::strong_count(&self.file) > 1
+    }
+}
+
+/// All that is named at present, the oldest first.
+#[derive(Default)]
+pub(crate) struct HandOvers(Mutex<VecDeque<Named>>);
+
+#[derive(Clone)]
+struct Named {
+    tenant: Arc<Tenant>,
+    handed: Arc<HandedOver>,
+}
+
+impl HandOvers {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Named>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn put(&self, tenant: &Arc<Tenant>, handed: Arc<HandedOver>) {
+        self.lock().push_back(Named { tenant: Arc::clone(tenant), handed });
+    }
+
+    /// Takes those out that were named for long enough and that nobody reads.
+    fn take_due(&self, now: Monotonic, keep: Duration) -> Vec<Named> {
+        let mut all = self.lock();
+        let due = all.partition_point(|named| now.since(named.handed.since) >= keep);
+        let mut taken = Vec::new();
+        let mut read = VecDeque::new();
+        for named in all.drain(..due) {
+            if named.handed.is_read() {
+                read.push_back(named);
+            } else {
+                taken.push(named);
+            }
+        }
+        read.append(&mut all);
+        *all = read;
+        taken
+    }
+
+    /// The oldest whose files are there and that nobody reads, of so many bytes or a little more.
+    fn oldest_files(&self, mut bytes: u64) -> Vec<Named> {
+        let mut oldest = Vec::new();
+        for named in self.lock().iter() {
+            if bytes == 0 {
+                break;
+            }
+            let handed = &named.handed;
+            if !handed.is_removed.load(Ordering::Acquire) && !handed.is_read() {
+                bytes = bytes.saturating_sub(handed.file.bytes);
+                oldest.push(named.clone());
+            }
+        }
+        oldest
+    }
+}
+
+/// Forgets what was named for long enough, and makes room on the disk, until the scope is asked to stop.
+pub(crate) async fn forget_when_due(node: Arc<Node>, scope: Scope) {
+    while scope.until_cancelled(node.env.sleep(LOOK_EVERY)).await.is_some() {
+        forget(&node, node.handed_over.take_due(node.env.clock.monotonic(), node.uploading.keep)).await;
+        make_room(&node).await;
+    }
+}
+
+/// First the log says that they are named no more, then the files go: a start would miss a file that the log
+/// still names.
+async fn forget(node: &Node, due: Vec<Named>) {
+    let mut by_tenant: BTreeMap<TenantId, Vec<Named>> = BTreeMap::new();
+    for named in due {
+        by_tenant.entry(named.tenant.id.clone()).or_default().push(named);
+    }
+    let mut forgotten = Vec::new();
+    for named in by_tenant.into_values() {
+        match log_forgotten(node, &named).await {
+            Ok(()) => forgotten.extend(named),
+            Err(problem) => {
+                warn!(tenant = %named[0].tenant.id, error = %problem, "uploaded segment files stay for now");
+                // They are the oldest there are.
+                let mut all = node.handed_over.lock();
+                named.into_iter().rev().for_each(|one| all.push_front(one));
+            }
+        }
+    }
+    remove_files(node, &forgotten).await;
+    for Named { tenant, handed } in &forgotten {
+        tenant.shelf.forget(handed.file());
+        node.tails.forget(handed.file());
+    }
+}
+
+async fn log_forgotten(node: &Node, named: &[Named]) -> Result<(), NoteError> {
+    let Some(first) = named.first() else { return Ok(()) };
+    let files: Vec<SegmentId> = named.iter().map(|one| one.handed.file()).collect();
+    let record = encode_forgotten(&first.tenant.id, &files);
+    // Behind every record that names them.
+    let noting = first.tenant.shelf.in_order(|| begin_note(node, record))?;
+    noting.done().await.map(|_| ())
+}
+
+/// Files that are uploaded serve nobody. Where the disk is short of room they go before their time, and their
+/// segments are named all the same.
+async fn make_room(node: &Node) {
+    let short_of = node.disk.short_of(node.log.used_bytes());
+    let excess = short_of.max(disk_excess(node).await);
+    if excess > 0 {
+        remove_files(node, &node.handed_over.oldest_files(excess)).await;
+    }
+}
+
+/// Bytes beyond what the disk may hold before pushes are nearly refused.
+async fn disk_excess(node: &Node) -> u64 {
+    let dir = Arc::clone(&node.dir);
+    match blocking(&*node.dir, move || dir.space()).await {
+        Ok(Ok(space)) => node.disk.excess(space),
+        // The log finds out by itself, and says so.
+        Ok(Err(_)) | Err(_) => 0,
+    }
+}
+
+async fn remove_files(node: &Node, named: &[Named]) {
+    let mut names: Vec<FileName> = Vec::new();
+    for Named { handed, .. } in named {
+        if !handed.is_removed.swap(true, Ordering::AcqRel) {
+            node.disk.remove(handed.file.bytes);
+            names.push(handed.file.name().clone());
+        }
+    }
+    if names.is_empty() {
+        return;
+    }
+    let dir = Arc::clone(&node.dir);
+    match blocking(&*node.dir, move || remove_durably(&*dir, &names)).await {
+        Ok(Ok(())) => {}
+        // The next start removes what stays.
+        Ok(Err(problem)) => warn!(error = %problem, "uploaded segment files are not removed"),
+        Err(problem) => warn!(error = %problem, "uploaded segment files are not removed"),
+    }
+}
+
+fn remove_durably(dir: &dyn Dir, names: &[FileName]) -> io::Result<()> {
+    for name in names {
+        match dir.remove(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+    }
+    dir.sync()
+}

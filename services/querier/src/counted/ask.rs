@@ -1,0 +1,105 @@
+//! Asks for counts: the ingesters first, then a planner, as it is done for rows.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use larch_proto::{HistogramBatch, HistogramRequest, PieceTenant, PlanHistogramRequest, ReadHead, Selection};
+use larch_rpc::{CallError, Ingester, Planner};
+use larch_types::{ErrorKind, TenantId};
+
+use super::Wanted;
+use super::borders::Cells;
+use super::table::Table;
+use crate::rows::{AnswerHead, Asker, OPENING, Streams, ask as ask_planner, ask_heads, scope};
+
+/// Under this name queries see levels.
+const LEVEL_LABEL: &str = "detected_level";
+
+/// What was said of one tenant.
+struct Said {
+    tenant: TenantId,
+    batches: Vec<HistogramBatch>,
+    heads: Vec<AnswerHead>,
+}
+
+/// None if the planner rather has the rows read.
+pub(super) async fn ask(
+    asker: &Asker,
+    wanted: &Wanted,
+    cells: &Cells,
+) -> Result<Option<(Table, Vec<AnswerHead>)>, CallError> {
+    let mut calls = Vec::new();
+    for tenant in &asker.tenants {
+        if let Some(selection) = asker.selection(tenant, &wanted.any_of, (cells.start, cells.end)) {
+            calls.push(ask_tenant(asker, tenant, selection, wanted, cells));
+        }
+    }
+    let mut said = stream::iter(calls).buffered(OPENING);
+    let streams = Streams::new(asker.has_several_tenants());
+    let mut table = Table::new(streams, asker.budget(), wanted.labels.has(LEVEL_LABEL), cells);
+    let mut heads = Vec::new();
+    while let Some(one) = said.try_next().await? {
+        let Some(one) = one else { return Ok(None) };
+        for batch in &one.batches {
+            table.add(&one.tenant, batch)?;
+        }
+        heads.extend(one.heads);
+    }
+    Ok(Some((table, heads)))
+}
+
+async fn ask_tenant(
+    asker: &Asker,
+    tenant: &PieceTenant,
+    selection: Selection,
+    wanted: &Wanted,
+    cells: &Cells,
+) -> Result<Option<Said>, CallError> {
+    let tenant = &tenant.tenant;
+    let request = HistogramRequest {
+        selection: selection.clone(),
+        minutes_per_cell: cells.minutes_per_cell,
+        tombstones_known: Vec::new(),
+        labels: wanted.labels.clone(),
+    };
+    let answers = ask_heads(&asker.deps, |ingester: Arc<dyn Ingester>| {
+        let (context, request) = (asker.context(tenant), request.clone());
+        async move { ingester.histogram(context, request).await }
+    })
+    .await?;
+    let mut said = Said { tenant: tenant.clone(), batches: Vec::new(), heads: Vec::new() };
+    let mut read_heads: Vec<ReadHead> = Vec::new();
+    for mut answer in answers {
+        while let Some(batch) = answer.answer.body.try_next().await? {
+            said.batches.push(batch);
+        }
+        read_heads.push(answer.answer.head.clone());
+        said.heads.push(AnswerHead { tenant: tenant.clone(), node: answer.node, head: answer.answer.head });
+    }
+    if !asker.reads_segments() {
+        return Ok(Some(said));
+    }
+    let request = PlanHistogramRequest {
+        scope: scope(asker, selection, read_heads.iter()),
+        minutes_per_cell: cells.minutes_per_cell,
+        labels: wanted.labels.clone(),
+    };
+    let planned = ask_planner(&asker.deps, tenant, |planner: Arc<dyn Planner>| {
+        let (context, request) = (asker.context(tenant), request.clone());
+        async move {
+            let answer = planner.histogram(context, request).await?;
+            let batches: Vec<HistogramBatch> = answer.body.try_collect().await?;
+            Ok((answer.head, batches))
+        }
+    });
+    match planned.await {
+        // Rows that a delete may hide are counted by whoever reads them.
+        Ok((head, _)) if !head.tombstones.is_empty() => Ok(None),
+        Ok((_, batches)) => {
+            said.batches.extend(batches);
+            Ok(Some(said))
+        }
+        Err(error) if error.kind() == ErrorKind::Unprocessable => Ok(None),
+        Err(error) => Err(error),
+    }
+}
