@@ -44,7 +44,7 @@ impl Socket {
     }
 
     /// Whatever comes next. Pings are answered on the way.
-    pub fn next(&mut self) -> Said {
+    pub fn hear(&mut self) -> Said {
         loop {
             match self.0.read() {
                 Ok(Message::Text(text)) => return Said::Frame(serde_json::from_str(&text).expect("JSON")),
@@ -64,7 +64,7 @@ impl Socket {
     /// The next frame; anything but pings before it fails the test.
     pub fn next_frame(&mut self) -> Value {
         loop {
-            match self.next() {
+            match self.hear() {
                 Said::Frame(frame) => return frame,
                 Said::Ping => {}
                 end => panic!("{end:?} where a frame was expected"),
@@ -89,6 +89,6 @@ impl Socket {
     /// Says goodbye, and waits for the answer.
     pub fn close(mut self) {
         self.0.close(None).expect("say goodbye");
-        while !matches!(self.next(), Said::Closed { .. } | Said::Gone) {}
+        while !matches!(self.hear(), Said::Closed { .. } | Said::Gone) {}
     }
 }

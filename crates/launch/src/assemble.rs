@@ -82,13 +82,6 @@ pub(crate) fn assemble(
     }
     let published = settings.top.tenant_limits_allow_publish.clone();
     let config = ConfigPages { effective: loaded.effective, tenancy, limits, published };
-    let rings = RingPages {
-        env: env.clone(),
-        members: frame.members.clone(),
-        here: frame.here.clone(),
-        started: env.clock.now(),
-        roles: program.roles.iter().map(|role| role.name()).collect(),
-    };
     let admin = AdminPages {
         process: process.clone(),
         metrics: metrics.clone(),
@@ -96,7 +89,7 @@ pub(crate) fn assemble(
         build: build_facts::facts(),
         show_metrics: settings.server.register_instrumentation,
     };
-    let pages = admin.routes().merge(config.routes()).merge(rings.routes());
+    let pages = admin.routes().merge(config.routes()).merge(RingPages::new(&frame, program).routes());
     let routes = Routes { admin: pages, data: http };
     // The HTTP port comes first, so that the process can be watched while the rest starts.
     process.add(Arc::new(Server::http(settings.server.clone(), env.clone(), metrics.clone(), routes)));

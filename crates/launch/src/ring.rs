@@ -17,14 +17,17 @@ use larch_runtime::{Env, json, plain};
 use larch_types::{Address, Timestamp};
 use serde_json::{Value, json};
 
+use crate::program::Program;
+use crate::role::Frame;
+
 pub(crate) struct RingPages {
-    pub(crate) env: Env,
-    pub(crate) members: Members,
+    env: Env,
+    members: Members,
     /// Where this process is reached, and since when it runs.
-    pub(crate) here: Address,
-    pub(crate) started: Timestamp,
+    here: Address,
+    started: Timestamp,
     /// The roles of this process, by name.
-    pub(crate) roles: Vec<&'static str>,
+    roles: Vec<&'static str>,
 }
 
 /// Whose ring a page shows.
@@ -53,6 +56,16 @@ const RINGS: [(&str, &str, Ring); 6] = [
 ];
 
 impl RingPages {
+    pub(crate) fn new(frame: &Frame, program: &Program) -> Self {
+        Self {
+            env: frame.env.clone(),
+            members: frame.members.clone(),
+            here: frame.here.clone(),
+            started: frame.env.clock.now(),
+            roles: program.roles.iter().map(|role| role.name()).collect(),
+        }
+    }
+
     pub(crate) fn routes(self) -> Router {
         let mut router = Router::new().route("/memberlist", get(memberlist));
         for (path, title, ring) in RINGS {

@@ -52,7 +52,7 @@ fn ten_seconds_without_a_missing_line() {
             written.extend((0..LINES_BETWEEN).map(|_| write(&house)));
         }
         loop {
-            match socket.next() {
+            match socket.hear() {
                 Said::Ping => {
                     pings += 1;
                     break;

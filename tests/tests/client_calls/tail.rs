@@ -26,7 +26,7 @@ fn lines(rows: &[Value]) -> Vec<&str> {
 /// What ends it, after pings.
 fn end_of(socket: &mut Socket) -> Said {
     loop {
-        match socket.next() {
+        match socket.hear() {
             Said::Ping => {}
             said => return said,
         }
@@ -100,7 +100,7 @@ fn ends_have_their_words() {
     let house = House::start(&settings, &[]);
     let mut first = open(&house, &[("query", APP)]);
     // It is open once it says something.
-    assert_eq!(first.next(), Said::Ping);
+    assert_eq!(first.hear(), Said::Ping);
     let mut second = open(&house, &[("query", APP)]);
     let reason = "max concurrent tail requests limit exceeded, count > limit (2 > 1)";
     assert_eq!(end_of(&mut second), closed(reason));
@@ -115,7 +115,7 @@ fn ends_have_their_words() {
 fn a_server_that_stops_says_goodbye() {
     let mut house = House::start(SETTINGS, &[]);
     let mut socket = open(&house, &[("query", APP)]);
-    assert_eq!(socket.next(), Said::Ping);
+    assert_eq!(socket.hear(), Said::Ping);
     house.larch.signal(Signal::TERM);
     let end = end_of(&mut socket);
     let is_goodbye = matches!(&end, Said::Closed { code: 1001, .. } | Said::Gone);
