@@ -1,6 +1,6 @@
 //! The bytes of a push, made without the code that reads them.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
@@ -18,6 +18,12 @@ pub fn gzip(data: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(data).expect("write to memory");
     encoder.finish().expect("write to memory")
+}
+
+pub fn gunzip(data: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(data).read_to_end(&mut plain).expect("gzip");
+    plain
 }
 
 /// Without the header that zlib puts around it.

@@ -18,6 +18,7 @@ use crate::grpc_health;
 use crate::overrides::{OverridesModule, TenantLimits};
 use crate::pages::ConfigPages;
 use crate::program::Program;
+use crate::ring::RingPages;
 use crate::role::{Frame, OpenDir};
 use crate::settings::{Loaded, SharedSettings};
 
@@ -88,7 +89,8 @@ pub(crate) fn assemble(
         build: build_facts::facts(),
         show_metrics: settings.server.register_instrumentation,
     };
-    let routes = Routes { admin: admin.routes().merge(config.routes()), data: http };
+    let pages = admin.routes().merge(config.routes()).merge(RingPages::new(&frame, program).routes());
+    let routes = Routes { admin: pages, data: http };
     // The HTTP port comes first, so that the process can be watched while the rest starts.
     process.add(Arc::new(Server::http(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     for module in modules {

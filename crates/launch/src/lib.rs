@@ -16,6 +16,7 @@ mod metrics_list;
 mod overrides;
 mod pages;
 mod program;
+mod ring;
 mod role;
 mod run;
 mod settings;

@@ -1,5 +1,6 @@
 //! HTTP as a test speaks it: a connection that is kept, plain bytes, and the answer as it came.
 
+use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -12,12 +13,21 @@ const MAX_BODY: u64 = 256 * 1024 * 1024;
 const MAX_HEAD: u64 = 1024 * 1024;
 
 /// An answer over HTTP.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
     pub head: String,
     /// What is not UTF-8 in it is replaced.
     pub body: String,
+    /// The body as it came.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, head, body, bytes: _ } = self;
+        f.debug_struct("Answer").field("status", status).field("head", head).field("body", body).finish()
+    }
 }
 
 impl Answer {
@@ -108,7 +118,7 @@ pub fn read_answer(connection: &mut impl BufRead) -> io::Result<(Answer, bool)> 
     while status(&head)? == 100 {
         head = read_head(connection)?;
     }
-    let mut answer = Answer { status: status(&head)?, head, body: String::new() };
+    let mut answer = Answer { status: status(&head)?, head, body: String::new(), bytes: Vec::new() };
     let mut is_kept = !answer.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
     let bytes = if matches!(answer.status, 101 | 204 | 304) {
         Vec::new()
@@ -123,6 +133,7 @@ pub fn read_answer(connection: &mut impl BufRead) -> io::Result<(Answer, bool)> 
         bytes
     };
     answer.body = String::from_utf8_lossy(&bytes).into_owned();
+    answer.bytes = bytes;
     Ok((answer, is_kept))
 }
 

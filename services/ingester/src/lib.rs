@@ -11,6 +11,7 @@ mod module;
 mod needles;
 mod node;
 mod note;
+mod patterns;
 mod pressure;
 mod read;
 mod record;

@@ -18,6 +18,7 @@ use crate::flush::flush_all;
 use crate::http::Marker;
 use crate::metrics::{Metrics, show_holdings, show_waiting};
 use crate::node::{Bounds, Node, Parts};
+use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
 use crate::restate::restate;
 use crate::segment_file::blocking;
@@ -35,6 +36,8 @@ pub(crate) struct IngesterModule {
     pub(crate) door: Arc<Door>,
     /// Somebody may ask for a flush on the next stop.
     pub(crate) marker: Marker,
+    /// If patterns are mined.
+    pub(crate) patterns: Option<Arc<Patterns>>,
 }
 
 impl Module for IngesterModule {
@@ -101,6 +104,9 @@ impl IngesterModule {
         let max_age = self.settings.max_chunk_age.to_std();
         scope.spawn("ingester-cut", cut_when_due(Arc::clone(&node), max_age, scope.clone()));
         spawn_job(scope, &frame.env, Rhythm::every(FORGET_EVERY), Forget { node: Arc::downgrade(&node) });
+        if let Some(patterns) = &self.patterns {
+            patterns.start(scope);
+        }
         show_holdings(&frame.metrics, &node);
         show_waiting(&frame.metrics, &node);
         self.door.open(node);

@@ -8,6 +8,7 @@ use larch_runtime::StartError;
 use crate::http::{Desk, Marker, routes};
 use crate::metrics::Metrics;
 use crate::module::IngesterModule;
+use crate::patterns::Patterns;
 use crate::service::Door;
 use crate::settings::{IngesterSettings, PatternIngesterSettings};
 
@@ -44,7 +45,8 @@ impl Role for Ingester {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
-        let door = Arc::new(Door::default());
+        let patterns = Patterns::configured(&self.config.pattern_ingester, frame);
+        let door = Arc::new(Door::new(patterns.clone()));
         let marker = Marker {
             open_dir: Arc::clone(&frame.open_dir),
             dir: self.config.ingester.shutdown_marker_path.clone(),
@@ -55,6 +57,7 @@ impl Role for Ingester {
             metrics: Metrics::new(&frame.metrics),
             door: Arc::clone(&door),
             marker: marker.clone(),
+            patterns,
         };
         let desk =
             Desk { door: Arc::clone(&door), frame: frame.clone(), tenancy: frame.tenancy.clone(), marker };

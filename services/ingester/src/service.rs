@@ -20,6 +20,7 @@ use crate::append::append;
 use crate::flush::flush_to_the_end;
 use crate::needles::Needles;
 use crate::node::{Node, unavailable};
+use crate::patterns::{Offer, Patterns};
 use crate::read::{estimate, histogram, labels, rows};
 use crate::selection::Chosen;
 use crate::shelf::{Place, View};
@@ -37,9 +38,15 @@ const EVENT_BYTES: usize = 1 << 20;
 #[derive(Default)]
 pub(crate) struct Door {
     node: OnceLock<Arc<Node>>,
+    /// If they are mined.
+    patterns: Option<Arc<Patterns>>,
 }
 
 impl Door {
+    pub(crate) fn new(patterns: Option<Arc<Patterns>>) -> Self {
+        Self { node: OnceLock::new(), patterns }
+    }
+
     pub(crate) fn open(&self, node: Arc<Node>) {
         // A module is started once.
         drop(self.node.set(node));
@@ -86,7 +93,13 @@ impl Ingester for Door {
         context: TenantContext,
         request: AppendRequest,
     ) -> Result<AppendResponse, CallError> {
-        append(self.node()?, &context.tenant, request).await
+        let Some(patterns) = &self.patterns else {
+            return append(self.node()?, &context.tenant, request).await;
+        };
+        let offer = Offer::of(&request);
+        let response = append(self.node()?, &context.tenant, request).await?;
+        patterns.offer(&context.tenant, offer, &response);
+        Ok(response)
     }
 
     async fn read(
@@ -133,10 +146,16 @@ impl Ingester for Door {
     /// nothing.
     async fn patterns(
         &self,
-        _: TenantContext,
-        _: PatternsRequest,
+        context: TenantContext,
+        request: PatternsRequest,
     ) -> Result<Headed<ReadHead, PatternBatch>, CallError> {
-        Err(CallError::new(ErrorKind::NotFound, "no patterns are mined here"))
+        let node = self.node()?;
+        let Some(patterns) = &self.patterns else {
+            return Err(CallError::new(ErrorKind::NotFound, "no patterns are mined here"));
+        };
+        let chosen = Chosen::new(request.selection)?;
+        let body = patterns.read(&context.tenant, chosen, request.step).await;
+        Ok(Headed { head: node.read_head(), body })
     }
 
     async fn estimate(

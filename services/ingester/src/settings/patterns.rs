@@ -43,8 +43,6 @@ pub struct TeeSettings {
     pub flush_queue_size: u32,
     /// How many miners there are.
     pub flush_worker_count: u32,
-    /// How long waiting batches may take when the process stops.
-    pub stop_flush_timeout: Span,
 }
 
 /// Counts of rows and bytes of each stream as rows of their own.
@@ -120,7 +118,6 @@ impl Default for TeeSettings {
             batch_flush_interval: Span::from_secs(1),
             flush_queue_size: 1000,
             flush_worker_count: 100,
-            stop_flush_timeout: Span::from_secs(30),
         }
     }
 }
@@ -163,6 +160,7 @@ impl Section for PatternIngesterSettings {
         OldKey::meaningless("connection_timeout", PART),
         OldKey::meaningless("concurrent_flushes", PART),
         OldKey::meaningless("flush_check_period", PART),
+        OldKey::meaningless("tee_config.stop_flush_timeout", "patterns do not outlive the process"),
         OldKey::meaningless("metric_aggregation.enabled", "set limits_config.metric_aggregation_enabled"),
         OldKey::meaningless("metric_aggregation.log_push_observations", "set server.log_level to debug"),
         OldKey::meaningless("metric_aggregation.downsample_period", "set sample_period"),

@@ -65,7 +65,6 @@ fn pattern_ingester_defaults_are_those_of_loki() {
         tee_config.batch_flush_interval: "1s"
         tee_config.flush_queue_size: 1000
         tee_config.flush_worker_count: 100
-        tee_config.stop_flush_timeout: "30s"
         metric_aggregation.sample_period: "10s"
         metric_aggregation.loki_address: ""
         metric_aggregation.timeout: "10s"

@@ -23,6 +23,9 @@ use crate::frontend::Frontend;
 use crate::join;
 use crate::watch::{Facts, Kind, Record};
 
+/// Patterns are counted in intervals of this length; shorter steps are taken for it.
+const SHORTEST_PATTERN_STEP: Span = Span::from_secs(10);
+
 pub(super) async fn stats(
     frontend: &Frontend,
     asked: &Asked,
@@ -120,10 +123,13 @@ pub(super) async fn patterns(
     let read = Read::begin(frontend, asked);
     let (tenants, any_of) = chosen(&read, vec![matchers])?;
     let Some(bounds) = read.clamp(request.bounds)? else { return Ok(pattern_answer(&[])) };
+    let step = request.step.max(SHORTEST_PATTERN_STEP);
+    // Rows are counted where their interval begins, which may be before the range does.
+    let into_step = Span::from_nanos(bounds.start.nanos().rem_euclid(step.nanos()));
     let work = Work {
         tenants,
-        question: Question::Patterns { any_of, step: request.step.max(Span::from_nanos(1)) },
-        range: (bounds.start, bounds.end),
+        question: Question::Patterns { any_of, step },
+        range: (bounds.start.minus(into_step), bounds.end),
         max_series: 0,
     };
     let Found { mut gathered, statistics, .. } = read.run(work).await?;
