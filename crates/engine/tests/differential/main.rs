@@ -3,5 +3,6 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod layout;
+mod logs;
 mod metrics;
 mod rows;
