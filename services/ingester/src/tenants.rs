@@ -1,6 +1,6 @@
 //! The tenants that have rows on this node, or had some a while ago.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use larch_types::TenantId;
@@ -8,7 +8,7 @@ use larch_types::TenantId;
 use crate::tenant::Tenant;
 
 #[derive(Default)]
-pub(crate) struct Tenants(RwLock<HashMap<TenantId, Arc<Tenant>>>);
+pub(crate) struct Tenants(RwLock<BTreeMap<TenantId, Arc<Tenant>>>);
 
 impl Tenants {
     pub(crate) fn find(&self, id: &TenantId) -> Option<Arc<Tenant>> {
