@@ -223,6 +223,25 @@ async fn few_chunks_are_read_for_few_rows() {
 }
 
 #[tokio::test]
+async fn chunks_are_limited_in_number() {
+    for (limit, refusal) in
+        [(0, None), (3, None), (2, Some("the query hit the max number of chunks limit (limit: 2 chunks)"))]
+    {
+        let limits = LimitsSettings { max_chunks_per_query: limit, ..LimitsSettings::default() };
+        let setting = Setting::with(vec![FakeIngester::new(1, Vec::new())], Config::default(), limits);
+        for segment in 1..=3 {
+            setting.planner.announce(segment, &rows(10)).await;
+        }
+        setting.start();
+        let question = logs(r#"{app=~".+"}"#, Direction::Forward, 1);
+        let end = setting.ask(piece(1, &["t"], question)).await.1;
+        let refused = end.err().map(|error| (error.kind(), error.text().to_owned()));
+        assert_eq!(refused, refusal.map(|text| (ErrorKind::Invalid, text.to_owned())), "{limit}");
+        setting.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn what_ingesters_handed_over_is_planned() {
     let setting = Setting::new(Vec::new());
     let entry = setting.planner.write(5, &rows(10)).await;
