@@ -4,5 +4,6 @@
 
 mod forms;
 mod layout;
+mod logs;
 mod metrics;
 mod rows;

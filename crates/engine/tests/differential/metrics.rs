@@ -10,9 +10,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::layout::Layout;
-use crate::rows::{HeldRow, SECONDS, rows};
+use crate::rows::{HeldRow, SECONDS, rows, selected};
 
-const LIMITS: EvalLimits = EvalLimits { max_series: 500, max_range: None, max_memory: ByteSize::mib(64) };
+pub(crate) const LIMITS: EvalLimits =
+    EvalLimits { max_series: 500, max_range: None, max_memory: ByteSize::mib(64) };
 
 pub(crate) const FILTERS: [&str; 16] = [
     "",
@@ -126,7 +127,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Steps> {
 fn reference(
     metric: &MetricExpr,
     steps: Steps,
-    rows: &[&HeldRow],
+    rows: &[HeldRow],
     range: (Timestamp, Timestamp),
 ) -> Result<MetricAnswer, EvalError> {
     let mut evaluation = MetricEvaluation::new(metric, steps, Timestamp::EPOCH, &LIMITS)?;
@@ -168,20 +169,13 @@ pub(crate) fn check(
     // Whoever reads has selected the streams.
     let expr = Expr::Metric(metric.clone());
     let selectors = scans(&expr);
-    let is_selected = |row: &&HeldRow| {
-        selectors[0].matchers.iter().all(|matcher| {
-            let matcher = larch_logql::LabelMatcher::new(matcher).expect("a matcher");
-            matcher.matches(row.labels.get(matcher.name()).unwrap_or("").as_bytes())
-        })
-    };
-    let selected: Vec<&HeldRow> = rows.iter().filter(is_selected).collect();
+    let selected = selected(selectors[0].matchers, rows);
     let want = reference(&metric, steps, &selected, range).map_err(|error| error.to_string());
     let found = match MetricQuery::new(&metric, steps, Timestamp::EPOCH, &LIMITS) {
         Err(error) => Err(error.to_string()),
         Ok(query) => {
-            let owned: Vec<HeldRow> = selected.into_iter().cloned().collect();
             let ranges: Vec<usize> = (0..selectors.len()).collect();
-            let answer = Layout::new(&owned, range).answer(&query, &ranges, threads);
+            let answer = Layout::new(&selected, range).answer(&query, &ranges, threads);
             let answer = answer.map(|(answer, by_form)| {
                 told = by_form;
                 answer

@@ -1,7 +1,7 @@
 //! Rows of all kinds, and who holds them.
 
-use larch_logql::InputRow;
-use larch_types::{Labels, PushStamp, RowOrder, StreamId, Timestamp};
+use larch_logql::{InputRow, LabelMatcher};
+use larch_types::{Labels, Matcher, PushStamp, RowOrder, StreamId, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -57,6 +57,16 @@ impl HeldRow {
     pub(crate) fn is_in(&self, range: (Timestamp, Timestamp)) -> bool {
         range.0 <= self.time && self.time < range.1
     }
+}
+
+/// Those of streams that the matchers select.
+pub(crate) fn selected(matchers: &[Matcher], rows: &[HeldRow]) -> Vec<HeldRow> {
+    let matchers: Vec<_> =
+        matchers.iter().map(|matcher| LabelMatcher::new(matcher).expect("a matcher")).collect();
+    let is_selected = |row: &&HeldRow| {
+        matchers.iter().all(|one| one.matches(row.labels.get(one.name()).unwrap_or("").as_bytes()))
+    };
+    rows.iter().filter(is_selected).cloned().collect()
 }
 
 /// What a row is made of: stream, time, form of the line, numbers in it, extras, holders, push.

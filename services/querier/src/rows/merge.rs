@@ -113,6 +113,10 @@ impl MergedRows {
         &self.streams
     }
 
+    pub(crate) fn into_streams(self) -> Streams {
+        self.streams
+    }
+
     pub(crate) fn found(&self) -> Found {
         let mut found = self.found;
         for source in &self.sources {
