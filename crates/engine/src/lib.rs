@@ -12,11 +12,14 @@
 //! It cannot tell memory from storage, and does not know who asked. It reads no clock and fetches nothing:
 //! whoever has pages hands them in.
 
+mod by_form;
 mod chunk;
 mod counts;
 mod error;
 mod filter;
 mod finish;
+mod form_value;
+mod forms;
 mod gather;
 mod logs;
 mod loose;

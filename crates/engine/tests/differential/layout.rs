@@ -46,13 +46,13 @@ impl<'r> Layout<'r> {
         Self { loose, segments, range }
     }
 
-    /// What the engine says, with so many threads taking turns.
+    /// What the engine says, with so many threads taking turns; how many rows it told by their forms.
     pub(crate) fn answer(
         &self,
         query: &MetricQuery,
         ranges: &[usize],
         threads: usize,
-    ) -> Result<MetricAnswer, ReadFailure> {
+    ) -> Result<(MetricAnswer, u64), ReadFailure> {
         let mut streams = Streams::default();
         let shared = (&query.memory(), &Seen::new());
         let mut gathered: Vec<_> = (0..threads).map(|_| query.gathered()).collect();
@@ -82,7 +82,9 @@ impl<'r> Layout<'r> {
                 read?;
             }
         }
-        Ok(query.finish(gathered, &streams.table, shared.0, || true)?.expect("nobody stops it"))
+        let told = gathered.iter().map(|one| one.told_by_form()).sum();
+        let answer = query.finish(gathered, &streams.table, shared.0, || true)?;
+        Ok((answer.expect("nobody stops it"), told))
     }
 
     /// What the engine says of a log query, with so many threads taking turns; how many chunks it left unread.

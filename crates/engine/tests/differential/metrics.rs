@@ -72,7 +72,7 @@ pub(crate) const STAGES: [&str; 34] = [
 ];
 
 /// `{}` is the selector with its pipeline.
-const SHAPES: [&str; 26] = [
+pub(crate) const SHAPES: [&str; 26] = [
     "count_over_time({}[20s])",
     "rate({}[7s])",
     "rate({}[10s] offset 15s)",
@@ -112,7 +112,7 @@ fn query() -> impl Strategy<Value = String> {
     )
 }
 
-fn steps() -> impl Strategy<Value = Steps> {
+pub(crate) fn steps() -> impl Strategy<Value = Steps> {
     let start = Timestamp::from_secs(5);
     prop_oneof![
         Just(Steps::at(Timestamp::from_secs(40))),
@@ -156,14 +156,16 @@ fn shown(answer: Result<MetricAnswer, String>) -> Vec<(LabelSet, String)> {
     }
 }
 
-fn check(
+/// How many rows were told by their forms.
+pub(crate) fn check(
     text: &str,
     steps: Steps,
     rows: &[HeldRow],
     range: (Timestamp, Timestamp),
     threads: usize,
-) -> Result<(), TestCaseError> {
-    let Ok(metric) = parse_metric(text) else { return Ok(()) };
+) -> Result<u64, TestCaseError> {
+    let Ok(metric) = parse_metric(text) else { return Ok(0) };
+    let mut told = 0;
     // Whoever reads has selected the streams.
     let expr = Expr::Metric(metric.clone());
     let selectors = scans(&expr);
@@ -174,6 +176,10 @@ fn check(
         Ok(query) => {
             let ranges: Vec<usize> = (0..selectors.len()).collect();
             let answer = Layout::new(&selected, range).answer(&query, &ranges, threads);
+            let answer = answer.map(|(answer, by_form)| {
+                told = by_form;
+                answer
+            });
             answer.map_err(|failure| match failure {
                 ReadFailure::Query(error) => error.to_string(),
                 other => panic!("{text}: {other}"),
@@ -181,7 +187,7 @@ fn check(
         }
     };
     prop_assert_eq!(shown(found), shown(want), "{}", text);
-    Ok(())
+    Ok(told)
 }
 
 proptest! {

@@ -11,7 +11,7 @@ pub(crate) const SECONDS: i64 = 60;
 /// Holders: bit 0 gives rows one by one, bits 1 to 4 are segments.
 pub(crate) const HOLDERS: u8 = 5;
 
-const STREAMS: [&str; 5] = [
+pub(crate) const STREAMS: [&str; 5] = [
     r#"{app="a", env="prod"}"#,
     r#"{app="a", env="dev", status="up"}"#,
     r#"{app="b"}"#,
@@ -89,7 +89,7 @@ pub(crate) fn rows() -> impl Strategy<Value = Vec<HeldRow>> {
     prop_oneof![mixed, of_forms].prop_map(held_rows)
 }
 
-fn held_rows(given: Vec<Given>) -> Vec<HeldRow> {
+pub(crate) fn held_rows(given: Vec<Given>) -> Vec<HeldRow> {
     let mut rows: Vec<HeldRow> = Vec::new();
     for (stream, (second, nanos), form, numbers, extras, holders, stamp) in given {
         let labels: Labels = STREAMS[stream].parse().expect("labels");
@@ -115,7 +115,7 @@ fn held_rows(given: Vec<Given>) -> Vec<HeldRow> {
     rows
 }
 
-fn metadata(extras: u8, number: u32) -> Vec<(String, String)> {
+pub(crate) fn metadata(extras: u8, number: u32) -> Vec<(String, String)> {
     let pair = |name: &str, value: String| vec![(name.to_owned(), value)];
     match extras / 4 {
         0 => pair("trace", format!("{number:04x}")),
