@@ -9,7 +9,6 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::FutureExt;
-use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
 use larch_telemetry::{
     Counter, DURATION_BUCKETS, Family, Gauge, Histogram, Registry, Spec, Throttle, panics,
@@ -171,19 +170,9 @@ pub(crate) async fn observe(State(observer): State<Arc<Observer>>, request: Requ
         }
     };
     let mut response = answering.instrument(span).await;
-    only_what_is_served(&mut response);
     response.headers_mut().insert(RequestId::HEADER, header_value(&record.request_id));
     record.answered(&response);
     response.map(|body| Body::new(Observed::new(body, record)))
-}
-
-/// The router counts HEAD among the methods of whatever has GET.
-fn only_what_is_served(response: &mut Response) {
-    let Some(allowed) = response.headers().get(ALLOW).and_then(|value| value.to_str().ok()) else { return };
-    let served: Vec<&str> = allowed.split(',').map(str::trim).filter(|method| *method != "HEAD").collect();
-    if let Ok(served) = HeaderValue::try_from(served.join(", ")) {
-        response.headers_mut().insert(ALLOW, served);
-    }
 }
 
 #[cfg(test)]
