@@ -215,13 +215,19 @@ impl Record {
             query_tags = self.tags.as_str(),
             "query"
         );
+        self.log_again(&facts.query[..cut], facts, status, took);
+    }
+
+    /// What is logged besides, if it is wanted.
+    fn log_again(&self, query: &str, facts: &Facts, status: u16, took: Duration) {
+        let stats = &self.statistics;
         let limit = self.watched.slow;
         if limit.is_negative() || (!limit.is_zero() && took > limit.to_std()) {
             info!(
                 org_id = self.user,
                 time_taken = go(took),
                 path = self.op,
-                param_query = &facts.query[..cut],
+                param_query = query,
                 param_start = %facts.bounds.start,
                 param_end = %facts.bounds.end,
                 param_step = facts.step.to_go(),
@@ -234,11 +240,11 @@ impl Record {
             info!(
                 org_id = self.user,
                 path = self.op,
-                param_query = &facts.query[..cut],
+                param_query = query,
                 response_time = go(took),
-                query_wall_time_seconds = Duration::from_nanos(cost.run_ns).as_secs_f64(),
-                fetched_chunks_count = cost.chunks_read,
-                fetched_chunk_bytes = cost.page_bytes,
+                query_wall_time_seconds = Duration::from_nanos(stats.cost.run_ns).as_secs_f64(),
+                fetched_chunks_count = stats.cost.chunks_read,
+                fetched_chunk_bytes = stats.cost.page_bytes,
                 split_queries = stats.splits,
                 sharded_queries = stats.shards,
                 status,
