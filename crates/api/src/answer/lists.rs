@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::Statistics;
 use super::label_text::object;
 use super::numbers::{seconds, whole};
+use super::pieces::{Frame, Pieces};
 use super::statistics::{Fractions, statistics};
 use super::strings::{Escaping, json_string};
 
@@ -49,38 +50,29 @@ pub(crate) fn string_array(out: &mut Vec<u8>, texts: &[impl AsRef<str>]) {
 }
 
 /// Names of labels, or values of one. Without any there is no list either.
-pub fn name_list(names: &[String]) -> Vec<u8> {
-    let mut out = b"{\"status\":\"success\"".to_vec();
-    if !names.is_empty() {
-        out.extend_from_slice(b",\"data\":");
-        string_array(&mut out, names);
-    }
-    out.extend_from_slice(b"}\n");
-    out
+pub fn name_list(names: Vec<String>) -> Pieces {
+    text_list(b"{\"status\":\"success\"", b",\"data\":[", names)
 }
 
 /// The same for clients of `/api/prom`.
-pub fn legacy_list(names: &[String]) -> Vec<u8> {
-    let mut out = b"{".to_vec();
-    if !names.is_empty() {
-        out.extend_from_slice(b"\"values\":");
-        string_array(&mut out, names);
+pub fn legacy_list(names: Vec<String>) -> Pieces {
+    text_list(b"{", b"\"values\":[", names)
+}
+
+fn text_list(begin: &[u8], key: &[u8], texts: Vec<String>) -> Pieces {
+    if texts.is_empty() {
+        return Pieces::whole([begin, b"}\n"].concat());
     }
-    out.extend_from_slice(b"}\n");
-    out
+    let frame = Frame { begin: [begin, key].concat(), end: b"]}\n".to_vec() };
+    Pieces::list(frame, texts, |out, text| json_string(out, &text))
 }
 
 /// Sets of labels in the order given.
-pub fn series(sets: &[Labels]) -> Vec<u8> {
-    let mut out = b"{\"status\":\"success\",\"data\":[".to_vec();
-    for (index, labels) in sets.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        object(&mut out, labels.iter().map(|label| (&*label.name, &*label.value)), Escaping::Html);
-    }
-    out.extend_from_slice(b"]}\n");
-    out
+pub fn series(sets: Vec<Labels>) -> Pieces {
+    let begin = b"{\"status\":\"success\",\"data\":[".to_vec();
+    Pieces::list(Frame { begin, end: b"]}\n".to_vec() }, sets, |out, labels| {
+        object(out, labels.iter().map(|label| (&*label.name, &*label.value)), Escaping::Html);
+    })
 }
 
 /// The answer of `format_query`: a query laid out, or why it is none.

@@ -10,6 +10,7 @@ use super::Statistics;
 use super::label_text::{canonical, object, pairs};
 use super::lists::string_array;
 use super::numbers::whole;
+use super::pieces::{Frame, Grouped, Pieces};
 use super::statistics::{Fractions, statistics};
 use super::strings::{Escaping, string};
 use crate::EncodingFlags;
@@ -23,7 +24,6 @@ pub struct LogRows {
     /// Labels that stay with the rows; used only if labels are categorized.
     own_labels: Vec<OwnLabels>,
     rows: u64,
-    line_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -62,7 +62,6 @@ impl LogRows {
         for entry in batch.entries {
             let place = usize::try_from(entry.labels).ok().and_then(|labels| shown.get(labels));
             let Some((stream, own_labels)) = place.copied() else { continue };
-            self.line_bytes += entry.line.len();
             let row = ShownRow { timestamp: entry.timestamp, line: entry.line, own_labels };
             self.streams[stream].rows.push(row);
             self.rows += 1;
@@ -72,11 +71,6 @@ impl LogRows {
     /// How many rows there are.
     pub fn rows(&self) -> u64 {
         self.rows
-    }
-
-    /// How large their lines are.
-    pub fn bytes(&self) -> usize {
-        self.line_bytes
     }
 
     /// The stream that rows with these labels are shown in, and the place of what stays with them.
@@ -104,14 +98,14 @@ impl LogRows {
         (stream, self.own_labels.len().saturating_sub(1))
     }
 
-    /// Streams that have rows, ordered by the text of their labels.
-    fn ordered(&self) -> Vec<(String, &ShownStream)> {
-        let mut streams = Vec::with_capacity(self.streams.len());
-        for stream in self.streams.iter().filter(|stream| !stream.rows.is_empty()) {
-            streams.push((canonical(&stream.labels), stream));
+    /// Streams that have rows, ordered by the text of their labels, which comes with them.
+    fn ordered(streams: Vec<ShownStream>) -> Vec<(String, ShownStream)> {
+        let mut ordered = Vec::with_capacity(streams.len());
+        for stream in streams.into_iter().filter(|stream| !stream.rows.is_empty()) {
+            ordered.push((canonical(&stream.labels), stream));
         }
-        streams.sort_by(|left, right| left.0.cmp(&right.0));
-        streams
+        ordered.sort_by(|left, right| left.0.cmp(&right.0));
+        ordered
     }
 }
 
@@ -128,49 +122,54 @@ fn sorted(mut labels: Vec<Pair>) -> Vec<Pair> {
 }
 
 /// The answer of `query_range` and `query`.
-pub fn logs(rows: &LogRows, flags: &EncodingFlags, stats: &Statistics, warnings: &[String]) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend_from_slice(b"{\"status\":\"success\",");
+pub fn logs(rows: LogRows, flags: &EncodingFlags, stats: &Statistics, warnings: &[String]) -> Pieces {
+    let mut begin = b"{\"status\":\"success\",".to_vec();
     if !warnings.is_empty() {
-        out.extend_from_slice(b"\"warnings\":");
-        string_array(&mut out, warnings);
-        out.push(b',');
+        begin.extend_from_slice(b"\"warnings\":");
+        string_array(&mut begin, warnings);
+        begin.push(b',');
     }
-    out.extend_from_slice(b"\"data\":{\"resultType\":\"streams\",");
+    begin.extend_from_slice(b"\"data\":{\"resultType\":\"streams\",");
     if !flags.as_slice().is_empty() {
-        out.extend_from_slice(b"\"encodingFlags\":");
-        string_array(&mut out, flags.as_slice());
-        out.push(b',');
+        begin.extend_from_slice(b"\"encodingFlags\":");
+        string_array(&mut begin, flags.as_slice());
+        begin.push(b',');
     }
-    out.extend_from_slice(b"\"result\":[");
-    for (index, (_, stream)) in rows.ordered().into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        shown_stream(&mut out, rows, stream);
-    }
-    out.extend_from_slice(b"],\"stats\":");
-    statistics(&mut out, stats, Fractions::SixDigits);
-    out.extend_from_slice(b"}}\n");
-    out
+    begin.extend_from_slice(b"\"result\":[");
+    let mut end = b"],\"stats\":".to_vec();
+    statistics(&mut end, stats, Fractions::SixDigits);
+    end.extend_from_slice(b"}}\n");
+    let LogRows { streams, own_labels, .. } = rows;
+    let ordered = LogRows::ordered(streams).into_iter();
+    let streams = ordered.map(|(_, stream)| (stream.labels, stream.rows)).collect();
+    Pieces::groups(Frame { begin, end }, streams, Streams { own_labels })
 }
 
-fn shown_stream(out: &mut Vec<u8>, rows: &LogRows, stream: &ShownStream) {
-    out.extend_from_slice(b"{\"stream\":");
-    object(out, pairs(&stream.labels), Escaping::Plain);
-    out.extend_from_slice(b",\"values\":[");
-    for (index, row) in stream.rows.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"[\"" } else { b",[\"" });
+struct Streams {
+    own_labels: Vec<OwnLabels>,
+}
+
+impl Grouped for Streams {
+    type Head = Vec<Pair>;
+    type Item = ShownRow;
+
+    fn head(&self, out: &mut Vec<u8>, labels: &Vec<Pair>) {
+        out.extend_from_slice(b"{\"stream\":");
+        object(out, pairs(labels), Escaping::Plain);
+        out.extend_from_slice(b",\"values\":[");
+    }
+
+    fn item(&self, out: &mut Vec<u8>, row: ShownRow) {
+        out.extend_from_slice(b"[\"");
         whole(out, row.timestamp.nanos());
         out.extend_from_slice(b"\",");
         string(out, &row.line, Escaping::Html);
-        if let Some(own) = rows.own_labels.get(row.own_labels) {
+        if let Some(own) = self.own_labels.get(row.own_labels) {
             out.push(b',');
             own_labels(out, own);
         }
         out.push(b']');
     }
-    out.extend_from_slice(b"]}");
 }
 
 fn own_labels(out: &mut Vec<u8>, own: &OwnLabels) {
@@ -187,24 +186,33 @@ fn own_labels(out: &mut Vec<u8>, own: &OwnLabels) {
 }
 
 /// The answer of the legacy `/api/prom/query`.
-pub fn legacy_logs(rows: &LogRows, stats: &Statistics) -> Vec<u8> {
-    let mut out = Vec::new();
-    out.extend_from_slice(b"{\"streams\":[");
-    for (index, (labels, stream)) in rows.ordered().into_iter().enumerate() {
-        out.extend_from_slice(if index == 0 { b"{\"labels\":" } else { b",{\"labels\":" });
-        string(&mut out, labels.as_bytes(), Escaping::Html);
+pub fn legacy_logs(rows: LogRows, stats: &Statistics) -> Pieces {
+    let begin = b"{\"streams\":[".to_vec();
+    let mut end = b"],\"stats\":".to_vec();
+    statistics(&mut end, stats, Fractions::SixDigits);
+    end.extend_from_slice(b"}\n");
+    let ordered = LogRows::ordered(rows.streams).into_iter();
+    let streams = ordered.map(|(labels, stream)| (labels, stream.rows)).collect();
+    Pieces::groups(Frame { begin, end }, streams, LegacyStreams)
+}
+
+struct LegacyStreams;
+
+impl Grouped for LegacyStreams {
+    type Head = String;
+    type Item = ShownRow;
+
+    fn head(&self, out: &mut Vec<u8>, labels: &String) {
+        out.extend_from_slice(b"{\"labels\":");
+        string(out, labels.as_bytes(), Escaping::Html);
         out.extend_from_slice(b",\"entries\":[");
-        for (index, row) in stream.rows.iter().enumerate() {
-            out.extend_from_slice(if index == 0 { b"{\"ts\":\"" } else { b",{\"ts\":\"" });
-            whole(&mut out, row.timestamp);
-            out.extend_from_slice(b"\",\"line\":");
-            string(&mut out, &row.line, Escaping::Html);
-            out.push(b'}');
-        }
-        out.extend_from_slice(b"]}");
     }
-    out.extend_from_slice(b"],\"stats\":");
-    statistics(&mut out, stats, Fractions::SixDigits);
-    out.extend_from_slice(b"}\n");
-    out
+
+    fn item(&self, out: &mut Vec<u8>, row: ShownRow) {
+        out.extend_from_slice(b"{\"ts\":\"");
+        whole(out, row.timestamp);
+        out.extend_from_slice(b"\",\"line\":");
+        string(out, &row.line, Escaping::Html);
+        out.push(b'}');
+    }
 }

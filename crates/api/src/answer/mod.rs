@@ -5,6 +5,7 @@ mod label_text;
 mod lists;
 mod logs;
 mod numbers;
+mod pieces;
 mod samples;
 mod statistics;
 mod strings;
@@ -24,6 +25,7 @@ pub use lists::{
 };
 pub use logs::{LogRows, legacy_logs, logs};
 pub use numbers::{byte_text, sample_value};
+pub use pieces::Pieces;
 pub use samples::metric;
 pub use statistics::Statistics;
 pub use strings::{json_string, json_text};

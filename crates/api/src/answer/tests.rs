@@ -52,9 +52,14 @@ fn flags(text: &str) -> EncodingFlags {
     EncodingFlags::read(&headers)
 }
 
+/// All of an answer that comes in pieces.
+fn all(pieces: Pieces) -> Vec<u8> {
+    pieces.flatten().collect()
+}
+
 /// The answer with its statistics cut out, and those by themselves.
-fn without_stats(answer: &[u8]) -> (String, Value) {
-    let text = std::str::from_utf8(answer).unwrap();
+fn without_stats(answer: impl AsRef<[u8]>) -> (String, Value) {
+    let text = std::str::from_utf8(answer.as_ref()).unwrap();
     let begin = text.find("\"stats\":").unwrap() + "\"stats\":".len();
     let mut values = serde_json::Deserializer::from_str(&text[begin..]).into_iter::<Value>();
     let stats = values.next().unwrap().unwrap();
@@ -64,7 +69,7 @@ fn without_stats(answer: &[u8]) -> (String, Value) {
 
 #[test]
 fn plain_streams() {
-    let (text, _) = without_stats(&logs(&rows(false), &flags(""), &Statistics::default(), &[]));
+    let (text, _) = without_stats(all(logs(rows(false), &flags(""), &Statistics::default(), &[])));
     let want = concat!(
         r#"{"status":"success","data":{"resultType":"streams","result":["#,
         r#"{"stream":{"app":"checkout","code":"500","detected_level":"error","service_name":"checkout","#,
@@ -81,7 +86,7 @@ fn plain_streams() {
 fn categorized_streams() {
     let flags = flags("foo,categorize-labels");
     let warnings = ["careful".to_owned()];
-    let answer = logs(&rows(flags.categorizes()), &flags, &Statistics::default(), &warnings);
+    let answer = all(logs(rows(flags.categorizes()), &flags, &Statistics::default(), &warnings));
     let want = concat!(
         r#"{"status":"success","warnings":["careful"],"data":{"resultType":"streams","#,
         r#""encodingFlags":["foo","categorize-labels"],"result":["#,
@@ -93,12 +98,12 @@ fn categorized_streams() {
         r#"["1790812822494851000","order 16 accepted",{"structuredMetadata":{"detected_level":"info"}}]]}"#,
         "],\"stats\":{}}}\n"
     );
-    assert_eq!(without_stats(&answer).0, want);
+    assert_eq!(without_stats(answer).0, want);
 }
 
 #[test]
 fn nothing_is_an_empty_list() {
-    let (text, _) = without_stats(&logs(&LogRows::new(true), &flags(""), &Statistics::default(), &[]));
+    let (text, _) = without_stats(all(logs(LogRows::new(true), &flags(""), &Statistics::default(), &[])));
     assert_eq!(
         text,
         "{\"status\":\"success\",\"data\":{\"resultType\":\"streams\",\"result\":[],\"stats\":{}}}\n"
@@ -106,7 +111,7 @@ fn nothing_is_an_empty_list() {
     for (answer, kind) in
         [(MetricAnswer::Matrix(Vec::new()), "matrix"), (MetricAnswer::Vector(Vec::new()), "vector")]
     {
-        let (text, _) = without_stats(&metric(&answer, Timestamp::EPOCH, &Statistics::default(), &[]));
+        let (text, _) = without_stats(all(metric(answer, Timestamp::EPOCH, &Statistics::default(), &[])));
         let want = format!(
             "{{\"status\":\"success\",\"data\":{{\"resultType\":\"{kind}\",\"result\":[],\"stats\":{{}}}}}}"
         );
@@ -122,7 +127,7 @@ fn streams_are_ordered_by_the_text_of_their_labels() {
     let entries = (0..6).map(|place| entry(place, 1, b"x")).collect();
     rows.add(EntryBatch { streams: Vec::new(), labels: labels.into(), entries });
     let answer: Value =
-        serde_json::from_slice(&logs(&rows, &flags(""), &Statistics::default(), &[])).unwrap();
+        serde_json::from_slice(&all(logs(rows, &flags(""), &Statistics::default(), &[]))).unwrap();
     let shown: Vec<_> =
         answer["data"]["result"].as_array().unwrap().iter().map(|s| &s["stream"]["a"]).collect();
     // `{a="a!"}` before `{a="a"}`, because a quote comes after an exclamation mark.
@@ -135,7 +140,7 @@ fn batches_are_put_together() {
     rows.add(batch());
     assert_eq!(rows.rows(), 8);
     let answer: Value =
-        serde_json::from_slice(&logs(&rows, &flags(""), &Statistics::default(), &[])).unwrap();
+        serde_json::from_slice(&all(logs(rows, &flags(""), &Statistics::default(), &[]))).unwrap();
     let lengths: Vec<_> = answer["data"]["result"]
         .as_array()
         .unwrap()
@@ -155,13 +160,13 @@ fn bad_bytes_of_stream_labels_are_blanks() {
     };
     rows.add(EntryBatch { streams: Vec::new(), labels: vec![labels], entries: vec![entry(0, 1, b"")] });
     let answer: Value =
-        serde_json::from_slice(&logs(&rows, &flags(""), &Statistics::default(), &[])).unwrap();
+        serde_json::from_slice(&all(logs(rows, &flags(""), &Statistics::default(), &[]))).unwrap();
     assert_eq!(answer["data"]["result"][0]["stream"], json!({"a": "x y", "m": "\u{fffd}"}));
 }
 
 #[test]
 fn legacy_streams() {
-    let (text, stats) = without_stats(&legacy_logs(&rows(false), &Statistics::default()));
+    let (text, stats) = without_stats(all(legacy_logs(rows(false), &Statistics::default())));
     let want = concat!(
         r#"{"streams":[{"labels":"{app=\"checkout\", code=\"500\", detected_level=\"error\", "#,
         r#"service_name=\"checkout\", trace_id=\"4bf92f35\"}","entries":["#,
@@ -186,7 +191,7 @@ fn metric_answers() {
             points: vec![(at(1_790_812_800), 12.0), (Timestamp::from_millis(1_790_812_860_500), 0.5)],
         },
     ]);
-    let (text, _) = without_stats(&metric(&matrix, at(0), &Statistics::default(), &["w".to_owned()]));
+    let (text, _) = without_stats(all(metric(matrix, at(0), &Statistics::default(), &["w".to_owned()])));
     let want = concat!(
         r#"{"status":"success","data":{"resultType":"matrix","result":["#,
         r#"{"metric":{},"values":[[0,"1"]]},"#,
@@ -196,13 +201,13 @@ fn metric_answers() {
     assert_eq!(text, want);
     let vector = MetricAnswer::Vector(vec![Sample { labels: labels(&[("a", "b")]), value: f64::INFINITY }]);
     let time = Timestamp::from_millis(1_790_812_860_500);
-    let (text, _) = without_stats(&metric(&vector, time, &Statistics::default(), &[]));
+    let (text, _) = without_stats(all(metric(vector, time, &Statistics::default(), &[])));
     let want = concat!(
         r#"{"status":"success","data":{"resultType":"vector","result":["#,
         r#"{"metric":{"a":"b"},"value":[1790812860.5,"+Inf"]}],"stats":{}}}"#
     );
     assert_eq!(text, want);
-    let (text, _) = without_stats(&metric(&MetricAnswer::Scalar(2.0), at(7), &Statistics::default(), &[]));
+    let (text, _) = without_stats(all(metric(MetricAnswer::Scalar(2.0), at(7), &Statistics::default(), &[])));
     assert_eq!(text, r#"{"status":"success","data":{"resultType":"scalar","result":[7,"2"],"stats":{}}}"#);
 }
 
@@ -229,7 +234,7 @@ fn statistics_have_all_keys() {
         results_found: 2,
         results_bytes: 90,
     };
-    let (_, shown) = without_stats(&logs(&LogRows::new(false), &flags(""), &stats, &[]));
+    let (_, shown) = without_stats(all(logs(LogRows::new(false), &flags(""), &stats, &[])));
     let summary = &shown["summary"];
     assert_eq!(summary["execTime"], json!(0.5), "six digits");
     assert_eq!(summary["queueTime"], json!(0.000003));
@@ -256,7 +261,7 @@ fn statistics_have_all_keys() {
         assert_eq!(keys(&store["chunk"]).len(), 9);
         assert_eq!(keys(&store["dataobj"]).len(), 14);
     }
-    let (_, shown) = without_stats(&metric(&MetricAnswer::Scalar(0.0), Timestamp::EPOCH, &stats, &[]));
+    let (_, shown) = without_stats(all(metric(MetricAnswer::Scalar(0.0), Timestamp::EPOCH, &stats, &[])));
     assert_eq!(shown["summary"]["execTime"], json!(0.500000123), "in full");
 }
 
@@ -267,13 +272,16 @@ fn text(answer: Vec<u8>) -> String {
 #[test]
 fn lists() {
     let names = ["app".to_owned(), "env".to_owned()];
-    assert_eq!(text(name_list(&names)), "{\"status\":\"success\",\"data\":[\"app\",\"env\"]}\n");
-    assert_eq!(text(name_list(&[])), "{\"status\":\"success\"}\n");
-    assert_eq!(text(legacy_list(&names)), "{\"values\":[\"app\",\"env\"]}\n");
-    assert_eq!(text(legacy_list(&[])), "{}\n");
+    assert_eq!(text(all(name_list(names.to_vec()))), "{\"status\":\"success\",\"data\":[\"app\",\"env\"]}\n");
+    assert_eq!(text(all(name_list(Vec::new()))), "{\"status\":\"success\"}\n");
+    assert_eq!(text(all(legacy_list(names.to_vec()))), "{\"values\":[\"app\",\"env\"]}\n");
+    assert_eq!(text(all(legacy_list(Vec::new()))), "{}\n");
     let sets = [Labels::from_pairs([("b", "2"), ("a", "1")]).unwrap(), Labels::default()];
-    assert_eq!(text(series(&sets)), "{\"status\":\"success\",\"data\":[{\"a\":\"1\",\"b\":\"2\"},{}]}\n");
-    assert_eq!(text(series(&[])), "{\"status\":\"success\",\"data\":[]}\n");
+    assert_eq!(
+        text(all(series(sets.to_vec()))),
+        "{\"status\":\"success\",\"data\":[{\"a\":\"1\",\"b\":\"2\"},{}]}\n"
+    );
+    assert_eq!(text(all(series(Vec::new()))), "{\"status\":\"success\",\"data\":[]}\n");
     assert_eq!(text(format_answer(Ok("{a=\"b\"}"))), "{\"status\":\"success\",\"data\":\"{a=\\\"b\\\"}\"}\n");
     assert_eq!(text(format_answer(Err("no"))), "{\"status\":\"invalid-query\",\"error\":\"no\"}\n");
 }
@@ -290,14 +298,14 @@ fn statistics_and_volumes() {
         labels: LabelSet::from_pairs([("app", app)]),
         bytes: bytes.iter().map(|(millis, bytes)| (at(*millis), *bytes)).collect(),
     };
-    let (vector, _) = without_stats(&volumes(&[volume("a", &[(1000, 5)]), volume("b", &[(2000, 4)])]));
+    let (vector, _) = without_stats(volumes(&[volume("a", &[(1000, 5)]), volume("b", &[(2000, 4)])]));
     let want = concat!(
         r#"{"status":"success","data":{"resultType":"vector","result":["#,
         r#"{"metric":{"app":"a"},"value":[1,"5"]},{"metric":{"app":"b"},"value":[2,"4"]}],"stats":{}}}"#
     );
     assert_eq!(vector, want);
     let (matrix, _) =
-        without_stats(&volumes(&[volume("a", &[(999, 5), (2000, 6)]), volume("b", &[(2000, 4)])]));
+        without_stats(volumes(&[volume("a", &[(999, 5), (2000, 6)]), volume("b", &[(2000, 4)])]));
     let want = concat!(
         r#"{"status":"success","data":{"resultType":"matrix","result":["#,
         r#"{"metric":{"app":"a"},"values":[[0.999,"5"],[2,"6"]]},{"metric":{"app":"b"},"values":[[2,"4"]]}"#,
@@ -361,17 +369,17 @@ proptest! {
         categorized in any::<bool>(),
     ) {
         let mut rows = LogRows::new(categorized);
-        let mut all = EntryBatch::default();
+        let mut batch = EntryBatch::default();
         for (index, (name, value, line, nanos)) in stored.iter().enumerate() {
-            all.labels.push(ResultLabels {
+            batch.labels.push(ResultLabels {
                 stream: pairs(&[("s", value)]),
                 metadata: pairs(&[(&format!("m{name}"), value)]),
                 parsed: pairs(&[(&format!("p{name}"), value)]),
             });
-            all.entries.push(entry(index as u32, *nanos, line));
+            batch.entries.push(entry(index as u32, *nanos, line));
         }
-        rows.add(all);
-        let answer = logs(&rows, &flags(""), &Statistics::default(), &[]);
+        rows.add(batch);
+        let answer = all(logs(rows, &flags(""), &Statistics::default(), &[]));
         let answer: Value = serde_json::from_slice(&answer).unwrap();
         let mut found = Vec::new();
         for stream in answer["data"]["result"].as_array().unwrap() {

@@ -1,13 +1,16 @@
 //! From a request to its answer: the one place where errors become statuses and texts.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{StatusCode, header};
+use larch_api::Pieces;
 use larch_runtime::plain;
 use larch_types::ErrorKind;
 use tracing::Span;
@@ -32,7 +35,7 @@ pub(super) async fn serve(frontend: Arc<Frontend>, endpoint: Endpoint, request: 
     let mut record =
         Record::begin(&frontend.watched, endpoint.name(), asked.user.clone(), asked.tags.clone());
     let response = match work(&frontend, &endpoint, &asked, &mut record).await {
-        Ok(body) => json(body),
+        Ok(pieces) => json(pieces),
         Err(error) => {
             if error == ReadError::Limit(LimitError::Blocked) {
                 frontend.watched.metrics.blocked.with([&asked.user]).inc();
@@ -49,7 +52,7 @@ async fn work(
     endpoint: &Endpoint,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     match endpoint {
         Endpoint::QueryRange => query::range(frontend, asked, record).await,
         Endpoint::Query => query::instant(frontend, asked, record).await,
@@ -70,8 +73,21 @@ async fn work(
     }
 }
 
-pub(super) fn json(body: impl Into<Bytes>) -> Response {
-    let mut response = Response::new(Body::from(body.into()));
+/// A text of one piece has a length. Of a longer one each piece is written when the client has taken those
+/// before it, and no more of them once the client is gone.
+pub(super) fn json(mut pieces: Pieces) -> Response {
+    let first = pieces.next().unwrap_or_default();
+    let body = if pieces.is_done() {
+        Body::from(first)
+    } else {
+        let pieces = stream::iter(std::iter::once(first).chain(pieces));
+        Body::from_stream(pieces.then(async |piece| {
+            // Others have their turn in between.
+            tokio::task::yield_now().await;
+            Ok::<Bytes, Infallible>(piece)
+        }))
+    };
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }

@@ -9,10 +9,9 @@ use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, VARY};
-use http_body_util::BodyExt;
 
 /// What is smaller fits one packet as it is.
 const MIN_BYTES: u64 = 1400;
@@ -24,15 +23,14 @@ pub(super) async fn compress(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     let size = http_body::Body::size_hint(response.body()).exact();
-    if !accepts || size.is_none_or(|size| size < MIN_BYTES) {
+    // What has no length yet is long.
+    if !accepts || size.is_some_and(|size| size < MIN_BYTES) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    // The handlers' bodies are in memory as a whole.
-    let Ok(body) = body.collect().await else { return Response::from_parts(parts, Body::empty()) };
     parts.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, gzipped(body.to_bytes()))
+    Response::from_parts(parts, gzipped(body))
 }
 
 /// Whether gzip is among the encodings and not ruled out.
@@ -47,27 +45,38 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-fn gzipped(body: Bytes) -> Body {
+/// Takes the body as it comes, so that neither it nor its gzip is in memory as a whole.
+fn gzipped(body: Body) -> Body {
     let encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    let parts = stream::unfold(Some((encoder, body)), |state| async {
-        let (mut encoder, mut rest) = state?;
-        let step = rest.split_to(rest.len().min(STEP_BYTES));
-        if let Err(error) = encoder.write_all(&step) {
-            return Some((Err(error), None));
-        }
-        if !rest.is_empty() {
-            let part = std::mem::take(encoder.get_mut());
+    let state = Some((encoder, body.into_data_stream(), Bytes::new()));
+    Body::from_stream(stream::unfold(state, async |state| {
+        let (mut encoder, mut body, mut rest) = state?;
+        loop {
+            if rest.is_empty() {
+                match body.next().await {
+                    Some(Ok(piece)) => rest = piece,
+                    Some(Err(error)) => return Some((Err(error), None)),
+                    None => return Some((encoder.finish().map(Bytes::from).map_err(axum::Error::new), None)),
+                }
+            }
+            let step = rest.split_to(rest.len().min(STEP_BYTES));
+            if let Err(error) = encoder.write_all(&step) {
+                return Some((Err(axum::Error::new(error)), None));
+            }
             tokio::task::yield_now().await;
-            return Some((Ok(Bytes::from(part)), Some((encoder, rest))));
+            let packed = std::mem::take(encoder.get_mut());
+            if !packed.is_empty() {
+                return Some((Ok(Bytes::from(packed)), Some((encoder, body, rest))));
+            }
         }
-        Some((encoder.finish().map(Bytes::from), None))
-    });
-    Body::from_stream(parts)
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+
+    use http_body_util::BodyExt;
 
     use super::*;
 
@@ -91,11 +100,22 @@ mod tests {
     #[tokio::test]
     async fn what_is_compressed_comes_back() {
         for size in [0, 1, STEP_BYTES, 3 * STEP_BYTES + 7] {
-            let plain: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
-            let packed = gzipped(Bytes::from(plain.clone())).collect().await.unwrap().to_bytes();
-            let mut unpacked = Vec::new();
-            flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
-            assert!(unpacked == plain, "{size}");
+            for piece in [1000, STEP_BYTES, 5 * STEP_BYTES] {
+                let plain: Vec<u8> = (0..size).map(|i| (i % 251) as u8).collect();
+                let pieces: Vec<_> =
+                    plain.chunks(piece).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+                let packed = gzipped(Body::from_stream(stream::iter(pieces)));
+                let packed = packed.collect().await.unwrap().to_bytes();
+                let mut unpacked = Vec::new();
+                flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+                assert!(unpacked == plain, "{size} in pieces of {piece}");
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_breaks_off() {
+        let pieces = [Ok(vec![b'x'; 10]), Err(std::io::Error::other("gone"))];
+        assert!(gzipped(Body::from_stream(stream::iter(pieces))).collect().await.is_err());
     }
 }

@@ -1,6 +1,8 @@
 //! Labels and fields that rows turn out to have.
 
-use larch_api::{DetectedFieldsRequest, SelectorRequest, detected_fields, detected_labels, detected_values};
+use larch_api::{
+    DetectedFieldsRequest, Pieces, SelectorRequest, detected_fields, detected_labels, detected_values,
+};
 use larch_logql::{Expr, LogExpr, parse_log, parse_selector};
 use larch_proto::{Direction, LabelsQuery, Question};
 use larch_types::Span;
@@ -21,7 +23,7 @@ pub(super) async fn labels(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = SelectorRequest::read(&asked.form, asked.now)?;
     record.asks(metadata_facts(Kind::DetectedLabels, &request.query, request.bounds));
     let mut selectors = Vec::new();
@@ -30,7 +32,7 @@ pub(super) async fn labels(
     }
     let read = Read::begin(frontend, asked);
     let (tenants, any_of) = chosen(&read, selectors)?;
-    let Some(bounds) = read.clamp(request.bounds)? else { return Ok(detected_labels(&[])) };
+    let Some(bounds) = read.clamp(request.bounds)? else { return Ok(Pieces::whole(detected_labels(&[]))) };
     let question = Question::Labels { query: LabelsQuery::Series, any_of };
     let range = (bounds.start, bounds.end);
     let Found { mut gathered, statistics, .. } =
@@ -38,17 +40,17 @@ pub(super) async fn labels(
     record.cost(&statistics);
     let sets = join::label_sets(&join::texts(&mut gathered))?;
     let shows_tenant = asked.tenants.single().is_err();
-    Ok(detected_labels(&cardinalities(&sets, shows_tenant)))
+    Ok(Pieces::whole(detected_labels(&cardinalities(&sets, shows_tenant))))
 }
 
 pub(super) async fn fields(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = DetectedFieldsRequest::read(&asked.form, asked.now)?;
     let found = find(frontend, asked, record, &request).await?;
-    Ok(detected_fields(&found.into_fields(), request.limit))
+    Ok(Pieces::whole(detected_fields(&found.into_fields(), request.limit)))
 }
 
 pub(super) async fn values(
@@ -56,14 +58,14 @@ pub(super) async fn values(
     asked: &Asked,
     record: &mut Record,
     name: &str,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = DetectedFieldsRequest::read(&asked.form, asked.now)?;
     // How many fields there are besides the one that is asked for does not matter here.
     let all = DetectedFieldsRequest { limit: u32::MAX, ..request.clone() };
     let found = find(frontend, asked, record, &all).await?;
     let mut values = found.into_values(name);
     values.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
-    Ok(detected_values(&values, request.limit))
+    Ok(Pieces::whole(detected_values(&values, request.limit)))
 }
 
 /// Looks at the newest rows.

@@ -6,7 +6,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use larch_api::format_answer;
+use larch_api::{Pieces, format_answer};
 use larch_logql::{parse, pretty};
 
 use super::answer::{json, refusal};
@@ -27,7 +27,7 @@ pub(super) async fn format_query(State(frontend): State<Arc<Frontend>>, request:
         Ok(expr) => (StatusCode::OK, format_answer(Ok(&pretty(&expr)))),
         Err(error) => (StatusCode::BAD_REQUEST, format_answer(Err(&error.to_string()))),
     };
-    let mut response = json(body);
+    let mut response = json(Pieces::whole(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use larch_api::{
-    Aggregation, Bounds, PatternsRequest, SelectorRequest, ShardsRequest, VolumeRequest,
+    Aggregation, Bounds, PatternsRequest, Pieces, SelectorRequest, ShardsRequest, VolumeRequest,
     drilldown_limits as limits_answer, index_statistics, patterns as pattern_answer, shards as shard_answer,
     volumes,
 };
@@ -30,11 +30,11 @@ pub(super) async fn stats(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = SelectorRequest::read(&asked.form, asked.now)?;
     record.asks(metadata_facts(Kind::Stats, &request.query, request.bounds));
     let found = statistics(frontend, asked, record, parse_selector(&request.query)?, request.bounds).await?;
-    Ok(index_statistics(&found))
+    Ok(Pieces::whole(index_statistics(&found)))
 }
 
 /// One shard that holds everything: nothing is planned from outside.
@@ -42,11 +42,11 @@ pub(super) async fn shards(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = ShardsRequest::read(&asked.form, asked.now)?;
     record.asks(metadata_facts(Kind::Shards, &request.query, request.bounds));
     let found = statistics(frontend, asked, record, parse_selector(&request.query)?, request.bounds).await?;
-    Ok(shard_answer(&found))
+    Ok(Pieces::whole(shard_answer(&found)))
 }
 
 async fn statistics(
@@ -79,7 +79,7 @@ pub(super) async fn volume(
     asked: &Asked,
     record: &mut Record,
     by_step: bool,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let read = Read::begin(frontend, asked);
     if !read.limits.volume_enabled {
         return Err(ReadError::VolumeDisabled);
@@ -93,7 +93,7 @@ pub(super) async fn volume(
     let facts = metadata_facts(Kind::Volume, &request.query, request.bounds);
     record.asks(Facts { step: request.step, limit: request.limit, ..facts });
     let (tenants, any_of) = chosen(&read, vec![matchers])?;
-    let Some(bounds) = read.clamp(request.bounds)? else { return Ok(volumes(&[])) };
+    let Some(bounds) = read.clamp(request.bounds)? else { return Ok(Pieces::whole(volumes(&[]))) };
     let question = Question::Volume {
         any_of,
         target_labels: request.target_labels,
@@ -105,14 +105,15 @@ pub(super) async fn volume(
     let Found { mut gathered, statistics, .. } =
         read.run(Work { tenants, question, range, max_series }).await?;
     record.cost(&statistics);
-    Ok(volumes(&join::volumes(&mut gathered, range, request.step, request.limit)))
+    let series = join::volumes(&mut gathered, range, request.step, request.limit);
+    Ok(Pieces::whole(volumes(&series)))
 }
 
 pub(super) async fn patterns(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     if !frontend.config.frontend.pattern_ingester_enabled {
         return Err(ReadError::PatternsDisabled);
     }
@@ -122,7 +123,7 @@ pub(super) async fn patterns(
     record.asks(Facts { step: request.step, ..facts });
     let read = Read::begin(frontend, asked);
     let (tenants, any_of) = chosen(&read, vec![matchers])?;
-    let Some(bounds) = read.clamp(request.bounds)? else { return Ok(pattern_answer(&[])) };
+    let Some(bounds) = read.clamp(request.bounds)? else { return Ok(Pieces::whole(pattern_answer(&[]))) };
     let step = request.step.max(SHORTEST_PATTERN_STEP);
     // Rows are counted where their interval begins, which may be before the range does.
     let into_step = Span::from_nanos(bounds.start.nanos().rem_euclid(step.nanos()));
@@ -134,7 +135,7 @@ pub(super) async fn patterns(
     };
     let Found { mut gathered, statistics, .. } = read.run(work).await?;
     record.cost(&statistics);
-    Ok(pattern_answer(&join::patterns(&mut gathered)))
+    Ok(Pieces::whole(pattern_answer(&join::patterns(&mut gathered))))
 }
 
 /// What a tenant may know of its limits.
@@ -143,7 +144,7 @@ pub(super) async fn drilldown_limits(State(frontend): State<Arc<Frontend>>, requ
         Ok(tenant) => {
             let limits = frontend.limits.limits(&tenant).published(&frontend.published);
             let patterns = frontend.config.frontend.pattern_ingester_enabled;
-            json(limits_answer(limits, patterns, INTERFACE_VERSION))
+            json(Pieces::whole(limits_answer(limits, patterns, INTERFACE_VERSION)))
         }
         Err(error) => refusal(&error.into()),
     }

@@ -1,6 +1,8 @@
 //! Names and values of labels, and series.
 
-use larch_api::{Bounds, SelectorRequest, SeriesRequest, legacy_list, name_list, series as series_list};
+use larch_api::{
+    Bounds, Pieces, SelectorRequest, SeriesRequest, legacy_list, name_list, series as series_list,
+};
 use larch_logql::parse_selector;
 use larch_proto::{LabelsQuery, PieceTenant, Question, Selector};
 use larch_types::{Matcher, Span, TENANT_LABEL};
@@ -19,10 +21,10 @@ pub(super) async fn names(
     asked: &Asked,
     record: &mut Record,
     legacy: bool,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = SelectorRequest::read(&asked.form, asked.now)?;
     let names = texts(frontend, asked, record, &request, LabelsQuery::Names).await?;
-    Ok(if legacy { legacy_list(&names) } else { name_list(&names) })
+    Ok(if legacy { legacy_list(names) } else { name_list(names) })
 }
 
 pub(super) async fn values(
@@ -31,14 +33,14 @@ pub(super) async fn values(
     record: &mut Record,
     name: &str,
     legacy: bool,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = SelectorRequest::read(&asked.form, asked.now)?;
     let values = if name == TENANT_LABEL {
         asked.tenants.as_slice().iter().map(ToString::to_string).collect()
     } else {
         texts(frontend, asked, record, &request, LabelsQuery::Values(name.to_owned())).await?
     };
-    Ok(if legacy { legacy_list(&values) } else { name_list(&values) })
+    Ok(if legacy { legacy_list(values) } else { name_list(values) })
 }
 
 async fn texts(
@@ -62,7 +64,7 @@ pub(super) async fn series(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = SeriesRequest::read(&asked.form, asked.now)?;
     let mut selectors = Vec::new();
     for text in &request.matches {
@@ -73,7 +75,7 @@ pub(super) async fn series(
         ask(frontend, asked, record, (Kind::Series, &query), request.bounds, selectors, LabelsQuery::Series)
             .await?;
     let sets = join::label_sets(&join::texts(&mut found.gathered))?;
-    Ok(series_list(&sets))
+    Ok(series_list(sets))
 }
 
 async fn ask(

@@ -1,6 +1,8 @@
 //! Range and instant queries.
 
-use larch_api::{Bounds, EncodingFlags, InstantRequest, LogRows, RangeRequest, legacy_logs, logs, metric};
+use larch_api::{
+    Bounds, EncodingFlags, InstantRequest, LogRows, Pieces, RangeRequest, legacy_logs, logs, metric,
+};
 use larch_logql::{
     Expr, LineFilter, LineOp, LineOperand, LogExpr, MetricAnswer, Stage, Steps, Text, check_stages, parse,
     parse_log,
@@ -41,7 +43,7 @@ pub(super) async fn range(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = RangeRequest::read(&asked.form, asked.now)?;
     let expr = parse(&request.query)?;
     let facts = facts(&request.query, &expr, RangeType::Range, request.bounds, request.limit);
@@ -64,7 +66,7 @@ pub(super) async fn instant(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = InstantRequest::read(&asked.form, asked.now)?;
     let expr = parse(&request.query)?;
     let at = Bounds { start: request.time, end: request.time };
@@ -89,7 +91,7 @@ pub(super) async fn legacy(
     frontend: &Frontend,
     asked: &Asked,
     record: &mut Record,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let request = RangeRequest::read(&asked.form, asked.now)?;
     let (log, query) = legacy_query(&request.query, asked.form.get("regexp"))?;
     let expr = Expr::Log(log);
@@ -99,7 +101,7 @@ pub(super) async fn legacy(
     let rows = LogRequest { bounds, limit, direction, interval: Span::ZERO };
     let (rows, found) = log_rows(&read, &query, expr, rows, false).await?;
     record.cost(&found.statistics);
-    written(rows.bytes(), move || legacy_logs(&rows, &found.statistics)).await
+    Ok(legacy_logs(rows, &found.statistics))
 }
 
 /// The query with the filter that old clients send beside it.
@@ -128,11 +130,11 @@ async fn log_answer(
     query: &str,
     expr: Expr,
     request: LogRequest,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     let flags: EncodingFlags = read.asked.flags.clone();
     let (rows, found) = log_rows(read, query, expr, request, flags.categorizes()).await?;
     record.cost(&found.statistics);
-    written(rows.bytes(), move || logs(&rows, &flags, &found.statistics, &found.warnings)).await
+    Ok(logs(rows, &flags, &found.statistics, &found.warnings))
 }
 
 async fn log_rows(
@@ -164,7 +166,7 @@ async fn metric_answer(
     query: &str,
     expr: Expr,
     times: Times,
-) -> Result<Vec<u8>, ReadError> {
+) -> Result<Pieces, ReadError> {
     check_query(&expr, query, &read.limits, &read.asked.tags)?;
     let time = times.bounds.end;
     let (answer, found) = match read.clamp(times.bounds)? {
@@ -176,9 +178,7 @@ async fn metric_answer(
     let (_, points) = join::sizes(&answer);
     statistics.entries = points;
     record.cost(&statistics);
-    // A point takes about twice its bytes as text.
-    let bytes = usize::try_from(points).unwrap_or(usize::MAX).saturating_mul(32);
-    written(bytes, move || metric(&answer, time, &statistics, &warnings)).await
+    Ok(metric(answer, time, &statistics, &warnings))
 }
 
 fn empty(step: Span) -> MetricAnswer {
@@ -233,19 +233,4 @@ fn within_series(
         "maximum number of series ({limit}) reached for a single query; returning partial results"
     ));
     Ok(answer)
-}
-
-/// Answers of this size are written in less than a millisecond.
-const WRITTEN_AT_ONCE: usize = 256 << 10;
-
-/// Writing a large answer takes long enough to hold up others.
-async fn written(
-    bytes: usize,
-    write: impl FnOnce() -> Vec<u8> + Send + 'static,
-) -> Result<Vec<u8>, ReadError> {
-    if bytes < WRITTEN_AT_ONCE {
-        return Ok(write());
-    }
-    let written = tokio::task::spawn_blocking(write).await;
-    written.map_err(|error| ReadError::Malformed(error.to_string()))
 }

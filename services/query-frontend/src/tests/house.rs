@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use futures_util::{StreamExt, stream};
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use larch_api::Tenancy;
 use larch_launch::{Frame, Role, SharedSettings, TenantLimits};
@@ -160,10 +160,15 @@ impl House {
     }
 
     pub(super) async fn ask(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("an answer");
+        let response = self.respond(request).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.into_body().collect().await.expect("a body").to_bytes().to_vec();
         Answer { status, headers, body }
+    }
+
+    /// An answer whose body is not read yet.
+    pub(super) async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.expect("an answer")
     }
 
     /// The queue as workers reach it.

@@ -9,3 +9,4 @@ mod pieces;
 mod queueing;
 mod recorded;
 mod requests;
+mod streaming;
