@@ -67,7 +67,8 @@ mod tests {
     /// A tenant with one cut on its way and enough for half another.
     fn tenant_that_is_behind() -> Tenant {
         let tenant = Tenant::new("t".parse::<TenantId>().unwrap(), Spares::default());
-        let line = "x".repeat(1 << 20);
+        // With the metadata that it gets, a megabyte.
+        let line = "x".repeat((1 << 20) - 8);
         let wait = || wait_of(&tenant.shelf.holdings());
         for number in 0..98 {
             let request = push(number as u128, &[("{app=\"a\"}", number, line.as_str())]);
