@@ -4,22 +4,49 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larch_types::{FactId, NodeId, SegmentId, TombstoneId};
+use tokio::task::JoinError;
 
 use crate::clock::{Clock, SystemClock};
 use crate::random::Random;
 
-/// Clock and randomness. Tasks are spawned through a [`crate::Scope`]; timers are tokio's, which a
-/// simulator turns itself. Cheap to clone.
+/// Clock, randomness, and where long work is done. Tasks are spawned through a [`crate::Scope`]; timers are tokio's,
+/// which a simulator turns itself. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Env {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
+    pub compute: Compute,
+}
+
+/// Where work is done that would keep other tasks waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compute {
+    /// On threads made for it.
+    Threads,
+    /// Where it is asked for, while everything else waits. A simulation is the same each time only if it has one
+    /// thread.
+    InPlace,
 }
 
 impl Env {
     /// The machine's own clock and randomness.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock::new()), random: Arc::new(Random::from_system()) }
+        let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(Random::from_system()));
+        Self { clock, random, compute: Compute::Threads }
+    }
+
+    /// Does work that takes long. It fails if the work panics or the process stops before it begins.
+    ///
+    /// # Cancel safety
+    /// Work that has begun goes on to its end.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        match self.compute {
+            Compute::Threads => tokio::task::spawn_blocking(work).await,
+            Compute::InPlace => Ok(work()),
+        }
     }
 
     /// # Cancel safety

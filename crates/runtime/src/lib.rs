@@ -17,7 +17,7 @@ mod tls;
 
 pub use buffers::BufferPool;
 pub use clock::{Clock, SystemClock};
-pub use env::Env;
+pub use env::{Compute, Env};
 pub use job::{Job, Next, Rhythm, spawn_job};
 pub use process::{Budgets, Module, Process, Stage, StartError, State};
 pub use random::Random;

@@ -9,6 +9,7 @@
 //! What it must never do: hand out a record as durable that is not, use a number twice, append to a file
 //! that has failed or that another process wrote, give back bytes that were not a record.
 
+mod copy;
 mod dir;
 mod error;
 mod file_header;
@@ -26,6 +27,7 @@ mod settings;
 mod task;
 mod writer;
 
+pub use copy::{CopyError, CopyWriter, read_copy, read_records};
 pub use dir::{Dir, DirFile, DirLock, FileName, InvalidFileName, LockError, Space};
 pub use error::{AppendError, Full, OpenError, ReplayError, Step};
 pub use frame::MAX_RECORD_BYTES;

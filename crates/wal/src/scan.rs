@@ -47,6 +47,11 @@ impl Scan {
         Self { file, at, end, numbers, buffer: Vec::new(), buffered: 0 }
     }
 
+    /// Of a file whose numbers only rise.
+    pub(crate) fn of_any_numbers(file: Box<dyn DirFile>, header_holds: bool, end: u64) -> Self {
+        Self { numbers: 0..u64::MAX, ..Self::new(file, 0, header_holds, end) }
+    }
+
     /// Where reading has come to. After the last record, this is where that ends.
     pub(crate) fn at(&self) -> u64 {
         self.at

@@ -57,7 +57,11 @@ mod tests {
     }
 
     fn env(nanos: i64) -> Env {
-        Env { clock: Arc::new(Stopped(nanos)), random: Arc::new(Random::from_seed(1)) }
+        Env {
+            clock: Arc::new(Stopped(nanos)),
+            random: Arc::new(Random::from_seed(1)),
+            compute: larch_runtime::Compute::InPlace,
+        }
     }
 
     #[test]

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -25,6 +24,7 @@ use crate::record;
 use crate::restate::restate;
 use crate::segment_file::name::finished as finished_name;
 use crate::segment_file::{NewFile, SegmentFile, blocking, finish, remove};
+use crate::set_aside::{forget_copies, set_aside};
 use crate::shelf::{CutRows, Holdings};
 use crate::tenant::Tenant;
 use crate::upload::Progress;
@@ -48,9 +48,6 @@ const PARALLEL_CUTS: usize = 4;
 /// How often it is looked for rows to cut, besides when somebody says so.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A tenant whose cuts fail so often takes no rows until one succeeds.
-const MOST_FAILURES: u32 = 3;
-
 /// Why rows stay in memory and in the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CutError {
@@ -60,8 +57,8 @@ pub(crate) enum CutError {
     Write(#[from] io::Error),
     #[error("log a cut")]
     Log(#[from] NoteError),
-    #[error("the process stops")]
-    Stopped,
+    #[error(transparent)]
+    Unfinished(#[from] CallError),
 }
 
 /// Cuts what is large, old, or in the way, until the scope is asked to stop.
@@ -107,7 +104,10 @@ fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
         if held.rows == 0 {
             continue;
         }
-        let is_large = is_large(&held) || tenant.shelf.oldest_cut().is_some();
+        if !all && !tenant.failures.let_try(now) {
+            continue;
+        }
+        let is_large = is_large(&held) || held.cuts > 0;
         let is_old = held.since.is_some_and(|since| now.since(since) >= max_age);
         let in_the_way =
             keep_from.is_some_and(|first| held.oldest_rows.is_some_and(|oldest| oldest.0 < first.0));
@@ -148,21 +148,25 @@ pub(crate) async fn cut_tenant(
         match cut_rows(node, tenant, cut, reason).await {
             Ok(files) => count += files,
             Err(problem) => {
-                let failures = tenant.failed_cuts.fetch_add(1, Ordering::Relaxed) + 1;
+                let failures = tenant.failures.add(node.env.clock.monotonic());
                 let source = std::error::Error::source(&problem).map(ToString::to_string);
                 error!(tenant = %tenant.id, failures, error = %problem, source, "rows are not cut");
                 node.metrics.failed_cuts.inc();
+                if tenant.failures.are_many() {
+                    set_aside(node, tenant).await;
+                }
                 return Err(problem);
             }
         }
-        tenant.failed_cuts.store(0, Ordering::Relaxed);
+        tenant.failures.end();
     }
+    forget_copies(node, tenant).await;
     Ok(count)
 }
 
 /// A tenant whose rows cannot be cut would fill the memory of all.
 pub(crate) fn check_cuts(tenant: &Tenant) -> Result<(), CallError> {
-    if tenant.failed_cuts.load(Ordering::Relaxed) < MOST_FAILURES {
+    if !tenant.failures.are_many() {
         return Ok(());
     }
     let text = "the tenant's rows could not be written to segment files; no more are taken until they are";
@@ -179,10 +183,17 @@ async fn cut_rows(
     let held = *cut.rows.held();
     let (rows, raw_bytes) = (held.rows, held.raw_bytes);
     let upto = cut.upto;
-    let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
-    let name = tenant.id.clone();
-    let written = blocking(&*node.dir, move || write_files(&*dir, &name, &cut.rows, &env, id)).await;
-    let files = written.map_err(|_| CutError::Stopped)??;
+    let files = match cut.written() {
+        // The log could not be told of them, or perhaps was all the same: they must stay.
+        Some(files) => files.clone(),
+        None => {
+            let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
+            let (name, taken) = (tenant.id.clone(), Arc::clone(&cut));
+            let write = move || write_files(&*dir, &name, &taken.rows, &env, id);
+            cut.keep_written(blocking(&*node.dir, write).await??).clone()
+        }
+    };
+    drop(cut);
     let describe = |cut: &record::Cut| begin_note(node, record::encode_cut(&tenant.id, cut));
     let described = tenant.shelf.describe(Some(upto), &files, describe)?.done().await?;
     let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes).sum::<u64>());

@@ -185,6 +185,31 @@ fn show_streams(registry: &Registry, node: &Arc<Node>) {
     });
 }
 
+/// Tenants whose rows cannot be cut: somebody has to look why.
+pub(crate) fn show_set_aside(registry: &Registry, node: &Arc<Node>) {
+    let weak = Arc::downgrade(node);
+    let tenants = Spec {
+        name: "larch_ingester_set_aside_tenants",
+        help: "Tenants whose rows cannot be cut and are set aside in files; they take no more rows.",
+        labels: [],
+    };
+    registry.gauge_fn(tenants, move || {
+        let Some(node) = weak.upgrade() else { return Vec::new() };
+        let aside = node.tenants.all().iter().filter(|tenant| tenant.shelf.holdings().aside > 0).count();
+        vec![([], aside as f64)]
+    });
+    let weak = Arc::downgrade(node);
+    let bytes = Spec {
+        name: "larch_ingester_set_aside_bytes",
+        help: "Bytes of files of rows that cannot be cut.",
+        labels: [],
+    };
+    registry.gauge_fn(bytes, move || {
+        let Some(node) = weak.upgrade() else { return Vec::new() };
+        vec![([], node.aside.used() as f64)]
+    });
+}
+
 /// What is not in the store yet.
 pub(crate) fn show_waiting(registry: &Registry, node: &Arc<Node>) {
     let weak = Arc::downgrade(node);

@@ -16,7 +16,7 @@ use crate::append::{Waiting, apply_committed};
 use crate::cut::cut_when_due;
 use crate::flush::flush_all;
 use crate::http::Marker;
-use crate::metrics::{Metrics, show_holdings, show_waiting};
+use crate::metrics::{Metrics, show_holdings, show_set_aside, show_waiting};
 use crate::node::{Bounds, Node, Parts};
 use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
@@ -109,6 +109,7 @@ impl IngesterModule {
         }
         show_holdings(&frame.metrics, &node);
         show_waiting(&frame.metrics, &node);
+        show_set_aside(&frame.metrics, &node);
         self.door.open(node);
         frame.local.add_ingester(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
         frame.local.add_tail(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
@@ -136,6 +137,7 @@ impl IngesterModule {
             bounds: Bounds {
                 memory_bytes: self.settings.wal.replay_memory_ceiling.as_usize(),
                 disk_bytes: self.settings.wal.disk_budget.as_u64(),
+                aside_bytes: self.settings.wal.set_aside_budget.as_u64(),
                 disk_threshold: self.settings.wal.disk_full_threshold,
                 named_rows: self.settings.max_returned_stream_errors,
                 named_dropped: self.settings.max_dropped_streams as usize,

@@ -18,6 +18,7 @@ use crate::disk::Disk;
 use crate::metrics::Metrics;
 use crate::replay::Replayed;
 use crate::segment_file::SegmentFile;
+use crate::set_aside::Budget;
 use crate::tails::Tails;
 use crate::tenant::Tenant;
 use crate::tenants::Tenants;
@@ -48,6 +49,8 @@ pub(crate) struct Node {
     /// Where the log is, and segment files beside it.
     pub(crate) dir: Arc<dyn Dir>,
     pub(crate) disk: Disk,
+    /// For rows that cannot be cut.
+    pub(crate) aside: Budget,
     pub(crate) store: Store,
     pub(crate) catalog: Catalog,
     pub(crate) uploading: UploadSettings,
@@ -75,7 +78,9 @@ pub(crate) struct Bounds {
     pub(crate) memory_bytes: usize,
     /// Log and segment files on the disk; 0 leaves it to the disk.
     pub(crate) disk_bytes: u64,
-    /// Share of that and of the disk from which no rows are taken; 0 means never.
+    /// Copies of rows that cannot be cut, on top of that.
+    pub(crate) aside_bytes: u64,
+    /// Share of the disk, and of its budget, from which no rows are taken; 0 means never.
     pub(crate) disk_threshold: f64,
     /// Refused rows that an answer names; 0 names all.
     pub(crate) named_rows: u32,
@@ -152,6 +157,7 @@ impl Node {
             buffers: BufferPool::new(IDLE_BUFFER_BYTES),
             dir,
             disk: Disk::new(bounds.disk_bytes, bounds.disk_threshold),
+            aside: Budget::new(bounds.aside_bytes),
             store,
             catalog,
             uploading,
@@ -166,6 +172,7 @@ impl Node {
             applied: AtomicU64::new(replayed.last),
             held_bytes: AtomicIsize::new(replayed.held_bytes),
         };
+        node.aside.add(replayed.aside_bytes);
         for tenant in node.tenants.all() {
             node.wait_for_upload(&tenant, &tenant.shelf.files());
             for handed in tenant.shelf.handed_over() {

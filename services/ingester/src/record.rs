@@ -175,6 +175,15 @@ pub(crate) fn is_about_files(record: &[u8]) -> bool {
     record.first().is_some_and(|kind| (CUT..=FORGOTTEN).contains(kind))
 }
 
+/// Whether it is a push of the tenant, for whoever copies it as it is.
+pub(crate) fn is_push_of(record: &[u8], tenant: &TenantId) -> bool {
+    let name = tenant.as_str().as_bytes();
+    match record {
+        [PUSH, length, rest @ ..] => usize::from(*length) == name.len() && rest.starts_with(name),
+        _ => false,
+    }
+}
+
 fn push(content: Bytes) -> Result<AppendRequest, RecordError> {
     let message = wire::ingest::AppendRequest::decode(content).map_err(RecordError::Wire)?;
     message.try_into().map_err(RecordError::Push)

@@ -1,10 +1,12 @@
 //! Brings back what tenants had when the process starts: segment files, and from the log what is not in
 //! them.
 
+mod copies;
 mod files;
 mod known;
 mod room;
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -39,6 +41,8 @@ pub(crate) struct Replay {
 pub(crate) struct Replayed {
     pub(crate) tenants: Tenants,
     pub(crate) held_bytes: isize,
+    /// Of copies of rows that were set aside.
+    pub(crate) aside_bytes: u64,
     /// The last record.
     pub(crate) last: u64,
 }
@@ -62,9 +66,11 @@ impl Replay {
         // of its rows.
         let is_whole = first.records > 0 && first.corruptions == 0;
         let known = Restore { dir: &**dir, known, is_whole, now: started }.run(&replayed.tenants)?;
-        let mut room = Room::new(&**dir, recovery.node(), self.ceiling);
+        let node = recovery.node();
+        let aside = copies::bring_back(&self, &**dir, node, &known, &mut replayed)?;
+        let mut room = Room::new(&**dir, node, self.ceiling);
         let found = read_back(&mut recovery, |position, bytes| {
-            self.bring_back(&mut replayed, &known, WalPosition(position.0), bytes);
+            self.bring_back(&mut replayed, &known, &aside, WalPosition(position.0), bytes);
             room.make(&self, &mut replayed);
         })?;
         self.metrics.replay_active.set(0);
@@ -86,12 +92,19 @@ impl Replay {
     }
 
     /// A record that means nothing is stepped over, loudly: the others are as good as before.
-    fn bring_back(&self, replayed: &mut Replayed, known: &Known, position: WalPosition, bytes: &[u8]) {
+    fn bring_back(
+        &self,
+        replayed: &mut Replayed,
+        known: &Known,
+        aside: &HashSet<WalPosition>,
+        position: WalPosition,
+        bytes: &[u8],
+    ) {
         replayed.last = position.0;
         self.metrics.recovered_bytes.add(bytes.len() as u64);
         match decode(bytes) {
             Ok(Record { tenant, content: Content::Push(push) }) => {
-                if known.upto(&tenant) < position {
+                if known.upto(&tenant) < position && !aside.contains(&position) {
                     self.apply(replayed, &tenant, position, push);
                 }
             }

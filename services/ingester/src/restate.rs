@@ -9,6 +9,7 @@ use crate::node::Node;
 use crate::note::{NoteError, begin_note};
 use crate::record::{Announced, Begun, encode_announced, encode_begun, encode_cut};
 use crate::segment_file::SegmentFile;
+use crate::set_aside::forget_copies;
 use crate::tenant::Tenant;
 use crate::upload::HandedOver;
 
@@ -27,6 +28,7 @@ pub(crate) async fn restate(node: &Node) {
             error!(tenant = %tenant.id, error = %problem, "segment files are not named again in the log");
             return;
         }
+        forget_copies(node, &tenant).await;
     }
 }
 

@@ -205,8 +205,10 @@ pub(crate) async fn blocking<T: Send + 'static>(
     if !dir.blocks() {
         return Ok(work());
     }
-    let stopped = |_| CallError::new(ErrorKind::Unavailable, "the process stops");
-    tokio::task::spawn_blocking(work).await.map_err(stopped)
+    tokio::task::spawn_blocking(work).await.map_err(|failure| match failure.is_panic() {
+        true => CallError::new(ErrorKind::Internal, "work on a file panicked"),
+        false => CallError::new(ErrorKind::Unavailable, "the process stops"),
+    })
 }
 
 pub(crate) fn read_range(file: &dyn DirFile, start: u64, end: u64) -> io::Result<Bytes> {

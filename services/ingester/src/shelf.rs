@@ -1,14 +1,17 @@
 //! Where a tenant's rows are on this node: in the arena, cut and still in memory, or in segment files. What the
 //! store has is named and not shown.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use larch_proto::WalPosition;
 use larch_segment::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Room, Snapshot, Spares};
 use larch_types::{Monotonic, SegmentId};
+use larch_wal::Position;
 
 use crate::record::Cut;
 use crate::segment_file::SegmentFile;
+use crate::set_aside::RowCopy;
 use crate::upload::HandedOver;
 
 /// A tenant's rows are cut long before; this is for when they cannot be, and keeps what is cut at once
@@ -34,6 +37,8 @@ struct State {
     described: Option<WalPosition>,
     /// Announced a while ago.
     handed_over: Vec<Arc<HandedOver>>,
+    /// Of rows that are in files now.
+    spent_copies: Vec<Arc<RowCopy>>,
 }
 
 /// Pushes that follow each other.
@@ -41,6 +46,7 @@ struct State {
 struct Stretch {
     first: WalPosition,
     since: Monotonic,
+    pushes: u64,
 }
 
 /// Rows on their way from the arena into files.
@@ -49,6 +55,12 @@ pub(crate) struct CutRows {
     first: WalPosition,
     /// Pushes up to here are in it, or were cut before.
     pub(crate) upto: WalPosition,
+    /// How many there were.
+    pub(crate) pushes: u64,
+    /// The log is not needed for these rows.
+    copy: OnceLock<Arc<RowCopy>>,
+    /// Files that have the rows, if the log could not be told.
+    written: OnceLock<Vec<Arc<SegmentFile>>>,
 }
 
 /// Where some of the rows are.
@@ -89,18 +101,43 @@ pub(crate) struct Holdings {
     pub(crate) memory_bytes: usize,
     /// When the oldest push came that is not cut.
     pub(crate) since: Option<Monotonic>,
-    /// The oldest record whose rows are in memory only.
+    /// The oldest record whose rows are in memory only, and in the log.
     pub(crate) oldest_rows: Option<WalPosition>,
     /// That are not announced.
     pub(crate) files: usize,
     /// Cuts whose rows are still in memory.
     pub(crate) cuts: usize,
+    /// Those of them that are set aside.
+    pub(crate) aside: usize,
+}
+
+impl CutRows {
+    /// Where the log has them, between those of others.
+    pub(crate) fn range(&self) -> RangeInclusive<Position> {
+        Position(self.first.0)..=Position(self.upto.0)
+    }
+
+    /// Files that an earlier try has made.
+    pub(crate) fn written(&self) -> Option<&Vec<Arc<SegmentFile>>> {
+        self.written.get()
+    }
+
+    /// Whoever cuts the tenant is the only one who does.
+    pub(crate) fn keep_written(&self, files: Vec<Arc<SegmentFile>>) -> &Vec<Arc<SegmentFile>> {
+        self.written.get_or_init(|| files)
+    }
 }
 
 impl State {
-    /// The oldest record whose rows are in memory only.
-    fn oldest_rows(&self) -> Option<WalPosition> {
+    /// The oldest record whose rows are in memory, and in no segment file.
+    fn oldest_in_memory(&self) -> Option<WalPosition> {
         self.cut.first().map(|cut| cut.first).or(self.pushes.map(|pushes| pushes.first))
+    }
+
+    /// The oldest of them that no copy has.
+    fn oldest_rows(&self) -> Option<WalPosition> {
+        let cut = self.cut.iter().find(|cut| cut.copy.get().is_none());
+        cut.map(|cut| cut.first).or(self.pushes.map(|pushes| pushes.first))
     }
 
     /// The oldest record that says something about files. 0 while one is yet to be written.
@@ -141,7 +178,7 @@ impl Shelf {
     ) -> T {
         let mut state = self.lock();
         let result = push(&self.arena);
-        state.pushes.get_or_insert(Stretch { first: position, since: now });
+        state.pushes.get_or_insert(Stretch { first: position, since: now, pushes: 0 }).pushes += 1;
         state.last = state.last.max(position);
         result
     }
@@ -171,6 +208,7 @@ impl Shelf {
             oldest_rows: state.oldest_rows(),
             files: state.files.len(),
             cuts: state.cut.len(),
+            aside: state.cut.iter().filter(|cut| cut.copy.get().is_some()).count(),
         }
     }
 
@@ -186,12 +224,51 @@ impl Shelf {
 
     /// Takes the arena's rows out. Readers find them all the same.
     pub(crate) fn begin_cut(&self) {
+        self.begin_cut_with(OnceLock::new());
+    }
+
+    /// As [`Shelf::begin_cut`], of rows that a start has read from a copy and not from the log.
+    pub(crate) fn begin_cut_of(&self, copy: &Arc<RowCopy>) {
+        self.begin_cut_with(OnceLock::from(Arc::clone(copy)));
+    }
+
+    fn begin_cut_with(&self, copy: OnceLock<Arc<RowCopy>>) {
         let mut state = self.lock();
-        let Some(pushes) = state.pushes.take() else { return };
+        let Some(Stretch { first, pushes, .. }) = state.pushes.take() else { return };
         if let Some(rows) = self.arena.cut() {
-            let cut = CutRows { rows, first: pushes.first, upto: state.last };
+            let cut = CutRows { rows, first, upto: state.last, pushes, copy, written: OnceLock::new() };
             state.cut.push(Arc::new(cut));
         }
+    }
+
+    /// Cut rows that are in no file, neither of segments nor of copies.
+    pub(crate) fn in_the_log_alone(&self) -> Vec<Arc<CutRows>> {
+        self.lock().cut.iter().filter(|cut| cut.copy.get().is_none()).cloned().collect()
+    }
+
+    /// From now on the log is not needed for the rows.
+    pub(crate) fn set_aside(&self, cut: &CutRows, copy: Arc<RowCopy>) {
+        let _state = self.lock();
+        // Whoever cuts the tenant is the only one who sets aside.
+        drop(cut.copy.set(copy));
+    }
+
+    /// Copies that nothing is needed of any more: the log names files that have their rows.
+    pub(crate) fn take_spent_copies(&self) -> Vec<Arc<RowCopy>> {
+        let mut state = self.lock();
+        if state.described.is_none() && !state.files.is_empty() {
+            return Vec::new();
+        }
+        let (cut, mut spent) = (&state.cut, Vec::new());
+        let is_used =
+            |copy: &RowCopy| cut.iter().any(|cut| cut.copy.get().is_some_and(|used| used.name == copy.name));
+        for copy in &state.spent_copies {
+            if !is_used(copy) && spent.iter().all(|other: &Arc<RowCopy>| other.name != copy.name) {
+                spent.push(Arc::clone(copy));
+            }
+        }
+        state.spent_copies.retain(|copy| spent.iter().all(|other| other.name != copy.name));
+        spent
     }
 
     /// The oldest rows that were cut and are not in files.
@@ -209,7 +286,8 @@ impl Shelf {
     ) -> T {
         let state = self.lock();
         // Without rows in memory, all that was applied is in files.
-        let all_before = state.oldest_rows().map_or(state.last, |first| WalPosition(first.0 - 1));
+        let before = |first: WalPosition| WalPosition(first.0.saturating_sub(1));
+        let all_before = state.oldest_in_memory().map_or(state.last, before);
         let files = state.files.iter().chain(new).map(|file| file.id()).collect::<Vec<SegmentId>>();
         say(&Cut { position: upto.unwrap_or(all_before), files })
     }
@@ -224,7 +302,8 @@ impl Shelf {
     pub(crate) fn finish_cut(&self, files: Vec<Arc<SegmentFile>>, described: Option<WalPosition>) {
         let mut state = self.lock();
         if !state.cut.is_empty() {
-            state.cut.remove(0);
+            let copy = state.cut.remove(0).copy.get().cloned();
+            state.spent_copies.extend(copy);
         }
         state.files.extend(files);
         state.described = described;

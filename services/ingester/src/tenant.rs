@@ -1,13 +1,14 @@
 //! One tenant on this node.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larch_proto::{AppendEntry, AppendRequest, AppendStream, WalPosition};
 use larch_segment::{PushPart, Row, Spares};
 use larch_types::{InvalidLabels, Labels, Monotonic, StreamId, TenantId};
 use tokio::sync::Notify;
 
+use crate::failures::Failures;
 use crate::shelf::Shelf;
 use crate::streams::Streams;
 use crate::tail::Feed;
@@ -21,8 +22,8 @@ pub(crate) struct Tenant {
     pub(crate) cutting: tokio::sync::Mutex<()>,
     /// Told when cut rows are in files.
     pub(crate) cut_done: Notify,
-    /// Cuts that failed one after the other.
-    pub(crate) failed_cuts: AtomicU32,
+    /// Of cuts.
+    pub(crate) failures: Failures,
     /// What its rows took in memory when that was last looked at.
     memory: AtomicUsize,
 }
@@ -43,7 +44,7 @@ impl Tenant {
             shelf: Shelf::new(spares),
             cutting: tokio::sync::Mutex::new(()),
             cut_done: Notify::new(),
-            failed_cuts: AtomicU32::new(0),
+            failures: Failures::default(),
             memory: AtomicUsize::new(0),
         }
     }

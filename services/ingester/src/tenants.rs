@@ -1,6 +1,6 @@
 //! The tenants that have rows on this node, or had some a while ago.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use larch_segment::Spares;
@@ -14,7 +14,7 @@ use crate::tenant::Tenant;
 const SPARE_BYTES: usize = CUT_BYTES + CUT_BYTES / 2;
 
 pub(crate) struct Tenants {
-    known: RwLock<HashMap<TenantId, Arc<Tenant>>>,
+    known: RwLock<BTreeMap<TenantId, Arc<Tenant>>>,
     /// For the rows of all of them.
     spares: Spares,
 }

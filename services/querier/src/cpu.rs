@@ -1,9 +1,10 @@
-//! Work that would block the runtime, in bounded steps on threads made for it.
+//! Work that would block the runtime, in bounded steps where such work is done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use larch_rpc::CallError;
+use larch_runtime::Env;
 use larch_telemetry::Counter;
 use larch_types::ErrorKind;
 use tokio::sync::OwnedSemaphorePermit;
@@ -12,6 +13,7 @@ use tracing::error;
 /// The steps of one answer, one after the other. Dropping it lets the step that runs know that nobody
 /// waits.
 pub(crate) struct Cpu {
+    env: Env,
     stop: Stop,
     panics: Counter,
     /// Kept by every step too: the slot is free only when the last step has really ended.
@@ -29,8 +31,8 @@ impl Stop {
 }
 
 impl Cpu {
-    pub(crate) fn new(panics: Counter, slot: Option<OwnedSemaphorePermit>) -> Self {
-        Self { stop: Stop::default(), panics, slot: slot.map(Arc::new) }
+    pub(crate) fn new(env: &Env, panics: Counter, slot: Option<OwnedSemaphorePermit>) -> Self {
+        Self { env: env.clone(), stop: Stop::default(), panics, slot: slot.map(Arc::new) }
     }
 
     /// Runs one step, which is bounded or asks now and then whether it should end. A panic fails the query
@@ -41,7 +43,7 @@ impl Cpu {
         step: impl FnOnce(&Stop) -> T + Send + 'static,
     ) -> Result<T, CallError> {
         let (stop, slot) = (self.stop.clone(), self.slot.clone());
-        let running = tokio::task::spawn_blocking(move || {
+        let running = self.env.compute(move || {
             let done = step(&stop);
             drop(slot);
             done

@@ -28,7 +28,11 @@ pub(crate) const ACCESS_KEY: &str = "larch";
 pub(crate) const SECRET_KEY: &str = "larch-secret";
 
 pub(crate) fn env() -> Env {
-    Env { clock: Arc::new(TimerClock(Instant::now())), random: Arc::new(Random::from_seed(1)) }
+    Env {
+        clock: Arc::new(TimerClock(Instant::now())),
+        random: Arc::new(Random::from_seed(1)),
+        compute: larch_runtime::Compute::Threads,
+    }
 }
 
 /// The clock of timers, which a test may pause.

@@ -34,6 +34,8 @@ struct State {
     capacity: u64,
     read_only: bool,
     failing_syncs: u32,
+    /// Files whose names end so cannot be made.
+    refused_names: Option<String>,
     locked: bool,
     /// Files opened before a power cut are dead.
     epoch: u64,
@@ -60,6 +62,7 @@ impl SimDir {
             capacity: DEFAULT_CAPACITY,
             read_only: false,
             failing_syncs: 0,
+            refused_names: None,
             locked: false,
             epoch: 0,
         };
@@ -114,6 +117,21 @@ impl SimDir {
     pub fn fail_syncs(&self, count: u32) {
         self.state().failing_syncs = count;
     }
+
+    /// Turns the bits of one byte of a file.
+    pub fn damage(&self, name: &FileName, offset: u64) {
+        let mut state = self.state();
+        let Some(file) = state.names.get(name).copied() else { return };
+        let byte = usize::try_from(offset).ok().and_then(|offset| state.files[file].bytes.get_mut(offset));
+        if let Some(byte) = byte {
+            *byte = !*byte;
+        }
+    }
+
+    /// Files whose names end so cannot be made from now on; `None` lets all be.
+    pub fn refuse_names(&self, end: Option<&str>) {
+        self.state().refused_names = end.map(ToOwned::to_owned);
+    }
 }
 
 impl State {
@@ -159,6 +177,9 @@ impl Dir for SimDir {
         state.writable()?;
         if state.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if state.refused_names.as_ref().is_some_and(|end| name.as_str().ends_with(end.as_str())) {
+            return Err(io::Error::other("simulated: not this file"));
         }
         let file = state.files.len();
         state.files.push(Content::default());

@@ -13,7 +13,7 @@ mod trace;
 use std::future::Future;
 use std::sync::Arc;
 
-use larch_runtime::{Env, Random};
+use larch_runtime::{Compute, Env, Random};
 
 pub use clock::SimClock;
 pub use dir::SimDir;
@@ -45,12 +45,24 @@ pub fn run<F, T>(seed: u64, simulation: impl FnOnce(World) -> F) -> (T, Trace)
 where
     F: Future<Output = T>,
 {
+    let trace = Trace::default();
+    (run_into(&trace, seed, simulation), trace)
+}
+
+/// As [`run`], into a trace that is there still if the simulation panics.
+pub fn run_into<F, T>(trace: &Trace, seed: u64, simulation: impl FnOnce(World) -> F) -> T
+where
+    F: Future<Output = T>,
+{
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().expect("a runtime without IO");
-    let trace = Trace::default();
-    let result = runtime.block_on(async {
+    runtime.block_on(async {
         let clock = Arc::new(SimClock::new());
-        let env = Env { clock: Arc::clone(&clock) as Arc<_>, random: Arc::new(Random::from_seed(seed)) };
+        let env = Env {
+            clock: Arc::clone(&clock) as Arc<_>,
+            random: Arc::new(Random::from_seed(seed)),
+            compute: Compute::InPlace,
+        };
         let fuse = Fuse::default();
         let world = World {
             wal_dir: SimDir::new(env.random.next_u64()).with_fuse(&fuse),
@@ -62,6 +74,5 @@ where
         };
         let _tracing = tracing::subscriber::set_default(Tracer::new(trace.clone(), clock));
         simulation(world).await
-    });
-    (result, trace)
+    })
 }

@@ -153,7 +153,11 @@ fn while_one_sync_runs_the_others_gather() {
     let folder = tempfile::tempdir().unwrap();
     let gate = Gated::new(OsDir::open(folder.path()).unwrap());
     let clock = Arc::new(Watch::default());
-    let env = Env { clock: clock.clone(), random: Arc::new(Random::from_seed(1)) };
+    let env = Env {
+        clock: clock.clone(),
+        random: Arc::new(Random::from_seed(1)),
+        compute: larch_runtime::Compute::Threads,
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
     runtime.block_on(async {

@@ -235,7 +235,7 @@ fn nothing_goes_by_a_wrong_clock() {
         world.env.sleep(50 * HOUR).await;
         for (minutes, goes) in [(24 * 60, false), (-24 * 60, false), (6, false), (-6, false), (4, true)] {
             let clock = Arc::new(Skewed(Arc::clone(&world.env.clock), Span::from_mins(minutes)));
-            let process = Process::new(&world, Env { clock, random: Arc::clone(&world.env.random) });
+            let process = Process::new(&world, Env { clock, ..world.env.clone() });
             let swept = process.sweep().await;
             assert_eq!(!process.is_there(2).await, goes, "{minutes}");
             if !goes {

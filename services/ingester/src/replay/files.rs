@@ -1,6 +1,6 @@
 //! The files that lie beside the log, put back to the tenants that they are of.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ pub(super) struct Restore<'a> {
 }
 
 /// Finished files, by id, and whose they are if their names say so.
-type Found = HashMap<SegmentId, (FileName, Option<TenantId>)>;
+type Found = BTreeMap<SegmentId, (FileName, Option<TenantId>)>;
 
 impl Restore<'_> {
     /// Gives what the log says, for the rows that are in it.
     pub(super) fn run(mut self, tenants: &Tenants) -> Result<Known, StartError> {
         let mut found = self.find()?;
-        let mut restored: HashMap<TenantId, Restored> = HashMap::new();
+        let mut restored: BTreeMap<TenantId, Restored> = BTreeMap::new();
         for (tenant, (cut, described)) in &self.known.cuts {
             let mut files = Vec::with_capacity(cut.files.len());
             for id in &cut.files {
@@ -118,7 +118,7 @@ impl Restore<'_> {
     fn settle_others(
         &self,
         others: Found,
-        restored: &mut HashMap<TenantId, Restored>,
+        restored: &mut BTreeMap<TenantId, Restored>,
     ) -> Result<(), StartError> {
         for (id, (name, tenant)) in others {
             if self.is_whole || self.known.forgotten.contains(&id) {

@@ -1,6 +1,6 @@
 //! What the log says of segment files.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use larch_proto::{SegmentEntry, WalPosition};
 use larch_types::{SegmentId, TenantId};
@@ -12,10 +12,10 @@ use crate::upload::Begin;
 #[derive(Default)]
 pub(super) struct Known {
     /// The last cut of each tenant, and the position of the record that says so.
-    pub(super) cuts: HashMap<TenantId, (Cut, WalPosition)>,
-    pub(super) announced: HashMap<SegmentId, HandedBefore>,
+    pub(super) cuts: BTreeMap<TenantId, (Cut, WalPosition)>,
+    pub(super) announced: BTreeMap<SegmentId, HandedBefore>,
     pub(super) forgotten: HashSet<SegmentId>,
-    begun: HashMap<SegmentId, (SegmentId, WalPosition)>,
+    begun: BTreeMap<SegmentId, (SegmentId, WalPosition)>,
 }
 
 /// What was announced in an earlier life and may have to be named still.

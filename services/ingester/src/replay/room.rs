@@ -35,6 +35,7 @@ impl<'a> Room<'a> {
         replay.metrics.replay_flushing.set(1);
         let mut tenants = replayed.tenants.all();
         tenants.sort_by_key(|tenant| std::cmp::Reverse(tenant.shelf.holdings().memory_bytes));
+        let mut failed = false;
         for tenant in tenants {
             if replayed.held_bytes <= share(self.ceiling, CUT_DOWN_TO) as isize {
                 break;
@@ -42,11 +43,13 @@ impl<'a> Room<'a> {
             if let Err(problem) = self.cut(replay, &tenant) {
                 let source = std::error::Error::source(&problem).map(ToString::to_string);
                 warn!(tenant = %tenant.id, error = %problem, source, "rows that are read back stay in memory");
-                // Rows must come back all the same; it is tried again when there are some more.
-                self.cut_from = replayed.held_bytes.max(0) as usize + self.ceiling / 8;
-                break;
+                failed = true;
             }
             replayed.held_bytes += tenant.memory_change();
+        }
+        if failed {
+            // Rows must come back all the same; it is tried again when there are some more.
+            self.cut_from = replayed.held_bytes.max(0) as usize + self.ceiling / 8;
         }
         replay.metrics.replay_flushing.set(0);
     }

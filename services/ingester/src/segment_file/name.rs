@@ -1,5 +1,5 @@
 //! What a segment file is called: its id, then the tenant, so that a file can be told from others when the log
-//! that names it is damaged.
+//! that names it is damaged. Files with rows that cannot be cut are called likewise.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +11,12 @@ const SUFFIX: &str = ".seg";
 
 /// What a file is called while it is written. Whoever finds such a file removes it.
 const UNFINISHED: &str = ".seg-new";
+
+/// What a file of rows that cannot be cut is called, while it is written, and once it was found damaged and its rows
+/// are elsewhere.
+const COPY: &str = ".rows";
+const UNFINISHED_COPY: &str = ".rows-new";
+const DAMAGED: &str = "-damaged";
 
 /// What a name says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +35,21 @@ pub(crate) fn unfinished(id: SegmentId, tenant: &TenantId) -> FileName {
     named(id, tenant, UNFINISHED)
 }
 
-/// A ULID, 150 characters of a tenant in base64, dots and the suffix are 236 bytes.
+pub(crate) fn copied(id: SegmentId, tenant: &TenantId) -> FileName {
+    named(id, tenant, COPY)
+}
+
+pub(crate) fn copying(id: SegmentId, tenant: &TenantId) -> FileName {
+    named(id, tenant, UNFINISHED_COPY)
+}
+
+/// The name of a copy that is of no more use to a program.
+#[expect(clippy::expect_used, reason = "letters, digits, dots, `-` and `_`, fewer than 255")]
+pub(crate) fn damaged(copy: &FileName) -> FileName {
+    format!("{copy}{DAMAGED}").parse().expect("a file name")
+}
+
+/// A ULID, 150 characters of a tenant in base64, dots and the longest suffix are 242 bytes.
 #[expect(clippy::expect_used, reason = "letters, digits, dots, `-` and `_`, fewer than 255")]
 fn named(id: SegmentId, tenant: &TenantId, suffix: &str) -> FileName {
     let text = if is_plain(tenant.as_str()) {
@@ -42,10 +62,19 @@ fn named(id: SegmentId, tenant: &TenantId, suffix: &str) -> FileName {
 
 /// `None` if it is not the name of a segment file.
 pub(crate) fn parse(name: &FileName) -> Option<Named> {
+    parse_as(name, SUFFIX, UNFINISHED)
+}
+
+/// `None` if it is not the name of a file with rows that cannot be cut.
+pub(crate) fn parse_copy(name: &FileName) -> Option<Named> {
+    parse_as(name, COPY, UNFINISHED_COPY)
+}
+
+fn parse_as(name: &FileName, finished: &str, unfinished: &str) -> Option<Named> {
     let name = name.as_str();
-    let (rest, is_finished) = match name.strip_suffix(SUFFIX) {
+    let (rest, is_finished) = match name.strip_suffix(finished) {
         Some(rest) => (rest, true),
-        None => (name.strip_suffix(UNFINISHED)?, false),
+        None => (name.strip_suffix(unfinished)?, false),
     };
     let (id, tenant) = match rest.split_once('.') {
         None => (rest, None),
@@ -79,6 +108,10 @@ mod tests {
             let named = |is_finished| Some(Named { id, tenant: Some(tenant.clone()), is_finished });
             assert_eq!(parse(&finished(id, &tenant)), named(true), "{tenant}");
             assert_eq!(parse(&unfinished(id, &tenant)), named(false), "{tenant}");
+            assert_eq!(parse_copy(&copied(id, &tenant)), named(true), "{tenant}");
+            assert_eq!(parse_copy(&copying(id, &tenant)), named(false), "{tenant}");
+            assert_eq!(parse(&copied(id, &tenant)), None, "{tenant}");
+            assert_eq!(parse_copy(&damaged(&copied(id, &tenant))), None, "{tenant}");
         }
         let name = finished(id, &"acme".parse().unwrap());
         assert_eq!(name.as_str(), "00000000000000000000000007.acme.seg");

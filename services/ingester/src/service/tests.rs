@@ -28,6 +28,7 @@ use crate::upload::{UploadSettings, forget_when_due, upload_waiting};
 
 const APP: &str = "{app=\"a\"}";
 
+mod set_aside;
 mod uploads;
 
 /// One life of a node.
@@ -112,6 +113,7 @@ fn try_start(
         bounds: Bounds {
             memory_bytes,
             disk_bytes: settings.wal.disk_budget.as_u64(),
+            aside_bytes: settings.wal.set_aside_budget.as_u64(),
             disk_threshold,
             named_rows: 10,
             named_dropped: 10,

@@ -45,6 +45,7 @@ fn ingester_defaults_are_those_of_loki() {
         wal.flush_on_shutdown: false
         wal.replay_memory_ceiling: "4GB"
         wal.disk_budget: "0B"
+        wal.set_aside_budget: "512MB"
         wal.disk_full_threshold: 0.85
     "#]]
     .assert_eq(&defaults::<IngesterSettings>());

@@ -21,6 +21,8 @@ pub struct WalSettings {
     pub replay_memory_ceiling: ByteSize,
     /// Most bytes of the log and of segment files beside it; 0 leaves it to the disk.
     pub disk_budget: ByteSize,
+    /// Most bytes, besides, of files with rows of tenants whose rows cannot be cut.
+    pub set_aside_budget: ByteSize,
     /// Share of the budget and of the disk, from 0 to 1, from which pushes are refused; 0 means never.
     pub disk_full_threshold: f64,
 }
@@ -48,6 +50,8 @@ impl Default for WalSettings {
             flush_on_shutdown: false,
             replay_memory_ceiling: ByteSize::gib(4),
             disk_budget: ByteSize::bytes(0),
+            // A few tenants of usual size: their rows stay in memory too, of which this is an eighth.
+            set_aside_budget: ByteSize::mib(512),
             // Loki takes 0.9. The rest of the disk is needed for cutting what the log holds.
             disk_full_threshold: 0.85,
         }

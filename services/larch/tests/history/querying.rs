@@ -19,10 +19,11 @@ use larch_runtime::Scope;
 use larch_store::{Backing, Catalog, Segments, Store, StoreOptions};
 use larch_telemetry::Registry;
 use larch_testkit::sim::World;
-use larch_types::{ErrorKind, NodeId, Span};
+use larch_types::{ErrorKind, NodeId, Span, TenantId};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{BASE, Row, STREAMS, context};
+use crate::model::{Metric, Row, Samples, end};
+use crate::{BASE, STREAMS, context};
 
 /// What one process is given of the world.
 pub(crate) fn frame(world: &World) -> Frame {
@@ -108,23 +109,53 @@ impl House {
         Self { frame, queue, _scope: scope }
     }
 
-    /// All rows that are found.
-    pub(crate) async fn ask(&self) -> Result<Vec<Row>, CallError> {
-        let (piece, reported) = self.queue.hand_out();
-        let pull = self.queue.lock().pull.clone().expect("a querier that pulls");
-        pull.send(Ok(Assignment::Piece(Box::new(piece)))).await.expect("a querier that pulls");
-        let parts = reported.await.map_err(|_| CallError::new(ErrorKind::Internal, "no report"))??;
+    /// All rows of a tenant that are found.
+    pub(crate) async fn rows(&self, tenant: &TenantId) -> Result<Vec<Row>, CallError> {
+        let question = Question::Logs {
+            query: r#"{app=~".+"}"#.to_owned(),
+            direction: Direction::Forward,
+            limit: 1_000_000,
+        };
         let mut rows = Vec::new();
-        for part in parts {
+        for part in self.ask(tenant, question).await? {
             let ResultPart::Entries(batch) = part else { continue };
             for entry in batch.entries {
                 let labels = &batch.streams[entry.stream as usize].labels;
-                let stream = STREAMS.iter().find(|stream| *stream == labels).expect("a known stream");
+                let stream = STREAMS.iter().position(|(text, _)| text == labels).expect("a known stream");
                 let line = String::from_utf8(entry.line.to_vec()).expect("a text");
-                rows.push((*stream, entry.timestamp.nanos(), line));
+                rows.push((stream, entry.timestamp.nanos(), line));
             }
         }
         Ok(rows)
+    }
+
+    /// Samples of each day.
+    pub(crate) async fn samples(&self, tenant: &TenantId, metric: Metric) -> Result<Samples, CallError> {
+        let question = Question::Metric {
+            query: metric.query().to_owned(),
+            start: BASE,
+            end: end(),
+            step: Span::from_hours(24),
+        };
+        let mut samples = Samples::new();
+        for part in self.ask(tenant, question).await? {
+            let ResultPart::Samples(all) = part else { continue };
+            for series in all {
+                let app = series.labels.iter().find(|pair| pair.name.as_str() == "app").expect("a label");
+                for (step, value) in series.steps.iter().zip(&series.values) {
+                    let known = samples.insert((app.value.as_str().to_owned(), *step), *value);
+                    assert_eq!(known, None, "a series comes once");
+                }
+            }
+        }
+        Ok(samples)
+    }
+
+    async fn ask(&self, tenant: &TenantId, question: Question) -> Reported {
+        let (piece, reported) = self.queue.hand_out(tenant, question);
+        let pull = self.queue.lock().pull.clone().expect("a querier that pulls");
+        pull.send(Ok(Assignment::Piece(Box::new(piece)))).await.expect("a querier that pulls");
+        reported.await.map_err(|_| CallError::new(ErrorKind::Internal, "no report"))?
     }
 }
 
@@ -133,23 +164,19 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hand_out(&self) -> (Piece, oneshot::Receiver<Reported>) {
+    fn hand_out(&self, tenant: &TenantId, question: Question) -> (Piece, oneshot::Receiver<Reported>) {
         let mut state = self.lock();
         state.pieces += 1;
         let id = PieceId(state.pieces);
         let (sender, receiver) = oneshot::channel();
         state.waiting = Some((id, sender));
-        let context = context();
+        let context = context(tenant);
         let piece = Piece {
             id,
             tenants: vec![PieceTenant { tenant: context.tenant, policy: None }],
-            question: Question::Logs {
-                query: r#"{app=~".+"}"#.to_owned(),
-                direction: Direction::Forward,
-                limit: 1_000_000,
-            },
-            start: BASE,
-            end: BASE.plus(Span::from_hours(72)),
+            question,
+            start: BASE.plus(Span::from_hours(-24)),
+            end: end().plus(Span::from_hours(24)),
             shard: None,
             time_left: Duration::from_secs(300),
             request: context.call.request,

@@ -198,7 +198,7 @@ impl Asker {
         read: &Read,
         stored: &Stored,
     ) -> Result<Reader, CallError> {
-        let cpu = Cpu::new(self.deps.metrics.panics.clone(), None);
+        let cpu = Cpu::new(&self.deps.env, self.deps.metrics.panics.clone(), None);
         Reader::new(self.deps.segments.clone(), tenant.clone(), read, cpu, Arc::clone(&stored.spent))
     }
 

@@ -60,7 +60,7 @@ impl<'a> Feed<'a> {
             session,
             scope,
             frames,
-            cpu: Cpu::new(session.tails.deps.metrics.panics.clone(), None),
+            cpu: Cpu::new(&session.tails.deps.env, session.tails.deps.metrics.panics.clone(), None),
             buffer: Buffer::new(session.request.delay.to_std()),
             seen: Seen::default(),
             streams: Streams::new(false),

@@ -82,7 +82,7 @@ impl Worker {
         let end = match slot {
             Err(error) => Err(error),
             Ok(slot) => {
-                let cpu = Cpu::new(self.deps.metrics.panics.clone(), Some(slot));
+                let cpu = Cpu::new(&self.deps.env, self.deps.metrics.panics.clone(), Some(slot));
                 let deadline = call.deadline;
                 let mut task = Task::new(&self.deps, piece, call, cpu);
                 // The kinds of questions together make a large future.
