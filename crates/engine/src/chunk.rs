@@ -90,17 +90,17 @@ impl MetricQuery {
 }
 
 /// One range over one chunk.
-struct ChunkReader<'a> {
-    plan: &'a RangePlan,
-    range: u32,
-    now: Timestamp,
-    rows: &'a ChunkRows,
-    chunk: &'a Chunk,
-    times: &'a [i64],
-    uses: MetadataUse,
-    decoder: &'a mut Decoder,
-    memory: &'a SharedMemory,
-    seen: &'a Seen,
+pub(crate) struct ChunkReader<'a> {
+    pub(crate) plan: &'a RangePlan,
+    pub(crate) range: u32,
+    pub(crate) now: Timestamp,
+    pub(crate) rows: &'a ChunkRows,
+    pub(crate) chunk: &'a Chunk,
+    pub(crate) times: &'a [i64],
+    pub(crate) uses: MetadataUse,
+    pub(crate) decoder: &'a mut Decoder,
+    pub(crate) memory: &'a SharedMemory,
+    pub(crate) seen: &'a Seen,
 }
 
 /// Rows that are left of a chunk, with what is known of them.
@@ -147,6 +147,10 @@ impl<'a> ChunkReader<'a> {
         let identities = self.identities(spans, &rows)?;
         let rows = self.without_copies(rows, &identities)?;
         let identities = if plan.gathers == Gathers::Points { identities } else { Vec::new() };
+        let rows = if identities.is_empty() { self.read_by_form(spans, rows, out)? } else { rows };
+        if rows.is_empty() {
+            return Ok(());
+        }
         let left = self.left(&rows, identities, self.uses)?;
         // An error shows all that a row has. It is seldom, so that the rest is read then.
         let is_partly = plan.may_fail && self.uses != MetadataUse::ALL;
@@ -354,7 +358,7 @@ impl<'a> ChunkReader<'a> {
     }
 }
 
-fn input_row<'r>(
+pub(crate) fn input_row<'r>(
     stream: &'r KnownStream,
     time: Timestamp,
     line: &'r [u8],

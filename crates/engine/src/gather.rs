@@ -4,6 +4,7 @@ use larch_logql::{EvalError, Identity, SeriesLabels};
 use larch_types::{PushStamp, Timestamp};
 
 use crate::counts::{MARK_BYTES, StepCounts};
+use crate::forms::Forms;
 use crate::memory::SharedMemory;
 use crate::outcome::{Outcome, Outcomes};
 use crate::range::Gathers;
@@ -29,6 +30,9 @@ pub(crate) struct RangeGathered {
     /// Samples of rows of which there may be copies.
     pub(crate) contested: Vec<ContestedSample>,
     pub(crate) outcomes: Outcomes,
+    pub(crate) forms: Forms,
+    /// Rows that were told by their forms.
+    pub(crate) by_form: u64,
     /// Rows that gave a sample.
     pub(crate) passed: u64,
     /// What it takes in memory, about.
@@ -65,6 +69,11 @@ impl Gathered {
     /// Rows that have given a sample, counted for each range by itself.
     pub fn passed(&self) -> u64 {
         self.ranges.iter().map(|range| range.passed).sum()
+    }
+
+    /// Rows of which no line was put together, because their forms said what they come to.
+    pub fn told_by_form(&self) -> u64 {
+        self.ranges.iter().map(|range| range.by_form).sum()
     }
 
     /// Counts what has come to be held since the last time.

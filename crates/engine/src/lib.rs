@@ -6,15 +6,22 @@
 //! together and looked at row by row. The meaning is that of the reference evaluator in `larch-logql`, whose
 //! stages and arithmetic run here too.
 //!
+//! A log query ([`LogQuery`]) is shown chunks in the order of the answer, tells which it still wants, and puts
+//! together no more rows than it can show.
+//!
 //! It cannot tell memory from storage, and does not know who asked. It reads no clock and fetches nothing:
 //! whoever has pages hands them in.
 
+mod by_form;
 mod chunk;
 mod counts;
 mod error;
 mod filter;
 mod finish;
+mod form_value;
+mod forms;
 mod gather;
+mod logs;
 mod loose;
 mod memory;
 mod metadata;
@@ -31,6 +38,7 @@ mod windows;
 pub use chunk::{ChunkRows, StreamRows};
 pub use error::ReadFailure;
 pub use gather::Gathered;
+pub use logs::{ChunkPages, LogEntries, LogQuery, Survivors};
 pub use loose::LooseRow;
 pub use memory::SharedMemory;
 pub use overlap::{Contested, Covered, Overlaps};

@@ -16,13 +16,17 @@ impl SharedMemory {
         Self { used: AtomicU64::new(0), limit }
     }
 
-    /// What was taken stays taken: whatever a query gathers it keeps to its end.
     pub fn take(&self, bytes: u64) -> Result<(), EvalError> {
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) > self.limit.as_u64() {
             return Err(EvalError::TooMuchMemory(self.limit));
         }
         Ok(())
+    }
+
+    /// What a metric query gathers it keeps to its end; others let go of rows, and of chunks.
+    pub fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn used(&self) -> u64 {

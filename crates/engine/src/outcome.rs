@@ -44,6 +44,12 @@ impl RowKey {
     }
 }
 
+impl RowKey {
+    pub(crate) const fn number(self) -> u128 {
+        self.0
+    }
+}
+
 /// Keys are hashes already.
 #[derive(Debug, Default)]
 pub(crate) struct AsIs(u64);

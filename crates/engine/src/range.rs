@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use larch_logql::{
-    EvalError, FormatValue, LabelFilter, LabelMatcher, LabelNeed, LabelSet, Meaningless, ParseError, RangeOp,
-    RangeQuery, Sampler, Stage, Steps, front_filters, range_scan, run_order,
+    EvalError, FormReader, FormatValue, LabelFilter, LabelMatcher, LabelNeed, LabelSet, Meaningless,
+    ParseError, RangeOp, RangeQuery, Sampler, Stage, Steps, front_filters, range_scan, run_order,
 };
 use larch_types::Span;
 
@@ -24,6 +24,8 @@ pub(crate) struct RangePlan {
     pub(crate) absent: Arc<LabelSet>,
     pub(crate) filters: LineFilters,
     pub(crate) sampler: Sampler,
+    /// Where rows can be told by the forms of their lines.
+    pub(crate) forms: Option<FormReader>,
     pub(crate) labels: LabelNeed,
     pub(crate) gathers: Gathers,
     /// Whether a stage behind the filters looks at the line, or at anything else that makes rows of one
@@ -91,6 +93,8 @@ impl RangePlan {
             RangeOp::CountOverTime | RangeOp::Rate | RangeOp::AbsentOverTime => Gathers::Rows,
             _ => Gathers::Points,
         };
+        // How long each line is no form says.
+        let forms = if gathers == Gathers::LineBytes { None } else { FormReader::new(query)? };
         let (range, offset) = (aggregation.range.range, aggregation.range.offset);
         Ok(Self {
             op: aggregation.op,
@@ -101,6 +105,7 @@ impl RangePlan {
             absent: Arc::new(query.absent_labels()),
             filters: LineFilters::new(log)?,
             sampler: Sampler::new(query)?,
+            forms,
             labels,
             gathers,
             reads_line,

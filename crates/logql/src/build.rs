@@ -19,9 +19,14 @@ pub(crate) fn pipeline<'q>(
 ) -> Result<stage::Pipeline, ParseError> {
     let mut built = Vec::new();
     for written in stages {
-        built.push(stage(written, hints).map_err(|reason| refused(written.to_string(), reason))?);
+        built.push(stage_of(written, hints)?);
     }
     Ok(stage::Pipeline::new(built))
+}
+
+/// One stage by itself.
+pub(crate) fn stage_of(written: &Stage, hints: &Hints) -> Result<stage::Stage, ParseError> {
+    stage(written, hints).map_err(|reason| refused(written.to_string(), reason))
 }
 
 /// A line filter by itself, for whoever runs it on lines without rows around them.

@@ -16,6 +16,7 @@ mod error;
 mod eval;
 mod facts;
 mod float;
+mod forms;
 mod fuzz;
 mod lex;
 mod parse;
@@ -49,6 +50,7 @@ pub use facts::{
     Countable, CountedRange, Division, LabelNeed, Leg, LineNeed, LineSearch, Merge, Reach, Scan, countable,
     divide, line_search, range_scan, reach, reads_clock, scans,
 };
+pub use forms::{FormPart, FormReader, FormReading, LineForm, SlotBytes};
 pub use fuzz::fuzz_parse;
 pub use parse::{parse, parse_any_selector, parse_log, parse_metric, parse_selector};
 pub use pattern::{InvalidPattern, Pattern, PatternPart};

@@ -54,7 +54,7 @@ fn read_as_page(page: &[u8], rows: usize) -> Result<(), Corrupt> {
             texts.get(value);
         }
     }
-    let lines = lines::decode(page, rows, &mut decoder)?;
+    let lines = lines::decode(&Bytes::copy_from_slice(page), rows, &mut decoder)?;
     let lines = lines.view();
     let finder = memchr::memmem::Finder::new(b"a");
     let found = lines.rows_with(&finder);

@@ -45,6 +45,7 @@ pub use page::lines::{Lines, PickedLines};
 pub use page::optional::OptionalTexts;
 pub use page::runs::StreamRun;
 pub use page::stamps::{RowStamp, Stamps};
+pub use page::templates::{Digits, SlotKind, SlotValues, Templates};
 pub use reader::chunk::{Chunk, ChunkInfo, NamedColumn};
 pub use reader::directory::ChunkDirectory;
 pub use reader::inspect::{Inspection, SectionSize, inspect};

@@ -29,9 +29,13 @@ impl Frontend {
     pub(crate) fn new(frame: &Frame, config: &Config) -> Arc<Self> {
         let metrics = Metrics::new(&frame.metrics);
         let max_waiting = usize::try_from(config.frontend.max_outstanding_per_tenant).unwrap_or(usize::MAX);
-        let queue = Queue::new(frame.env.clone(), QueueMetrics::new(&frame.metrics), max_waiting);
+        // Where frontends keep the queue themselves the one setting counts, in a scheduler the other.
+        let forget = config.frontend.querier_forget_delay.max(config.scheduler.querier_forget_delay);
+        let metrics_of_queue = QueueMetrics::new(&frame.metrics);
+        let queue = Queue::new(frame.env.clone(), metrics_of_queue, max_waiting, forget.to_std());
         let slow: Span = config.frontend.log_queries_longer_than;
-        let watched = Watched { env: frame.env.clone(), metrics: metrics.clone(), slow };
+        let tells_times = config.frontend.query_stats_enabled;
+        let watched = Watched { env: frame.env.clone(), metrics: metrics.clone(), slow, tells_times };
         Arc::new(Self {
             env: frame.env.clone(),
             tenancy: frame.tenancy.clone(),

@@ -10,6 +10,8 @@ use larch_types::{ByteSize, ErrorKind, Span, TenantSet};
 
 pub(crate) use own::OwnLimits;
 
+use crate::queue::Share;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ReadLimits {
     pub(crate) timeout: Span,
@@ -38,6 +40,8 @@ pub(crate) struct ReadLimits {
     pub(crate) stats_freshness: Span,
     /// Zero forbids all reads.
     pub(crate) parallelism: u32,
+    /// Which workers the pieces go to.
+    pub(crate) workers: Share,
     pub(crate) required_labels: Vec<String>,
     pub(crate) minimum_labels: u32,
     pub(crate) volume_enabled: bool,
@@ -81,6 +85,10 @@ impl ReadLimits {
             freshness: longest(&all, |limits| limits.max_cache_freshness_per_query),
             stats_freshness: longest(&all, |limits| limits.max_stats_cache_freshness),
             parallelism: parallelism.min().unwrap_or_default(),
+            workers: Share {
+                most: tightest(&all, |limits| limits.max_queriers_per_tenant),
+                part: smallest_part(&all),
+            },
             required_labels,
             minimum_labels: all.iter().map(|limits| limits.minimum_labels_number).max().unwrap_or_default(),
             volume_enabled: all.iter().all(|limits| limits.volume_enabled),
@@ -94,6 +102,12 @@ impl ReadLimits {
 fn tightest<T: Copy + Ord + Default>(all: &[Arc<LimitsSettings>], pick: impl Fn(&LimitsSettings) -> T) -> T {
     let set = all.iter().map(|limits| pick(limits)).filter(|value| *value > T::default());
     set.min().unwrap_or_default()
+}
+
+/// Of the workers. Zero if no tenant has a part of its own.
+fn smallest_part(all: &[Arc<LimitsSettings>]) -> f64 {
+    let set = all.iter().map(|limits| limits.max_query_capacity).filter(|part| *part > 0.0);
+    set.min_by(f64::total_cmp).unwrap_or_default()
 }
 
 fn longest(all: &[Arc<LimitsSettings>], pick: impl Fn(&LimitsSettings) -> Span) -> Span {

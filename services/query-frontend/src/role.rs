@@ -8,11 +8,12 @@ use larch_membership::{Member, Part};
 use larch_rpc::{GrpcServices, MessageLimits};
 use larch_runtime::{Module, Rhythm, Scope, Stage, StartError, spawn_job};
 use larch_types::NodeId;
+use tracing::warn;
 
 use crate::frontend::Frontend;
 use crate::http::routes;
 use crate::queue::{Queue, SWEEP, ServedQueue, Sweep};
-use crate::settings::{FrontendSettings, QueryRangeSettings, QuerySchedulerSettings};
+use crate::settings::{FrontendSettings, QueryRangeSettings, QuerySchedulerSettings, without_effect};
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -55,6 +56,9 @@ impl Role for QueryFrontend {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        for line in without_effect(&self.config, &frame.limits.default_limits()) {
+            warn!("{line}");
+        }
         let frontend = Frontend::new(frame, &self.config);
         let queue = Arc::clone(&frontend.runner.queue);
         let server = &frame.settings.server;

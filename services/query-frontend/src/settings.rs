@@ -2,10 +2,12 @@
 //! of the frontend here.
 
 mod frontend;
+mod idle;
 mod query_range;
 mod scheduler;
 
 pub use frontend::FrontendSettings;
+pub(crate) use idle::without_effect;
 pub use query_range::{CacheCompression, QueryRangeSettings, ResultsCacheSettings};
 pub use scheduler::QuerySchedulerSettings;
 

@@ -6,6 +6,7 @@ mod canary;
 mod drilldown;
 mod grafana;
 mod logcli;
+mod lokitool;
 mod shippers;
 mod tail;
 

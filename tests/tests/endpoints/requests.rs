@@ -67,6 +67,12 @@ fn by_which_method() {
             }]);
         }
     }
+    for (path, allowed) in
+        [(READS[0], "GET, POST"), ("/loki/api/v1/drilldown-limits", "GET"), ("/loki/api/v1/push", "POST")]
+    {
+        let answer = house.larch.ask("PATCH", path, &[], "");
+        assert_eq!((answer.status, answer.header("allow")), (405, Some(allowed)), "{path}");
+    }
     let form = r#"query={app="shop"}&match[]={app="shop"}&targetBytesPerShard=1MB"#;
     for path in READS {
         house.check(&[Case { method: "POST", form, target: path, ..GET }]);

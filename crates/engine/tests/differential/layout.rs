@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use larch_engine::{
-    ChunkRows, Covered, KnownStream, LooseRow, MetricQuery, Needed, Overlaps, ReadFailure, Seen,
-    SharedMemory, StreamRows, StreamTable,
+    ChunkPages, ChunkRows, Covered, KnownStream, LogQuery, LooseRow, MetricQuery, Needed, Overlaps,
+    ReadFailure, Seen, SharedMemory, StreamRows, StreamTable,
 };
-use larch_logql::{EvalError, MetricAnswer};
+use larch_logql::{Direction, EvalError, LogEvaluation, MetricAnswer};
 use larch_segment::{
     Chunk, Column, Columns, Decoder, Effort, Provenance, ReadError, Row, RowStamp, Segment, SegmentBuilder,
 };
@@ -46,13 +46,13 @@ impl<'r> Layout<'r> {
         Self { loose, segments, range }
     }
 
-    /// What the engine says, with so many threads taking turns.
+    /// What the engine says, with so many threads taking turns; how many rows it told by their forms.
     pub(crate) fn answer(
         &self,
         query: &MetricQuery,
         ranges: &[usize],
         threads: usize,
-    ) -> Result<MetricAnswer, ReadFailure> {
+    ) -> Result<(MetricAnswer, u64), ReadFailure> {
         let mut streams = Streams::default();
         let shared = (&query.memory(), &Seen::new());
         let mut gathered: Vec<_> = (0..threads).map(|_| query.gathered()).collect();
@@ -82,18 +82,96 @@ impl<'r> Layout<'r> {
                 read?;
             }
         }
-        Ok(query.finish(gathered, &streams.table, shared.0, || true)?.expect("nobody stops it"))
+        let told = gathered.iter().map(|one| one.told_by_form()).sum();
+        let answer = query.finish(gathered, &streams.table, shared.0, || true)?;
+        Ok((answer.expect("nobody stops it"), told))
+    }
+
+    /// What the engine says of a log query, with so many threads taking turns; how many chunks it left unread.
+    pub(crate) fn entries(
+        &self,
+        query: &LogQuery,
+        direction: Direction,
+        threads: usize,
+    ) -> Result<(LogEvaluation, usize), ReadFailure> {
+        let mut streams = Streams::default();
+        let (memory, mut decoder) = (query.memory(), Decoder::new());
+        let mut gathered: Vec<_> = (0..threads).map(|_| query.entries()).collect();
+        let pairs: Vec<_> = self.loose.iter().map(|(row, _)| row.pairs()).collect();
+        let loose = self.loose.iter().zip(&pairs).map(|((row, stamp), pairs)| row.input(pairs, *stamp));
+        query.read_rows(loose, &mut gathered[0], &memory)?;
+        // Rows of two chunks of one segment are no copies, but their order may matter.
+        let mut all = self.covered_by(&mut streams, |_, number| number);
+        for (row, _) in &self.loose {
+            let (stream, time) = (streams.of(row.stream, &row.labels).place, row.time.nanos());
+            all.push(Covered { stream, source: u32::MAX, first: time, last: time });
+        }
+        let overlaps = Overlaps::of(all);
+        let mut unread = 0;
+        for (turn, (segment, bytes, number)) in self.in_order(direction).into_iter().enumerate() {
+            let info = segment.directory(number).info();
+            if !query.wants(info.first_time, info.last_time) {
+                unread += 1;
+                continue;
+            }
+            let rows = self.chunk_rows(segment, number, &mut streams, &overlaps);
+            let is_inside = self.range.0 <= info.first_time && info.last_time < self.range.1;
+            let has_times = !is_inside || !query.has_filters();
+            let first = fetch_if(segment, bytes, number, |column| {
+                column == Column::Lines || (has_times && column == Column::Times)
+            });
+            let survivors = query.survivors(&rows, is_inside, &first, &mut decoder)?;
+            if survivors.is_empty() {
+                continue;
+            }
+            let out = &mut gathered[turn % threads];
+            let mut needed = Needed { metadata: true, levels: true, ..Needed::default() };
+            let mut rest = fetch(segment, bytes, number, needed);
+            let pages = ChunkPages { first: &first, rest: &rest };
+            let mut taken = query.take_in(&rows, &survivors, pages, &mut decoder, out, &memory);
+            if matches!(taken, Err(ReadFailure::Chunk(ReadError::NotFetched(_)))) {
+                needed.stamps = true;
+                rest = fetch(segment, bytes, number, needed);
+                let pages = ChunkPages { first: &first, rest: &rest };
+                taken = query.take_in(&rows, &survivors, pages, &mut decoder, out, &memory);
+            }
+            taken?;
+        }
+        Ok((query.united(gathered)?, unread))
+    }
+
+    /// All chunks, those first whose rows are shown first.
+    fn in_order(&self, direction: Direction) -> Vec<(&Segment, &Bytes, u32)> {
+        let mut chunks: Vec<(i64, (&Segment, &Bytes, u32))> = Vec::new();
+        for (segment, bytes) in &self.segments {
+            for (number, info) in segment.chunks().enumerate() {
+                let first = match direction {
+                    Direction::Forward => info.first_time.nanos(),
+                    Direction::Backward => -info.last_time.nanos(),
+                };
+                chunks.push((first, (segment, bytes, number as u32)));
+            }
+        }
+        chunks.sort_by_key(|(first, _)| *first);
+        chunks.into_iter().map(|(_, chunk)| chunk).collect()
     }
 
     fn covered(&self, streams: &mut Streams) -> Vec<Covered> {
-        let mut covered = Vec::new();
+        self.covered_by(streams, |segment, _| segment)
+    }
+
+    /// A source has a number, by the numbers of the segment and of the chunk among all.
+    fn covered_by(&self, streams: &mut Streams, source_of: impl Fn(u32, u32) -> u32) -> Vec<Covered> {
+        let (mut covered, mut chunk) = (Vec::new(), 0);
         for (source, (segment, _)) in self.segments.iter().enumerate() {
             for (number, info) in segment.chunks().enumerate() {
+                let source = source_of(source as u32, chunk);
+                chunk += 1;
                 for run in runs(segment, number as u32) {
                     let labels = segment.index().labels(run.0).expect("labels");
                     let stream = streams.of(StreamId::of(&labels), &labels).place;
                     let (first, last) = (info.first_time.nanos(), info.last_time.nanos());
-                    covered.push(Covered { stream, source: source as u32, first, last });
+                    covered.push(Covered { stream, source, first, last });
                 }
             }
         }
@@ -165,7 +243,11 @@ fn runs(segment: &Segment, number: u32) -> Vec<(u32, u32, u32)> {
 }
 
 fn fetch(segment: &Segment, bytes: &Bytes, number: u32, needed: Needed) -> Chunk {
-    let is_needed = |column: Column| match column {
+    fetch_if(segment, bytes, number, is_needed(needed))
+}
+
+fn is_needed(needed: Needed) -> impl Fn(Column) -> bool {
+    move |column: Column| match column {
         Column::Times => true,
         Column::Streams => false,
         Column::Shapes => needed.metadata || needed.metadata_names,
@@ -173,7 +255,10 @@ fn fetch(segment: &Segment, bytes: &Bytes, number: u32, needed: Needed) -> Chunk
         Column::Levels => needed.levels,
         Column::Lines => needed.lines,
         Column::Stamps => needed.stamps,
-    };
+    }
+}
+
+fn fetch_if(segment: &Segment, bytes: &Bytes, number: u32, is_needed: impl Fn(Column) -> bool) -> Chunk {
     let mut fetched = Vec::new();
     for page in segment.pages(number, Columns::ALL) {
         if is_needed(page.column) {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+mod forms;
 mod layout;
+mod logs;
 mod metrics;
 mod rows;

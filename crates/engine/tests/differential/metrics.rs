@@ -10,11 +10,12 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::layout::Layout;
-use crate::rows::{HeldRow, SECONDS, rows};
+use crate::rows::{HeldRow, SECONDS, rows, selected};
 
-const LIMITS: EvalLimits = EvalLimits { max_series: 500, max_range: None, max_memory: ByteSize::mib(64) };
+pub(crate) const LIMITS: EvalLimits =
+    EvalLimits { max_series: 500, max_range: None, max_memory: ByteSize::mib(64) };
 
-const FILTERS: [&str; 16] = [
+pub(crate) const FILTERS: [&str; 16] = [
     "",
     "",
     r#"|= "status""#,
@@ -33,7 +34,7 @@ const FILTERS: [&str; 16] = [
     r#"|~ "level.*,\"status\":1" |= "9""#,
 ];
 
-const STAGES: [&str; 34] = [
+pub(crate) const STAGES: [&str; 34] = [
     "",
     "",
     "| json",
@@ -71,7 +72,7 @@ const STAGES: [&str; 34] = [
 ];
 
 /// `{}` is the selector with its pipeline.
-const SHAPES: [&str; 26] = [
+pub(crate) const SHAPES: [&str; 26] = [
     "count_over_time({}[20s])",
     "rate({}[7s])",
     "rate({}[10s] offset 15s)",
@@ -111,7 +112,7 @@ fn query() -> impl Strategy<Value = String> {
     )
 }
 
-fn steps() -> impl Strategy<Value = Steps> {
+pub(crate) fn steps() -> impl Strategy<Value = Steps> {
     let start = Timestamp::from_secs(5);
     prop_oneof![
         Just(Steps::at(Timestamp::from_secs(40))),
@@ -126,7 +127,7 @@ fn steps() -> impl Strategy<Value = Steps> {
 fn reference(
     metric: &MetricExpr,
     steps: Steps,
-    rows: &[&HeldRow],
+    rows: &[HeldRow],
     range: (Timestamp, Timestamp),
 ) -> Result<MetricAnswer, EvalError> {
     let mut evaluation = MetricEvaluation::new(metric, steps, Timestamp::EPOCH, &LIMITS)?;
@@ -155,31 +156,30 @@ fn shown(answer: Result<MetricAnswer, String>) -> Vec<(LabelSet, String)> {
     }
 }
 
-fn check(
+/// How many rows were told by their forms.
+pub(crate) fn check(
     text: &str,
     steps: Steps,
     rows: &[HeldRow],
     range: (Timestamp, Timestamp),
     threads: usize,
-) -> Result<(), TestCaseError> {
-    let Ok(metric) = parse_metric(text) else { return Ok(()) };
+) -> Result<u64, TestCaseError> {
+    let Ok(metric) = parse_metric(text) else { return Ok(0) };
+    let mut told = 0;
     // Whoever reads has selected the streams.
     let expr = Expr::Metric(metric.clone());
     let selectors = scans(&expr);
-    let is_selected = |row: &&HeldRow| {
-        selectors[0].matchers.iter().all(|matcher| {
-            let matcher = larch_logql::LabelMatcher::new(matcher).expect("a matcher");
-            matcher.matches(row.labels.get(matcher.name()).unwrap_or("").as_bytes())
-        })
-    };
-    let selected: Vec<&HeldRow> = rows.iter().filter(is_selected).collect();
+    let selected = selected(selectors[0].matchers, rows);
     let want = reference(&metric, steps, &selected, range).map_err(|error| error.to_string());
     let found = match MetricQuery::new(&metric, steps, Timestamp::EPOCH, &LIMITS) {
         Err(error) => Err(error.to_string()),
         Ok(query) => {
-            let owned: Vec<HeldRow> = selected.into_iter().cloned().collect();
             let ranges: Vec<usize> = (0..selectors.len()).collect();
-            let answer = Layout::new(&owned, range).answer(&query, &ranges, threads);
+            let answer = Layout::new(&selected, range).answer(&query, &ranges, threads);
+            let answer = answer.map(|(answer, by_form)| {
+                told = by_form;
+                answer
+            });
             answer.map_err(|failure| match failure {
                 ReadFailure::Query(error) => error.to_string(),
                 other => panic!("{text}: {other}"),
@@ -187,7 +187,7 @@ fn check(
         }
     };
     prop_assert_eq!(shown(found), shown(want), "{}", text);
-    Ok(())
+    Ok(told)
 }
 
 proptest! {

@@ -1,7 +1,7 @@
 //! Rows of all kinds, and who holds them.
 
-use larch_logql::InputRow;
-use larch_types::{Labels, PushStamp, RowOrder, StreamId, Timestamp};
+use larch_logql::{InputRow, LabelMatcher};
+use larch_types::{Labels, Matcher, PushStamp, RowOrder, StreamId, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -11,7 +11,7 @@ pub(crate) const SECONDS: i64 = 60;
 /// Holders: bit 0 gives rows one by one, bits 1 to 4 are segments.
 pub(crate) const HOLDERS: u8 = 5;
 
-const STREAMS: [&str; 5] = [
+pub(crate) const STREAMS: [&str; 5] = [
     r#"{app="a", env="prod"}"#,
     r#"{app="a", env="dev", status="up"}"#,
     r#"{app="b"}"#,
@@ -59,6 +59,16 @@ impl HeldRow {
     }
 }
 
+/// Those of streams that the matchers select.
+pub(crate) fn selected(matchers: &[Matcher], rows: &[HeldRow]) -> Vec<HeldRow> {
+    let matchers: Vec<_> =
+        matchers.iter().map(|matcher| LabelMatcher::new(matcher).expect("a matcher")).collect();
+    let is_selected = |row: &&HeldRow| {
+        matchers.iter().all(|one| one.matches(row.labels.get(one.name()).unwrap_or("").as_bytes()))
+    };
+    rows.iter().filter(is_selected).cloned().collect()
+}
+
 /// What a row is made of: stream, time, form of the line, numbers in it, extras, holders, push.
 type Given = (usize, (i64, i64), usize, (u32, u32), u8, u8, u128);
 
@@ -79,7 +89,7 @@ pub(crate) fn rows() -> impl Strategy<Value = Vec<HeldRow>> {
     prop_oneof![mixed, of_forms].prop_map(held_rows)
 }
 
-fn held_rows(given: Vec<Given>) -> Vec<HeldRow> {
+pub(crate) fn held_rows(given: Vec<Given>) -> Vec<HeldRow> {
     let mut rows: Vec<HeldRow> = Vec::new();
     for (stream, (second, nanos), form, numbers, extras, holders, stamp) in given {
         let labels: Labels = STREAMS[stream].parse().expect("labels");
@@ -105,7 +115,7 @@ fn held_rows(given: Vec<Given>) -> Vec<HeldRow> {
     rows
 }
 
-fn metadata(extras: u8, number: u32) -> Vec<(String, String)> {
+pub(crate) fn metadata(extras: u8, number: u32) -> Vec<(String, String)> {
     let pair = |name: &str, value: String| vec![(name.to_owned(), value)];
     match extras / 4 {
         0 => pair("trace", format!("{number:04x}")),

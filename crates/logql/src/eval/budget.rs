@@ -27,6 +27,15 @@ impl Memory {
         Self { used: 0, limit }
     }
 
+    /// With the same limit, and nothing taken.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.limit)
+    }
+
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
     pub fn take(&mut self, bytes: usize) -> Result<(), EvalError> {
         self.used = self.used.saturating_add(bytes as u64);
         if self.used > self.limit.as_u64() { Err(EvalError::TooMuchMemory(self.limit)) } else { Ok(()) }

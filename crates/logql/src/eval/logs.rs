@@ -7,7 +7,7 @@ use larch_types::{PushStamp, Span, StreamId, Timestamp};
 
 use crate::ast::LogExpr;
 use crate::build;
-use crate::check::run_order;
+use crate::check::{front_filters, run_order};
 use crate::eval::Identity;
 use crate::eval::budget::Memory;
 use crate::eval::streams::Streams;
@@ -59,24 +59,74 @@ impl LogParams {
 pub struct LogEvaluation {
     params: LogParams,
     streams: Streams,
-    pipeline: Pipeline,
+    stages: Arc<Stages>,
     kept: Kept,
     memory: Memory,
     passed: u64,
+    duplicates: u64,
+}
+
+#[derive(Debug)]
+struct Stages {
+    /// Line filters that come before all other stages.
+    filters: Pipeline,
+    /// The stages behind them.
+    others: Pipeline,
 }
 
 impl LogEvaluation {
     /// Refuses what cannot be run, before any row is read.
     pub fn new(expr: &LogExpr, params: LogParams, limits: &EvalLimits) -> Result<Self, EvalError> {
         check_log_weight(expr)?;
-        Ok(Self {
-            params,
-            streams: Streams::new(&expr.matchers)?,
-            pipeline: build::pipeline(run_order(&expr.pipeline), &Hints::all())?,
+        let mut filters = run_order(&expr.pipeline);
+        let others = filters.split_off(front_filters(&filters));
+        let streams = Streams::new(&expr.matchers)?;
+        // The first stage that cannot be built is the one that is named.
+        let filters = build::pipeline(filters, &Hints::all())?;
+        let stages = Stages { filters, others: build::pipeline(others, &Hints::all())? };
+        let memory = Memory::new(limits.max_memory);
+        let (stages, kept) = (Arc::new(stages), Kept::default());
+        Ok(Self { params, streams, stages, kept, memory, passed: 0, duplicates: 0 })
+    }
+
+    /// The same query, fed with nothing yet: what several of them keep is put together by `absorb`.
+    pub fn another(&self) -> Self {
+        Self {
+            params: self.params,
+            streams: self.streams.another(),
+            stages: Arc::clone(&self.stages),
             kept: Kept::default(),
-            memory: Memory::new(limits.max_memory),
+            memory: self.memory.another(),
             passed: 0,
-        })
+            duplicates: 0,
+        }
+    }
+
+    /// Takes over what another one of the same query has kept.
+    pub fn absorb(&mut self, other: Self) -> Result<(), EvalError> {
+        let Self { streams, kept, passed, duplicates, .. } = other;
+        self.passed += passed;
+        self.duplicates += duplicates;
+        for (rank, rows) in kept.by_time {
+            if self.kept.is_past(rank, self.bound()) {
+                break;
+            }
+            for (identity, row) in rows {
+                if self.kept.meets_again(rank, identity, row.order) {
+                    // Each of the two took it for the first.
+                    self.duplicates += 1;
+                    self.passed -= 1;
+                    continue;
+                }
+                let Some(labels) = streams.labels(row.stream) else { continue };
+                let stream = self.streams.add(row.id, labels, &mut self.memory)?;
+                self.memory.take(row.row.bytes())?;
+                self.kept.insert(rank, identity, KeptRow { stream, ..row });
+            }
+            let dropped = self.kept.evict(self.bound());
+            self.memory.give_back(dropped);
+        }
+        Ok(())
     }
 
     /// Whether a row that comes behind this time, in the direction of the query, could still be shown. If
@@ -85,21 +135,56 @@ impl LogEvaluation {
         !self.kept.is_past(self.params.rank(time).saturating_add(1), self.bound())
     }
 
+    /// No row of a greater rank can be shown. See [`LogParams::rank`].
+    pub fn last_rank(&self) -> i64 {
+        if self.kept.rows < self.bound() {
+            return i64::MAX;
+        }
+        self.kept.by_time.last_key_value().map_or(i64::MIN, |(last, _)| *last)
+    }
+
     /// Rows that have come through the pipeline.
     pub fn passed(&self) -> u64 {
         self.passed
+    }
+
+    /// Copies of rows that were kept when they came.
+    pub fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// What it holds, in bytes, about.
+    pub fn held_bytes(&self) -> u64 {
+        self.memory.used()
     }
 
     /// Takes rows in, whatever their streams and times: those that do not matter are left out.
     pub fn add<'r>(&mut self, rows: impl IntoIterator<Item = InputRow<'r>>) -> Result<(), EvalError> {
         let mut work = Row::new(self.params.now);
         for row in rows {
-            self.add_row(&row, &mut work)?;
+            self.add_row(&row, false, &mut work)?;
         }
         Ok(())
     }
 
-    fn add_row<'r>(&mut self, row: &InputRow<'r>, work: &mut Row<'r>) -> Result<(), EvalError> {
+    /// As `add`, of rows that are known to pass the first [`front_filters`] stages.
+    pub fn add_filtered<'r>(
+        &mut self,
+        rows: impl IntoIterator<Item = InputRow<'r>>,
+    ) -> Result<(), EvalError> {
+        let mut work = Row::new(self.params.now);
+        for row in rows {
+            self.add_row(&row, true, &mut work)?;
+        }
+        Ok(())
+    }
+
+    fn add_row<'r>(
+        &mut self,
+        row: &InputRow<'r>,
+        is_filtered: bool,
+        work: &mut Row<'r>,
+    ) -> Result<(), EvalError> {
         let time = row.timestamp();
         if time < self.params.start || time >= self.params.end {
             return Ok(());
@@ -112,10 +197,11 @@ impl LogEvaluation {
         let identity = row.identity();
         let order = (row.order.stamp, row.order.index);
         if self.kept.meets_again(rank, identity, order) {
+            self.duplicates += 1;
             return Ok(());
         }
         row.load_into(work);
-        if !self.pipeline.run(work) {
+        if (!is_filtered && !self.stages.filters.run(work)) || !self.stages.others.run(work) {
             return Ok(());
         }
         self.passed += 1;
@@ -170,8 +256,8 @@ impl LogEvaluation {
 }
 
 impl LogParams {
-    /// Smaller is shown earlier.
-    fn rank(&self, time: Timestamp) -> i64 {
+    /// Rows of a smaller rank are shown earlier.
+    pub fn rank(&self, time: Timestamp) -> i64 {
         match self.direction {
             Direction::Forward => time.nanos(),
             // All bits turned: as a negation, without an end that has no opposite.

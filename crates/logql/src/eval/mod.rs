@@ -23,6 +23,7 @@ pub use error::EvalError;
 pub use labels::LabelSet;
 pub use live::LivePipeline;
 pub use logs::{Direction, LogEvaluation, LogParams};
+pub(crate) use metric::needed_stages;
 pub use metric::{MetricEvaluation, MetricProgram, RangeQuery, Sampler, SeriesLabels};
 pub use range::{Point, Window as SampleWindow, evaluate as evaluate_window};
 pub use result::{

@@ -1,6 +1,7 @@
 //! The streams that a read has met, and which of them it wants.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use larch_types::{Label, Labels, Matcher, StreamId, StreamOrder};
 
@@ -20,7 +21,7 @@ fn labels_bytes(labels: &Labels) -> usize {
 /// Matches every stream once. Streams get places in the order in which they are met.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    matchers: Vec<LabelMatcher>,
+    matchers: Arc<[LabelMatcher]>,
     known: HashMap<StreamId, Option<u32>>,
     selected: Vec<(StreamOrder, Labels)>,
     /// Rows come in runs of one stream.
@@ -35,7 +36,21 @@ impl Streams {
                 .map_err(|error| ParseError::Meaning(Meaningless::Regex(error.to_string())))?;
             compiled.push(matcher);
         }
-        Ok(Self { matchers: compiled, known: HashMap::new(), selected: Vec::new(), last: None })
+        Ok(Self::of(compiled.into()))
+    }
+
+    fn of(matchers: Arc<[LabelMatcher]>) -> Self {
+        Self { matchers, known: HashMap::new(), selected: Vec::new(), last: None }
+    }
+
+    /// With the same matchers, and no stream met yet.
+    pub(crate) fn another(&self) -> Self {
+        Self::of(Arc::clone(&self.matchers))
+    }
+
+    /// The labels of a stream that is selected, by its place.
+    pub(crate) fn labels(&self, place: u32) -> Option<&Labels> {
+        self.selected.get(place as usize).map(|(_, labels)| labels)
     }
 
     /// The place of the row's stream; none if the selector does not match it.
@@ -51,22 +66,32 @@ impl Streams {
         }
         let place = match self.known.get(&row.stream) {
             Some(place) => *place,
-            None => self.meet(row, memory)?,
+            None if self.matches(row.labels) => Some(self.add(row.stream, row.labels, memory)?),
+            None => {
+                memory.take(STREAM_BYTES)?;
+                self.known.insert(row.stream, None);
+                None
+            }
         };
         self.last = Some((row.stream, place));
         Ok(place)
     }
 
-    fn meet(&mut self, row: &InputRow<'_>, memory: &mut Memory) -> Result<Option<u32>, EvalError> {
-        memory.take(STREAM_BYTES)?;
-        let mut place = None;
-        if self.matches(row.labels) {
-            memory.take(labels_bytes(row.labels))?;
-            // Memory ends long before four thousand million streams.
-            place = Some(self.selected.len() as u32);
-            self.selected.push((StreamOrder::of(row.labels), row.labels.clone()));
+    /// The place of a stream that the selector matches.
+    pub(crate) fn add(
+        &mut self,
+        id: StreamId,
+        labels: &Labels,
+        memory: &mut Memory,
+    ) -> Result<u32, EvalError> {
+        if let Some(Some(place)) = self.known.get(&id) {
+            return Ok(*place);
         }
-        self.known.insert(row.stream, place);
+        memory.take(STREAM_BYTES + labels_bytes(labels))?;
+        // Memory ends long before four thousand million streams.
+        let place = self.selected.len() as u32;
+        self.selected.push((StreamOrder::of(labels), labels.clone()));
+        self.known.insert(id, Some(place));
         Ok(place)
     }
 

@@ -99,11 +99,20 @@ impl Ast {
 
     /// `.*` of either kind; whether its dot matches newlines.
     pub(super) fn dot_star(&self) -> Option<bool> {
+        self.dots(0)
+    }
+
+    /// The same for `.+`.
+    pub(super) fn dot_plus(&self) -> Option<bool> {
+        self.dots(1)
+    }
+
+    fn dots(&self, min: u32) -> Option<bool> {
         let Ast::Repeat(repeat) = self.bare() else {
             return None;
         };
         match repeat.body.bare() {
-            Ast::Dot { newline } if repeat.min == 0 && repeat.max.is_none() => Some(*newline),
+            Ast::Dot { newline } if repeat.min == min && repeat.max.is_none() => Some(*newline),
             _ => None,
         }
     }

@@ -51,6 +51,11 @@ pub struct Regex {
 #[derive(Debug, Clone)]
 enum Test {
     Always,
+    /// `.+`, which many selectors are: there is something. Compiling it takes longer than most reads.
+    NotEmpty {
+        whole: bool,
+        newlines: bool,
+    },
     Contains(Box<memmem::Finder<'static>>),
     ContainsAny(AhoCorasick),
     /// The whole text is one of a few literals, or begins or ends with it or contains it.
@@ -100,6 +105,10 @@ impl Regex {
     pub fn is_match(&self, text: &[u8]) -> bool {
         match &self.test {
             Test::Always => true,
+            Test::NotEmpty { whole, newlines } => {
+                let counts = |byte: &u8| *newlines || *byte != b'\n';
+                !text.is_empty() && if *whole { text.iter().all(counts) } else { text.iter().any(counts) }
+            }
             Test::Contains(finder) => finder.find(text).is_some(),
             Test::ContainsAny(searcher) => searcher.is_match(text),
             Test::Anchored(shape) => anchored_match(shape, text),
@@ -186,6 +195,9 @@ fn compile(ast: &Ast, flavor: Flavor, pattern: &str, max_bytes: usize) -> Result
 }
 
 fn test_of(ast: &Ast, flavor: Flavor) -> Test {
+    if let Some(newlines) = ast.dot_plus() {
+        return Test::NotEmpty { whole: flavor != Flavor::Search, newlines };
+    }
     let Some(shape) = Shape::of(ast) else {
         return Test::Automaton;
     };

@@ -87,7 +87,7 @@ fn meaning() {
         (r"(?i)\W", &[("\u{212a}", false, false, false), ("-", true, true, true)]),
         ("", &[("", true, true, true), ("x", true, false, false)]),
         (".*", &[("", true, true, true), ("a\nb", true, false, true)]),
-        (".+", &[("", false, false, false), ("\n", false, false, true)]),
+        (".+", &[("", false, false, false), ("\n", false, false, true), ("a\nb", true, false, true)]),
         ("foo|far", &[("far", true, true, true), ("xfar", true, false, false)]),
         ("warn(ing)?", &[("warning", true, true, true), ("warned", true, false, false)]),
         ("al.*", &[("alpha", true, true, true), ("al\n", true, false, true), ("xal", true, false, false)]),
@@ -123,6 +123,7 @@ fn bytes_that_are_no_text() {
         (r"\B", b"a\xffb", false),
         (r"\B", "a\u{e9}b".as_bytes(), false),
         ("b$", b"\xffb", true),
+        (".+", b"\xff", true),
     ] {
         assert_eq!(
             Regex::new(pattern, Flavor::Search).unwrap().is_match(text),

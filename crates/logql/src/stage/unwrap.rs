@@ -1,5 +1,7 @@
 //! `unwrap`: a label's value as the value of a sample.
 
+use std::error::Error;
+
 use larch_template::{InvalidFloat, parse_float, parse_size};
 use larch_types::Span;
 
@@ -30,28 +32,49 @@ impl Unwrap {
         &self.name
     }
 
+    pub(crate) fn conversion(&self) -> Conversion {
+        self.conversion
+    }
+
     /// `None`: the row gives no sample. A value that cannot be read gives 0, or the infinity that it is
     /// beyond, with a note. The label stays for the filters behind; the aggregation removes it.
     pub fn run(&self, row: &mut Row<'_>) -> Option<f64> {
-        let value = row.labels.get(&self.name).filter(|value| !value.is_empty())?;
-        let (sample, details) = match self.conversion {
-            Conversion::Number => match parse_float(value) {
-                Ok(number) => return Some(number),
-                Err(error @ InvalidFloat::Range { value, .. }) => (value, error.to_string()),
-                Err(error) => (0.0, error.to_string()),
-            },
-            Conversion::Duration => match Span::parse_go(&lossy(value)) {
-                Ok(span) => return Some(seconds(span)),
-                Err(error) => (0.0, error.to_string()),
-            },
-            Conversion::Bytes => match parse_size(value) {
-                Ok(bytes) => return Some(bytes as f64),
-                Err(error) => (0.0, error.to_string()),
-            },
-        };
-        row.labels.set_error(ErrorName::SampleExtraction, Some(&details));
-        Some(sample)
+        match self.convert(row.labels.get(&self.name)?) {
+            Ok(sample) => sample,
+            Err(Unreadable { sample, details }) => {
+                row.labels.set_error(ErrorName::SampleExtraction, Some(&details));
+                Some(sample)
+            }
+        }
     }
+
+    /// The sample that a value makes; none if it is empty.
+    pub(crate) fn convert(&self, value: &[u8]) -> Result<Option<f64>, Unreadable> {
+        if value.is_empty() {
+            return Ok(None);
+        }
+        let unreadable = |sample: f64, error: &dyn Error| Unreadable { sample, details: error.to_string() };
+        let converted = match self.conversion {
+            Conversion::Number => parse_float(value).map_err(|error| match error {
+                InvalidFloat::Range { value, .. } => unreadable(value, &error),
+                InvalidFloat::Syntax(_) => unreadable(0.0, &error),
+            }),
+            Conversion::Duration => {
+                Span::parse_go(&lossy(value)).map(seconds).map_err(|error| unreadable(0.0, &error))
+            }
+            Conversion::Bytes => {
+                parse_size(value).map(|bytes| bytes as f64).map_err(|error| unreadable(0.0, &error))
+            }
+        };
+        converted.map(Some)
+    }
+}
+
+/// What stands for a value that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    sample: f64,
+    details: String,
 }
 
 /// Whole seconds and the rest are divided on their own, which decides the last digit.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures_util::future::{Either, select};
+use http::header::{ALLOW, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -226,9 +227,20 @@ async fn answer(router: axum::Router, mut request: Request<Body>, peer: SocketAd
         }
     }
     request.extensions_mut().insert(ConnectInfo(peer));
-    match router.oneshot(request).await {
+    let mut response = match router.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    };
+    only_what_is_served(&mut response);
+    response
+}
+
+/// The router counts HEAD among the methods of whatever has GET; it is refused where others look after it.
+fn only_what_is_served(response: &mut Response<Body>) {
+    let Some(allowed) = response.headers().get(ALLOW).and_then(|value| value.to_str().ok()) else { return };
+    let served: Vec<&str> = allowed.split(',').map(str::trim).filter(|method| *method != "HEAD").collect();
+    if let Ok(served) = HeaderValue::try_from(served.join(", ")) {
+        response.headers_mut().insert(ALLOW, served);
     }
 }
 

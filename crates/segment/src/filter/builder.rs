@@ -6,7 +6,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::filter::map::{self, Shape};
 use crate::filter::words::{
-    Hasher, LONG_WORD, UUID_LAST, Word, WordTable, for_each_word, is_mapped, uuid_around, word_around,
+    Hasher, LONG_WORD, OTHER, TRIPLES, Triple, UUID_LAST, Word, WordTable, for_each_triple, for_each_word,
+    is_mapped, uuid_around, word_around,
 };
 use crate::memory::batch::Batch;
 use crate::page::templates::{Split, is_mark};
@@ -20,14 +21,19 @@ const BYTES_PER_SAMPLE: usize = 200;
 /// bytes, and it is encoded data anyway.
 const MAX_SAMPLED_WORD: usize = 64 << 10;
 
+/// Triples of letters that a chunk may have in the map. Texts of one language have some three thousand; what
+/// has more is encoded data, in which every triple is found.
+const MAX_TRIPLES: usize = 4096;
+
 /// Hashes that were seen in the chunk lately, so that words which come again and again are collected
 /// once. Fits a core's first cache with room for the lines.
 const RECENT: usize = 1 << 11;
 
 /// Flags of a chunk: parts of long words are missing; a line has a letter that is k or s without regard to
-/// case, but is not of ASCII.
+/// case, but is not of ASCII; all triples of letters are in the map.
 pub(super) const UNSAMPLED: u8 = 1;
 pub(super) const HAS_KIN: u8 = 2;
+pub(super) const HAS_TRIPLES: u8 = 4;
 
 /// The two sections.
 pub(crate) struct FilterSections {
@@ -40,16 +46,26 @@ pub(crate) struct FilterBuilder {
     recent: Vec<u64>,
     entries: Vec<u64>,
     chunks: Vec<(WordTable, u8)>,
+    /// Which triples of letters the chunk has, a bit each.
+    triples: Vec<u64>,
 }
 
 impl FilterBuilder {
     pub(crate) fn new(id: SegmentId) -> Self {
-        Self { hasher: Hasher::new(id), recent: vec![0; RECENT], entries: Vec::new(), chunks: Vec::new() }
+        let triples = vec![0; TRIPLES.div_ceil(64)];
+        Self {
+            hasher: Hasher::new(id),
+            recent: vec![0; RECENT],
+            entries: Vec::new(),
+            chunks: Vec::new(),
+            triples,
+        }
     }
 
     /// Takes the words of the next chunk of the segment.
     pub(crate) fn next_chunk(&mut self, batch: &Batch) -> ChunkWords<'_> {
         self.recent.fill(0);
+        self.triples.fill(0);
         ChunkWords {
             hasher: self.hasher,
             chunk: self.chunks.len() as u32,
@@ -61,6 +77,8 @@ impl FilterBuilder {
             samples_left: batch.held_bytes() / BYTES_PER_SAMPLE,
             flags: if has_kin(batch.lines().buffer()) { HAS_KIN } else { 0 },
             hides_uuids: Vec::new(),
+            triples: &mut self.triples,
+            triple_count: 0,
         }
     }
 
@@ -117,6 +135,8 @@ pub(crate) struct ChunkWords<'a> {
     /// For each template whether it has what may be the last group of a UUID of which only other groups
     /// are slots.
     hides_uuids: Vec<bool>,
+    triples: &'a mut [u64],
+    triple_count: usize,
 }
 
 impl ChunkWords<'_> {
@@ -162,11 +182,16 @@ impl ChunkWords<'_> {
     fn add_word(&mut self, line: &[u8], word: Word) {
         let len = word.end - word.start;
         self.table.add(len, word.mask);
-        if !is_mapped(len, word.mask) {
+        let text = &line[word.start..word.end];
+        let is_mapped = is_mapped(len, word.mask);
+        // A word that was there lately has brought its triples then.
+        let is_new = !is_mapped || self.put(self.hasher.word(text));
+        if is_new && word.mask & OTHER != 0 {
+            self.add_triples(text);
+        }
+        if !is_mapped {
             return;
         }
-        let text = &line[word.start..word.end];
-        self.put(self.hasher.word(text));
         if len >= UUID_LAST
             && word.start > 0
             && line[word.start - 1] == b'-'
@@ -177,6 +202,17 @@ impl ChunkWords<'_> {
         if len > LONG_WORD && self.flags & UNSAMPLED == 0 {
             self.add_samples(text);
         }
+    }
+
+    fn add_triples(&mut self, word: &[u8]) {
+        if self.triple_count > MAX_TRIPLES {
+            return;
+        }
+        for_each_triple(word, |triple| {
+            let (bits, bit) = (&mut self.triples[triple.number() / 64], 1 << (triple.number() % 64));
+            self.triple_count += usize::from(*bits & bit == 0);
+            *bits |= bit;
+        });
     }
 
     fn add_samples(&mut self, word: &[u8]) {
@@ -194,17 +230,28 @@ impl ChunkWords<'_> {
         }
     }
 
-    fn put(&mut self, hash: u64) {
+    /// Whether it did not come lately.
+    fn put(&mut self, hash: u64) -> bool {
         let recent = &mut self.recent[hash as usize % RECENT];
-        if *recent != hash {
+        let is_new = *recent != hash;
+        if is_new {
             *recent = hash;
             self.entries.push(map::entry(hash, self.chunk));
         }
+        is_new
     }
 
     pub(crate) fn finish(mut self) {
         for sample in std::mem::take(&mut self.samples) {
             self.put(sample);
+        }
+        if self.triple_count <= MAX_TRIPLES {
+            self.flags |= HAS_TRIPLES;
+            for number in 0..TRIPLES {
+                if self.triples[number / 64] & 1 << (number % 64) != 0 {
+                    self.put(self.hasher.triple(Triple::new(number as u16)));
+                }
+            }
         }
         self.chunks.push((self.table, self.flags));
     }

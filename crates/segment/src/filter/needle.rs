@@ -1,8 +1,12 @@
 //! What must be true of the words of a line that holds a needle.
 
 use crate::filter::words::{
-    Hasher, MIN_SAMPLED, UUID_LAST, WordTable, for_each_word, is_mapped, uuid_around,
+    Hasher, MIN_SAMPLED, Triple, UUID_LAST, WordTable, for_each_triple, for_each_word, is_mapped, uuid_around,
 };
+
+/// Triples of letters that are looked up, of one piece and of all: the rarest. What is no word of any text has
+/// one among them that hardly any text has.
+pub(super) const MAX_TRIPLE_LOOKUPS: usize = 4;
 
 /// A run of word bytes of the needle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub(super) struct Piece {
     hash: u64,
     /// Of pieces that are long enough; empty for others.
     samples: Vec<u64>,
+    /// Of letters side by side, the rarest.
+    triples: Vec<Triple>,
 }
 
 /// What a chunk's word table says about a piece.
@@ -44,6 +50,11 @@ pub(super) fn cut(needle: &[u8], hasher: &Hasher) -> Cut {
     let mut all = Cut { pieces: Vec::new(), uuids: Vec::new() };
     for_each_word(needle, |word| {
         let text = &needle[word.start..word.end];
+        let mut triples = Vec::new();
+        for_each_triple(text, |triple| triples.push(triple));
+        triples.sort_unstable_by_key(|triple| (std::cmp::Reverse(triple.rarity()), *triple));
+        triples.dedup();
+        triples.truncate(MAX_TRIPLE_LOOKUPS);
         all.pieces.push(Piece {
             len: text.len(),
             mask: word.mask,
@@ -51,6 +62,7 @@ pub(super) fn cut(needle: &[u8], hasher: &Hasher) -> Cut {
             has_kin: text.iter().any(|byte| matches!(byte, b'k' | b'K' | b's' | b'S')),
             hash: hasher.word(text),
             samples: if text.len() >= MIN_SAMPLED { hasher.samples(text) } else { Vec::new() },
+            triples,
         });
         if text.len() >= UUID_LAST
             && let Some(uuid) = uuid_around(needle, word.start)
@@ -89,6 +101,10 @@ impl Piece {
 
     pub(super) fn samples(&self) -> &[u64] {
         &self.samples
+    }
+
+    pub(super) fn triples(&self) -> &[Triple] {
+        &self.triples
     }
 
     /// Long pieces with several kinds of bytes are rare: the most useful to look up first.

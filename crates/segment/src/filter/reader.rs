@@ -8,10 +8,10 @@ use larch_types::SegmentId;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Corrupt, Section};
-use crate::filter::builder::{HAS_KIN, UNSAMPLED};
+use crate::filter::builder::{HAS_KIN, HAS_TRIPLES, UNSAMPLED};
 use crate::filter::map::{self, Shape};
-use crate::filter::needle::{Verdict, cut};
-use crate::filter::words::{Hasher, MASKS, WordTable};
+use crate::filter::needle::{MAX_TRIPLE_LOOKUPS, Verdict, cut};
+use crate::filter::words::{Hasher, MASKS, Triple, WordTable};
 use crate::set::OrdinalSet;
 use crate::wire::Cursor;
 
@@ -32,6 +32,7 @@ struct ChunkFilter {
     table: WordTable,
     is_sampled: bool,
     has_kin: bool,
+    has_triples: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ impl Filter {
             let table = WordTable { longest: cursor.array()?, longest_short: cursor.array::<MASKS>()? };
             let flags = cursor.u8()?;
             let (is_sampled, has_kin) = (flags & UNSAMPLED == 0, flags & HAS_KIN != 0);
-            chunks.push(ChunkFilter { table, is_sampled, has_kin });
+            chunks.push(ChunkFilter { table, is_sampled, has_kin, has_triples: flags & HAS_TRIPLES != 0 });
         }
         // An entry has eight bits at least.
         let entries = cursor.at_most(usize::try_from(len).unwrap_or(usize::MAX))?;
@@ -112,8 +113,10 @@ impl Filter {
         for hash in cut.uuids {
             lookups.push((usize::MAX, Lookup::of_whole(hash, OrdinalSet::all(chunks))));
         }
+        let mut triples: Vec<(Triple, OrdinalSet)> = Vec::new();
         for piece in &cut.pieces {
             let mut lookup = Lookup::of_whole(piece.hash(), OrdinalSet::none(chunks));
+            let mut by_triples = OrdinalSet::none(chunks);
             for (chunk, filter) in self.chunks.iter().enumerate() {
                 if !has_case && piece.has_kin() && filter.has_kin {
                     continue;
@@ -122,6 +125,7 @@ impl Filter {
                     Verdict::Impossible => possible.remove(chunk as u32),
                     Verdict::Whole => lookup.whole.insert(chunk as u32),
                     Verdict::WholeOrSampled => lookup.sampled.insert(chunk as u32),
+                    Verdict::Possible if filter.has_triples => by_triples.insert(chunk as u32),
                     Verdict::Possible => {}
                 }
             }
@@ -129,11 +133,20 @@ impl Filter {
                 lookup.samples = piece.samples().to_vec();
             }
             lookups.push((piece.rarity(), lookup));
+            if by_triples.intersects(&possible) {
+                triples.extend(piece.triples().iter().map(|triple| (*triple, by_triples.clone())));
+            }
         }
         lookups.retain(|(_, lookup)| lookup.decides_any(&possible));
         lookups.sort_by_key(|(rarity, _)| std::cmp::Reverse(*rarity));
         lookups.truncate(MAX_LOOKUPS);
-        self.probe(possible, lookups.into_iter().map(|(_, lookup)| lookup).collect())
+        let mut lookups: Vec<Lookup> = lookups.into_iter().map(|(_, lookup)| lookup).collect();
+        triples.retain(|(_, chunks)| chunks.intersects(&possible));
+        triples.sort_by_key(|(triple, _)| std::cmp::Reverse(triple.rarity()));
+        for (triple, chunks) in triples.into_iter().take(MAX_TRIPLE_LOOKUPS) {
+            lookups.push(Lookup::of_whole(self.hasher.triple(triple), chunks));
+        }
+        self.probe(possible, lookups)
     }
 
     /// Chunks that can have a row with this metadata.

@@ -148,9 +148,34 @@ fn what_is_searched_is_found_and_the_rest_left_out() {
     assert_eq!(corpus.check(b"0123456789abcdef0123456789abcdee"), 0, "an absent one");
     assert_eq!(corpus.check(b"trace="), corpus.holders(b"trace=").len(), "a word of half of the chunks");
     assert_eq!(corpus.check(b"nowhere_at_all_to_be_found"), 0, "longer than any word");
+    assert_eq!(corpus.check(b"zq-1"), chunks, "letters by twos");
+    assert_eq!(corpus.check(b"doni"), 0, "part of a word that would be");
+    assert_eq!(corpus.check(b"xzzq-done"), 0, "letters that are side by side in no word");
+    assert_eq!(corpus.check(b"rac"), corpus.holders(b"rac").len(), "part of a word of half of the chunks");
+    assert_eq!(corpus.check(b"abc"), chunks, "letters of ids");
     assert!(corpus.check(b"ok") >= corpus.holders(b"ok").len(), "too short for the map");
     assert_eq!(corpus.check(b""), chunks);
     assert_eq!(corpus.check(b"="), chunks, "no word at all");
+}
+
+/// Chunks in which nearly all triples of letters are: those are not in the map, and nothing is missed.
+#[test]
+fn triples_of_encoded_data_are_not_missed() {
+    let corpus = corpus(|rng, number| {
+        let alphabet: &[u8] =
+            if number % 2 == 0 { b"ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ" } else { b"ghij" };
+        (0..60).map(|_| alphabet[rng.below(alphabet.len())]).chain(*b" end").collect()
+    });
+    let mut rng = Rng::new(23);
+    for _ in 0..300 {
+        let number = rng.below(corpus.chunks.len());
+        let line = &corpus.chunks[number][rng.below(corpus.chunks[number].len())];
+        let start = rng.below(50);
+        corpus.check(&line[start..start + 6]);
+    }
+    let encoded = corpus.chunks.iter().filter(|lines| lines[0].contains(&b'z')).count();
+    let found = corpus.check(b"zzz");
+    assert!(found <= corpus.chunks.len() * 2 / 3 && found >= encoded, "{found} of {}", corpus.chunks.len());
 }
 
 /// Letters that a regex without regard to case takes for an s or a k.

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 /// Kinds of bytes in a word.
 const DIGIT: u8 = 1;
 const HEX_LETTER: u8 = 2;
-const OTHER: u8 = 4;
+pub(super) const OTHER: u8 = 4;
 
 /// Sets of kinds that a word can have.
 pub(super) const MASKS: usize = 7;
@@ -108,6 +108,7 @@ pub(super) struct Hasher {
 const GRAM_KEY: u64 = 0x9e37_79b9_7f4a_7c15;
 const UUID_KEY: u64 = 0xc2b2_ae3d_27d4_eb4f;
 const METADATA_KEY: u64 = 0x1656_67b1_9e37_79f9;
+const TRIPLE_KEY: u64 = 0x27d4_eb2f_1656_67c5;
 
 impl Hasher {
     pub(super) fn new(id: SegmentId) -> Self {
@@ -127,6 +128,10 @@ impl Hasher {
         hash_folded(value.as_bytes(), name)
     }
 
+    pub(super) fn triple(&self, triple: Triple) -> u64 {
+        hash_folded(&triple.letters(), self.key ^ TRIPLE_KEY)
+    }
+
     /// Hashes of the parts of a word, or of a piece of one, that are taken.
     pub(super) fn samples(&self, word: &[u8]) -> Vec<u64> {
         let grams: Vec<u64> = word.windows(GRAM).map(|gram| hash_folded(gram, self.key ^ GRAM_KEY)).collect();
@@ -135,6 +140,59 @@ impl Hasher {
         samples.sort_unstable();
         samples.dedup();
         samples
+    }
+}
+
+/// Three letters of ASCII side by side, without their case, that are not all of `a` to `f`: those of ids in
+/// hexadecimal are in every chunk that has ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Triple(u16);
+
+const LETTERS: u16 = 26;
+const HEX_LETTERS: u16 = 6;
+
+/// So many numbers a triple can have.
+pub(super) const TRIPLES: usize = LETTERS.pow(3) as usize;
+
+/// Letters from the one that texts have most to the one that they have least.
+const BY_FREQUENCY: &[u8; LETTERS as usize] = b"etaoinsrhldcumfpgwybvkxjqz";
+
+impl Triple {
+    /// The one with this number.
+    pub(super) const fn new(number: u16) -> Self {
+        Self(number)
+    }
+
+    pub(super) fn number(self) -> usize {
+        usize::from(self.0)
+    }
+
+    fn letters(self) -> [u8; 3] {
+        let letter = |number: u16| b'a' + (number % LETTERS) as u8;
+        [letter(self.0 / LETTERS / LETTERS), letter(self.0 / LETTERS), letter(self.0)]
+    }
+
+    /// Greater for those that fewer texts have, as far as their letters tell.
+    pub(super) fn rarity(self) -> usize {
+        let of = |letter: u8| BY_FREQUENCY.iter().position(|known| *known == letter).unwrap_or_default();
+        self.letters().into_iter().map(of).sum()
+    }
+}
+
+pub(super) fn for_each_triple(word: &[u8], mut each: impl FnMut(Triple)) {
+    // Of the letters right before; none behind a byte that is no letter.
+    let (mut before, mut last): (Option<u16>, Option<u16>) = (None, None);
+    for byte in word {
+        let letter = match byte | 0x20 {
+            letter @ b'a'..=b'z' if byte.is_ascii_alphabetic() => Some(u16::from(letter - b'a')),
+            _ => None,
+        };
+        if let (Some(first), Some(second), Some(third)) = (before, last, letter)
+            && first.max(second).max(third) >= HEX_LETTERS
+        {
+            each(Triple((first * LETTERS + second) * LETTERS + third));
+        }
+        (before, last) = (last, letter);
     }
 }
 

@@ -3,11 +3,12 @@
 
 use std::sync::OnceLock;
 
+use bytes::Bytes;
 use memchr::{memchr, memchr_iter, memmem};
 
 use crate::compress::{Decoder, Encoder};
 use crate::error::{Corrupt, Section};
-use crate::page::templates::{self, Choice, Split, TemplateLines};
+use crate::page::templates::{self, Choice, Split, TemplateLines, Templates};
 use crate::page::{codec, separated, sized};
 
 /// What a writer puts behind each line. It occurs in no line of a buffer that relies on it.
@@ -89,6 +90,14 @@ impl<'a> Lines<'a> {
                 PickedLines(Picked::Apart(lines.pick(rows)))
             }
             _ => PickedLines(Picked::Among(self.plain(), rows)),
+        }
+    }
+
+    /// None if they are not kept as templates, or were put together already.
+    pub fn templates(&self) -> Option<Templates<'a>> {
+        match self.0 {
+            Source::Templates(lines) if !lines.is_joined() => Some(Templates(lines)),
+            _ => None,
         }
     }
 
@@ -332,10 +341,10 @@ pub(crate) fn encode(
 }
 
 /// Lines as plain pages or as templates.
-pub(crate) fn decode(page: &[u8], rows: usize, decoder: &mut Decoder) -> Result<DecodedLines, Corrupt> {
+pub(crate) fn decode(page: &Bytes, rows: usize, decoder: &mut Decoder) -> Result<DecodedLines, Corrupt> {
     match page.first() {
         Some(&codec::LINES_TEMPLATES) => {
-            templates::decode(&page[1..], rows, decoder).map(DecodedLines::Templates)
+            templates::decode(&page.slice(1..), rows, decoder).map(DecodedLines::Templates)
         }
         _ => decode_plain(page, rows, Section::Lines, decoder).map(DecodedLines::Plain),
     }
@@ -377,7 +386,7 @@ mod tests {
         assert_eq!(before.rows_with(&finder), want, "in memory");
         assert_eq!(before.rows_with_any_case(needle), want, "in any case");
         for care in [Care::Quick, Care::Thorough] {
-            let page = encode(before, care, &mut Encoder::new(1), &mut |_| {}).page;
+            let page = Bytes::from(encode(before, care, &mut Encoder::new(1), &mut |_| {}).page);
             let after = decode(&page, lines.len(), &mut Decoder::new()).unwrap();
             let after = after.view();
             assert_eq!(after.rows_with(&finder), want);

@@ -267,7 +267,7 @@ impl Chunk {
     }
 
     /// The page of a column that every chunk has.
-    fn page(&self, column: Column) -> Result<&[u8], ReadError> {
+    fn page(&self, column: Column) -> Result<&Bytes, ReadError> {
         match self.optional_page(column)? {
             Some(page) => Ok(page),
             None => Err(Corrupt::new(column.section(), "the chunk has no such page").into()),
@@ -275,7 +275,7 @@ impl Chunk {
     }
 
     /// None if the chunk has no such page. Its checksum is checked here.
-    fn optional_page(&self, column: Column) -> Result<Option<&[u8]>, ReadError> {
+    fn optional_page(&self, column: Column) -> Result<Option<&Bytes>, ReadError> {
         let Source::Pages { all, fetched } = &self.source else { return Ok(None) };
         let Some(entry) = all.iter().find(|page| page.column == column) else { return Ok(None) };
         let page = fetched.iter().find(|(fetched, _)| *fetched == column);

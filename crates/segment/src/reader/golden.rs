@@ -9,7 +9,13 @@ use crate::format::{OLDEST_VERSION, VERSION};
 use crate::reader::verify::verify;
 use crate::testing::{build, golden_rows, model, read};
 
-const FILES: [(&str, Effort); 2] = [("fresh.seg", Effort::Fresh), ("merged.seg", Effort::Merged)];
+/// The later ones have triples of letters in their filters.
+const FILES: [(&str, Effort); 4] = [
+    ("fresh.seg", Effort::Fresh),
+    ("merged.seg", Effort::Merged),
+    ("fresh_triples.seg", Effort::Fresh),
+    ("merged_triples.seg", Effort::Merged),
+];
 
 fn path(version: u16, name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("testdata/v{version}/{name}"))

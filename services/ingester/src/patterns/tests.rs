@@ -92,20 +92,24 @@ fn rows_are_counted_by_stream_level_and_step() {
         let mine = Mine::open(world, LimitsSettings::default());
         let second = mine.now() / SECOND / 60 * 60 - 600;
         let at = |offset: i64| (second + offset) * SECOND;
-        mine.push("acme", &[(APP, at(1), "order 1 taken"), (APP, at(2), "order 2 taken")], taken());
-        mine.push("acme", &[(APP, at(31), "order 3 taken"), (APP, at(61), "error 3 again")], taken());
-        mine.push("acme", &[("{app=\"b\"}", at(1), "order 4 taken")], taken());
-        mine.push("other", &[(APP, at(1), "a secret 5")], taken());
+        mine.push("acme", &[(APP, at(1), "order 1 was taken"), (APP, at(2), "order 2 was taken")], taken());
+        mine.push(
+            "acme",
+            &[(APP, at(31), "order 3 was taken"), (APP, at(61), "error 3 seen again")],
+            taken(),
+        );
+        mine.push("acme", &[("{app=\"b\"}", at(1), "order 4 was taken")], taken());
+        mine.push("other", &[(APP, at(1), "a secret of 5")], taken());
         mine.settle().await;
         let app = &[("app", MatchOp::Equal, "a")];
         let want = [
-            format!("{APP} error error 3 again [({}, 1)]", second + 60),
-            format!("{APP} info order <_> taken [({second}, 2), ({}, 1)]", second + 30),
+            format!("{APP} error error 3 seen again [({}, 1)]", second + 60),
+            format!("{APP} info order <_> was taken [({second}, 2), ({}, 1)]", second + 30),
         ];
         assert_eq!(mine.read("acme", app, 1).await, want);
         let want = [
-            format!("{APP} error error 3 again [({}, 1)]", second + 60),
-            format!("{APP} info order <_> taken [({second}, 3)]"),
+            format!("{APP} error error 3 seen again [({}, 1)]", second + 60),
+            format!("{APP} info order <_> was taken [({second}, 3)]"),
         ];
         assert_eq!(mine.read("acme", app, 60).await, want);
         assert_eq!(mine.read("acme", &[], 60).await.len(), 3);
@@ -123,16 +127,16 @@ fn what_was_not_stored_is_not_counted() {
         let failure = Failure { kind: ErrorKind::TooMany, text: String::new() };
         mine.push(
             "acme",
-            &[(APP, now, "refused 1 row")],
+            &[(APP, now, "refused 1 row today")],
             StreamOutcome { refusal: Some(failure), ..taken() },
         );
         let known = StreamOutcome { duplicate_rows: 1, ..taken() };
-        mine.push("acme", &[(APP, now, "sent 1 before"), (APP, now, "sent 2 now")], known);
-        mine.push("acme", &[(APP, now, &long), (APP, 0, "from 1970 on"), (APP, now, "one")], taken());
+        mine.push("acme", &[(APP, now, "sent 1 row before"), (APP, now, "sent 2 rows now")], known);
+        mine.push("acme", &[(APP, now, &long), (APP, 0, "from 1970 on here"), (APP, now, "one")], taken());
         mine.settle().await;
         let found = mine.read("acme", &[], 10).await;
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].contains("sent 2 now"), "{found:?}");
+        assert!(found[0].contains("sent 2 rows now"), "{found:?}");
         for reason in ["line_too_long", "out_of_time_range", "too_few_tokens"] {
             let labels = format!("{{tenant=\"acme\",reason=\"{reason}\"}}");
             let line = format!("loki_pattern_ingester_patterns_dropped_total{labels} 1");
@@ -147,7 +151,7 @@ fn what_was_not_stored_is_not_counted() {
 fn patterns_are_forgotten_when_their_time_is_over() {
     run(3, async |world| {
         let mine = Mine::open(world, LimitsSettings::default());
-        mine.push("acme", &[(APP, mine.now(), "order 1 taken")], taken());
+        mine.push("acme", &[(APP, mine.now(), "order 1 was taken")], taken());
         mine.settle().await;
         assert_eq!(mine.patterns.extent().patterns, 1);
         // Counts go with the hour that they are in.
@@ -169,11 +173,11 @@ fn tenants_choose_the_fields_of_objects() {
     assert_eq!(tokenizable_fields(&limits), ["message", "msg_", "_msg", "content", "event"]);
     run(4, async |world| {
         let mine = Mine::open(world, limits);
-        let line = r#"{"msg":"not this","event":"order 1 taken"}"#;
+        let line = r#"{"msg":"not this","event":"order 1 was taken"}"#;
         mine.push("acme", &[(APP, mine.now(), line)], taken());
         mine.settle().await;
         let found = mine.read("acme", &[], 10).await;
-        assert!(found[0].contains(" <_>order 1 taken<_> "), "{found:?}");
+        assert!(found[0].contains(" <_>order 1 was taken<_> "), "{found:?}");
         mine.scope.close(Duration::from_secs(1)).await.unwrap();
     });
 }

@@ -5,8 +5,8 @@ use super::json::find_text;
 /// Lines of more parts are not mined: what they have in common is rarely what their patterns show.
 pub(super) const MAX_TOKENS: usize = 80;
 
-/// One part alone says nothing about how lines vary.
-const MIN_TOKENS: usize = 2;
+/// Lines of fewer parts say too little of how they vary; they are not mined by Loki either.
+const MIN_TOKENS: usize = 4;
 
 /// What stands in patterns for what varies, as LogQL's pattern filters read it.
 const ANY: &str = "<_>";
@@ -92,7 +92,10 @@ pub(super) fn tokenize<'l>(line: &'l str, format: Format, fields: &[String]) -> 
         }
     }
     let texts = tokens.tokens.iter().filter(|token| **token != Token::Any).count();
-    if tokens.tokens.len() < MIN_TOKENS || texts == 0 { Err(Unfit::TooFewTokens) } else { Ok(tokens) }
+    // What stands for the object around a text says nothing.
+    let around = if format == Format::Json { 2 } else { 0 };
+    let few = tokens.tokens.len() < MIN_TOKENS + around || texts == 0;
+    if few { Err(Unfit::TooFewTokens) } else { Ok(tokens) }
 }
 
 impl<'l> Tokens<'l> {
@@ -283,11 +286,12 @@ mod tests {
 
     #[test]
     fn lines_in_parts() {
-        check("order 17 accepted", Format::Plain, "order|17|accepted");
+        check("order 17 was accepted", Format::Plain, "order|17|was|accepted");
+        check("order 17 accepted", Format::Plain, "TooFewTokens");
         check("GET /api/v1/x?id=7 200", Format::Plain, "GET|/api/v1/x|?|id|=|7|200");
         check("[main] took 1.5s, ok", Format::Plain, "[|main|]|took|1.5s|,|ok");
         check("a  b\tc", Format::Plain, "a| |b|\t|c");
-        check(" a b", Format::Plain, " |a|b");
+        check(" a b c", Format::Plain, " |a|b|c");
         check("alone", Format::Plain, "TooFewTokens");
         check("", Format::Plain, "TooFewTokens");
         check(
@@ -298,9 +302,10 @@ mod tests {
         check("ts=2026-01-01 a=1 b=", Format::Logfmt, "ts=|<_>|a=|1|b=");
         check("level=info then words", Format::Plain, "level|=|info|then|words");
         check("a=\"x\\\" y\" b=2", Format::Logfmt, "a=|\"x\\\" y\"|b=|2");
-        check(r#"{"msg":"order 17 accepted","id":1}"#, Format::Json, "<_>|order|17|accepted|<_>");
-        check(r#"{"msg":"order 17 ","log":"first"}"#, Format::Json, "<_>|first|<_>");
-        check(r#"{"msg":"order 17 "}"#, Format::Json, "<_>|order|17| |<_>");
+        check(r#"{"msg":"order 17 was accepted","id":1}"#, Format::Json, "<_>|order|17|was|accepted|<_>");
+        check(r#"{"msg":"order 17 ","log":"the first of all"}"#, Format::Json, "<_>|the|first|of|all|<_>");
+        check(r#"{"msg":"order 17 was "}"#, Format::Json, "<_>|order|17|was| |<_>");
+        check(r#"{"msg":"order 17 accepted","id":1}"#, Format::Json, "TooFewTokens");
         check(r#"{"other":"order 17 accepted"}"#, Format::Json, "NoField");
         check(r#"{"msg":"","log":17}"#, Format::Json, "TooFewTokens");
         check(&"x ".repeat(81), Format::Plain, "TooManyTokens");

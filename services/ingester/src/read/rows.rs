@@ -22,6 +22,9 @@ use crate::source::Source;
 /// Rows of a batch: as many as are worth a message, and little enough to be buffered on the way.
 const BATCH_ROWS: usize = 4096;
 const BATCH_BYTES: usize = 1 << 20;
+/// After so many rows others have their turn: it takes a fraction of a millisecond, and a short query has many
+/// short steps to go through.
+const REST_ROWS: u32 = 256;
 
 /// What is asked.
 pub(crate) struct RowsQuery {
@@ -147,7 +150,12 @@ impl Merge {
 
     async fn next_batch(&mut self) -> Result<Option<RowBatch>, CallError> {
         let mut batch = BatchBuilder::default();
+        let mut rows: u32 = 0;
         while !batch.is_full() {
+            rows += 1;
+            if rows.is_multiple_of(REST_ROWS) {
+                tokio::task::yield_now().await;
+            }
             let Some(head) = self.next_row().await? else { break };
             // Rows of the last one's time come all: where a row has copies elsewhere, its place among them
             // is not known here.
@@ -177,7 +185,9 @@ impl Merge {
         let is_tie = |head: &Head| (head.place.time, head.place.stream) == (time, stream);
         let mut ties = vec![first];
         loop {
-            self.open_what_is_due().await?;
+            if self.must_open() {
+                self.open_what_is_due().await?;
+            }
             if !self.heads.peek().is_some_and(is_tie) {
                 break;
             }
@@ -219,7 +229,10 @@ impl Merge {
     }
 
     async fn next_head(&mut self) -> Result<Option<Head>, CallError> {
-        self.open_what_is_due().await?;
+        // Most rows are of chunks that are open, and need not wait.
+        if self.must_open() {
+            self.open_what_is_due().await?;
+        }
         Ok(self.take_head())
     }
 
@@ -250,6 +263,8 @@ impl Merge {
                 self.heads.push(Head { place, source, chunk, slot, direction });
                 self.open.push(Some(rows));
             }
+            // Looking for texts in a chunk takes about as long as sending some hundred rows.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }

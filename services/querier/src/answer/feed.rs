@@ -13,7 +13,7 @@ use crate::cpu::Cpu;
 use crate::rows::{AnswerHead, HeldRow, InputRows, MergedRows, failed};
 
 /// What takes rows and may have enough of them.
-pub(super) trait Evaluation: Send + 'static {
+pub(crate) trait Evaluation: Send + 'static {
     fn take(&mut self, rows: &InputRows<'_>) -> Result<(), EvalError>;
     /// Whether a row that is read behind this time could still matter.
     fn wants_behind(&self, time: Timestamp) -> bool;
@@ -41,7 +41,7 @@ impl Evaluation for MetricEvaluation {
 
 /// Feeds all rows that the evaluation wants. The next batch is fetched while one is evaluated, but what came
 /// of that is no matter if it is not wanted any more. Also how many nanoseconds the evaluation took.
-pub(super) async fn feed<E: Evaluation>(
+pub(crate) async fn feed<E: Evaluation>(
     cpu: &Cpu,
     clock: &dyn Clock,
     rows: &mut MergedRows,

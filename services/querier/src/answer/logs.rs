@@ -1,8 +1,10 @@
 //! Entries of a log query.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use larch_engine::LogQuery;
 use larch_logql::{
     Direction as Order, EntryLabels, EvalError, EvalLimits, LabelSet, LogEvaluation, LogExpr, LogParams,
     LogRow, Origin, parse_log,
@@ -18,7 +20,8 @@ use super::feed::{feed, nodes};
 use super::output::{Output, PART_BYTES, PART_ITEMS};
 use super::{Task, statistics, unbuilt};
 use crate::cpu::Cpu;
-use crate::rows::{MergedRows, Opened, Streams, log_read, turn_selector};
+use crate::rows::{MergedRows, Stream, log_read, turn_selector};
+use crate::scan::scan_logs;
 
 pub(super) async fn answer(
     task: &Task,
@@ -33,14 +36,17 @@ pub(super) async fn answer(
     if task.asker.has_several_tenants() {
         turn_selector(&mut log.matchers);
     }
-    let evaluation = match shown.begin(&task.cpu, log, task.limits).await? {
-        Ok(evaluation) => evaluation,
+    let (params, limits) = (shown.params(), task.limits);
+    // Building the stages may take half a second.
+    let built = task.cpu.run(move |_| LogQuery::new(&log, params, &limits)).await?;
+    let engine = match built {
+        Ok(engine) => engine,
         Err(error) => return unbuilt::answer(task, &[read], &error).await,
     };
-    let Opened { mut rows, heads } = task.asker.open(&[read]).await?;
-    let entries = Entries::collect(&task.cpu, &*task.asker.deps.env.clock, &mut rows, evaluation).await?;
-    send(entries.rows, rows.streams(), output).await?;
-    Ok(statistics::of_rows(&rows, nodes(&heads), entries.passed, entries.run_ns))
+    let mut scanned = scan_logs(task, engine, &read).await?;
+    let rows = std::mem::take(&mut scanned.rows);
+    send(rows, |id| scanned.stream(id), output).await?;
+    Ok(statistics::of_scanned_logs(&scanned, nodes(&scanned.heads)))
 }
 
 /// Which rows are shown, and in which order.
@@ -62,7 +68,12 @@ impl Shown {
         log: LogExpr,
         limits: EvalLimits,
     ) -> Result<Result<LogEvaluation, EvalError>, CallError> {
-        let params = LogParams {
+        let params = self.params();
+        cpu.run(move |_| LogEvaluation::new(&log, params, &limits)).await
+    }
+
+    fn params(self) -> LogParams {
+        LogParams {
             start: self.range.0,
             end: self.range.1,
             direction: match self.direction {
@@ -72,8 +83,7 @@ impl Shown {
             limit: number_or_most(self.limit),
             interval: Span::ZERO,
             now: self.now,
-        };
-        cpu.run(move |_| LogEvaluation::new(&log, params, &limits)).await
+        }
     }
 }
 
@@ -81,11 +91,9 @@ fn number_or_most(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-/// The rows of an answer, in its order.
+/// The rows of an answer, in its order, for whoever reads on behind them.
 pub(crate) struct Entries {
     pub(crate) rows: Vec<(Origin, LogRow)>,
-    passed: u64,
-    run_ns: u64,
 }
 
 impl Entries {
@@ -95,20 +103,23 @@ impl Entries {
         rows: &mut MergedRows,
         evaluation: LogEvaluation,
     ) -> Result<Self, CallError> {
-        let (evaluation, run_ns) = feed(cpu, clock, rows, evaluation).await?;
-        let passed = evaluation.passed();
+        let (evaluation, _) = feed(cpu, clock, rows, evaluation).await?;
         let rows = cpu.run(move |_| evaluation.finish_with_origins()).await?;
-        Ok(Self { rows, passed, run_ns })
+        Ok(Self { rows })
     }
 }
 
-async fn send(shown: Vec<(Origin, LogRow)>, streams: &Streams, output: &Output) -> Result<(), CallError> {
+async fn send<'s>(
+    shown: Vec<(Origin, LogRow)>,
+    stream: impl Fn(StreamId) -> Option<&'s Arc<Stream>>,
+    output: &Output,
+) -> Result<(), CallError> {
     let mut part = PartialBatch::default();
     for (origin, row) in shown {
         if part.batch.entries.len() == PART_ITEMS || part.bytes >= PART_BYTES {
             output.send(ResultPart::Entries(std::mem::take(&mut part).batch)).await?;
         }
-        part.add(origin.stream, row, streams)?;
+        part.add(origin.stream, row, &stream)?;
     }
     if !part.batch.entries.is_empty() {
         output.send(ResultPart::Entries(part.batch)).await?;
@@ -126,10 +137,15 @@ struct PartialBatch {
 }
 
 impl PartialBatch {
-    fn add(&mut self, origin: StreamId, row: LogRow, streams: &Streams) -> Result<(), CallError> {
-        let stream = match self.streams.get(&origin) {
+    fn add<'s>(
+        &mut self,
+        origin: StreamId,
+        row: LogRow,
+        stream: impl Fn(StreamId) -> Option<&'s Arc<Stream>>,
+    ) -> Result<(), CallError> {
+        let stream_place = match self.streams.get(&origin) {
             Some(place) => *place,
-            None => self.add_stream(origin, streams)?,
+            None => self.add_stream(origin, stream(origin))?,
         };
         let labels = match self.labels.get(&row.labels) {
             Some(place) => *place,
@@ -137,13 +153,12 @@ impl PartialBatch {
         };
         self.bytes += row.line.len();
         let line = Bytes::from(row.line.into_vec());
-        self.batch.entries.push(ResultEntry { stream, labels, timestamp: row.timestamp, line });
+        self.batch.entries.push(ResultEntry { stream: stream_place, labels, timestamp: row.timestamp, line });
         Ok(())
     }
 
-    fn add_stream(&mut self, id: StreamId, streams: &Streams) -> Result<u32, CallError> {
-        let stream = streams
-            .find(id)
+    fn add_stream(&mut self, id: StreamId, stream: Option<&Arc<Stream>>) -> Result<u32, CallError> {
+        let stream = stream
             .ok_or_else(|| CallError::new(ErrorKind::Internal, "an entry of a stream that was never met"))?;
         self.bytes += stream.text.len();
         // Never more streams than entries, which are few.

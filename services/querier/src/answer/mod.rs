@@ -29,6 +29,7 @@ use crate::cpu::Cpu;
 use crate::deps::Deps;
 use crate::rows::Asker;
 
+pub(crate) use feed::{Evaluation, feed};
 pub(crate) use logs::{Entries, Shown};
 pub(crate) use output::Output;
 

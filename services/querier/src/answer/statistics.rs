@@ -3,7 +3,7 @@
 use larch_proto::QueryStatistics;
 
 use crate::rows::{Found, MergedRows};
-use crate::scan::Scanned;
+use crate::scan::{Scanned, ScannedLogs};
 
 /// Of rows that were read, and of steps that took so many nanoseconds.
 pub(super) fn of_rows(rows: &MergedRows, ingesters: usize, passed: u64, run_ns: u64) -> QueryStatistics {
@@ -17,6 +17,15 @@ pub(super) fn of_rows(rows: &MergedRows, ingesters: usize, passed: u64, run_ns: 
 pub(super) fn of_scan(scanned: &Scanned, ingesters: usize, passed: u64, run_ns: u64) -> QueryStatistics {
     let streams = scanned.streams.len() as u64;
     let mut statistics = QueryStatistics { streams, ..of_found(scanned.found, ingesters, passed, run_ns) };
+    scanned.stored.add_to(&mut statistics);
+    statistics
+}
+
+/// As `of_scan`, of a log query.
+pub(super) fn of_scanned_logs(scanned: &ScannedLogs, ingesters: usize) -> QueryStatistics {
+    let streams = scanned.streams() as u64;
+    let found = of_found(scanned.found, ingesters, scanned.passed, scanned.run_ns);
+    let mut statistics = QueryStatistics { streams, ..found };
     scanned.stored.add_to(&mut statistics);
     statistics
 }

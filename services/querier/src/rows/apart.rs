@@ -23,8 +23,11 @@ pub(crate) struct RowsApart {
     /// Of all ingesters, each row once.
     pub(crate) rows: MergedRows,
     /// By tenant, what the plan names.
-    pub(crate) segments: Vec<(TenantId, Reader, Vec<PlannedSegment>)>,
+    pub(crate) segments: Vec<TenantPlan>,
 }
+
+/// What is planned of one tenant, and who reads it.
+pub(crate) type TenantPlan = (TenantId, Reader, Vec<PlannedSegment>);
 
 impl Asker {
     /// As `open`: the plan is made once the heads of all ingesters are here.

@@ -23,6 +23,9 @@ use super::stream::Streams;
 const BATCH_ROWS: usize = 4096;
 const BATCH_BYTES: usize = 1 << 20;
 
+/// After so many rows others have their turn: a short query has many short steps to go through.
+const REST_ROWS: usize = 256;
+
 /// The first batch is small, because many queries want few rows; each further one is twice as large.
 const FIRST_BATCH_ROWS: usize = 128;
 
@@ -113,6 +116,10 @@ impl MergedRows {
         &self.streams
     }
 
+    pub(crate) fn into_streams(self) -> Streams {
+        self.streams
+    }
+
     pub(crate) fn found(&self) -> Found {
         let mut found = self.found;
         for source in &self.sources {
@@ -141,7 +148,12 @@ impl MergedRows {
     async fn gather(&mut self) -> Result<Vec<HeldRow>, CallError> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         self.batch_rows = (2 * self.batch_rows).clamp(FIRST_BATCH_ROWS, BATCH_ROWS);
+        let mut next_rest = REST_ROWS;
         while batch.len() < self.batch_rows && bytes < BATCH_BYTES {
+            if batch.len() >= next_rest {
+                tokio::task::yield_now().await;
+                next_rest = batch.len() + REST_ROWS;
+            }
             let Some(time) = self.next_time().await? else { break };
             let held = self.gather_time(time).await?;
             self.read_ties().await?;
@@ -163,7 +175,13 @@ impl MergedRows {
     async fn next_time(&mut self) -> Result<Option<Timestamp>, CallError> {
         let mut first: Option<Timestamp> = None;
         for source in &mut self.sources {
-            let Some(time) = source.peek(&mut self.streams, &mut self.budget).await? else { continue };
+            let time = match source.at_hand() {
+                Some(time) => time,
+                None => match source.peek(&mut self.streams, &mut self.budget).await? {
+                    Some(time) => time,
+                    None => continue,
+                },
+            };
             first = Some(match (first, self.direction) {
                 (None, _) => time,
                 (Some(first), Direction::Forward) => first.min(time),
@@ -177,8 +195,12 @@ impl MergedRows {
     async fn gather_time(&mut self, time: Timestamp) -> Result<usize, CallError> {
         let mut held = 0;
         for source in &mut self.sources {
-            while source.peek(&mut self.streams, &mut self.budget).await? == Some(time) {
-                let Some(row) = source.pop()? else { break };
+            loop {
+                let next = match source.at_hand() {
+                    None => source.peek(&mut self.streams, &mut self.budget).await?,
+                    next => next,
+                };
+                let Some(row) = (if next == Some(time) { source.pop()? } else { None }) else { break };
                 let bytes = row.bytes();
                 self.budget.take(bytes)?;
                 held += bytes;

@@ -12,7 +12,7 @@ mod stored;
 mod stream;
 mod tenants;
 
-pub(crate) use apart::{OpenedApart, RowsApart};
+pub(crate) use apart::{OpenedApart, RowsApart, TenantPlan};
 pub(crate) use budget::{Budget, failed};
 pub(crate) use held::{HeldRow, InputRows};
 pub(crate) use ingesters::{Answer, ask_all, ask_heads};
@@ -20,6 +20,6 @@ pub(crate) use merge::{Found, MergedRows, Stored, refuse_bytes};
 pub(crate) use open::{AnswerHead, Asker, OPENING, Opened};
 pub(crate) use reads::{RangeRead, Read, log_needles, log_read, metric_reads};
 pub(crate) use source::rows_of_batch;
-pub(crate) use stored::{ChunkPlace, Reader, Unit, ask, refuse_deletes, scope, units, unplanned};
+pub(crate) use stored::{ChunkPlace, Pages, Reader, Unit, ask, refuse_deletes, scope, units, unplanned};
 pub(crate) use stream::{Stream, Streams};
 pub(crate) use tenants::{may_be_seen, turn_selector};

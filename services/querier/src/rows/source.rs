@@ -49,6 +49,14 @@ impl Source {
         Self { read, tenant, direction, origin, rows, next: None, last: None, has_ended: false, taken }
     }
 
+    /// The time of the next row, if that is here already: most are, and need not be waited for.
+    pub(super) fn at_hand(&mut self) -> Option<Timestamp> {
+        if self.next.is_none() {
+            self.next = self.rows.next();
+        }
+        self.next.as_ref().map(|row| row.timestamp)
+    }
+
     /// The time of the next row; none behind the last.
     ///
     /// # Cancel safety
@@ -58,22 +66,19 @@ impl Source {
         streams: &mut Streams,
         budget: &mut Budget,
     ) -> Result<Option<Timestamp>, CallError> {
-        while self.next.is_none() && !self.has_ended {
-            self.next = self.rows.next();
-            if self.next.is_none() {
-                match &mut self.origin {
-                    Origin::Ingester(batches) => match batches.next().await {
-                        None => self.has_ended = true,
-                        Some(batch) => self.take_in(batch?, streams, budget)?,
-                    },
-                    Origin::Segments(stored) => match stored.next_batch(streams, budget).await? {
-                        None => self.has_ended = true,
-                        Some(rows) => self.rows = rows.into_iter(),
-                    },
-                }
+        while self.at_hand().is_none() && !self.has_ended {
+            match &mut self.origin {
+                Origin::Ingester(batches) => match batches.next().await {
+                    None => self.has_ended = true,
+                    Some(batch) => self.take_in(batch?, streams, budget)?,
+                },
+                Origin::Segments(stored) => match stored.next_batch(streams, budget).await? {
+                    None => self.has_ended = true,
+                    Some(rows) => self.rows = rows.into_iter(),
+                },
             }
         }
-        Ok(self.next.as_ref().map(|row| row.timestamp))
+        Ok(self.at_hand())
     }
 
     fn take_in(

@@ -40,6 +40,10 @@ impl Streams {
         self.by_id.len()
     }
 
+    pub(crate) fn ids(&self) -> impl Iterator<Item = StreamId> {
+        self.by_id.keys().copied()
+    }
+
     pub(crate) fn find(&self, id: StreamId) -> Option<&Arc<Stream>> {
         self.by_id.get(&id)
     }

@@ -6,13 +6,10 @@ use std::sync::Arc;
 use larch_engine::{Covered, Gathered, LooseRow, MetricQuery};
 use larch_rpc::CallError;
 
-use super::plan::KnownStreams;
+use super::plan::{INGESTERS, KnownStreams};
 use super::run::Shared;
 use crate::cpu::Cpu;
 use crate::rows::{HeldRow, InputRows, MergedRows, failed};
-
-/// No segment has this number as a source.
-const INGESTERS: u32 = u32::MAX;
 
 /// Takes all rows in; adds what they cover. What segments cover is known by then, so that rows of which those
 /// may have copies are told.

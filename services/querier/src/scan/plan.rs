@@ -10,6 +10,19 @@ use larch_types::{SegmentId, StreamId, TenantId, Timestamp};
 
 use crate::rows::{Budget, Reader, Stream, Streams, Unit, units, unplanned};
 
+/// No segment or chunk has this number as a source.
+pub(super) const INGESTERS: u32 = u32::MAX;
+
+/// What is told apart as a source of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Sources {
+    /// Within one no row comes twice.
+    #[default]
+    Segments,
+    /// Within one all rows of a stream and time are in the order of their pushes.
+    Chunks,
+}
+
 /// All streams of the question, by their ids.
 pub(super) struct KnownStreams {
     pub(super) met: Streams,
@@ -44,9 +57,15 @@ pub(super) struct PlannedUnit {
 pub(super) struct ReadPlan {
     pub(super) units: Vec<PlannedUnit>,
     pub(super) covered: Vec<Covered>,
+    by: Sources,
+    sources: u32,
 }
 
 impl ReadPlan {
+    pub(super) fn by(sources: Sources) -> Self {
+        Self { by: sources, ..Self::default() }
+    }
+
     pub(super) fn add(
         &mut self,
         (tenant, reader, segments): (TenantId, Reader, Vec<PlannedSegment>),
@@ -69,8 +88,11 @@ impl ReadPlan {
         for unit in found.into_iter().rev() {
             let Some(known) = parts.get(unit.part) else { return Err(unplanned()) };
             for (place, chunk) in &unit.chunks {
-                let next = sources.len() as u32;
-                let source = *sources.entry(place.entry.id).or_insert(next);
+                let source = match self.by {
+                    Sources::Segments => *sources.entry(place.entry.id).or_insert(self.sources),
+                    Sources::Chunks => self.sources,
+                };
+                self.sources += u32::from(source == self.sources);
                 self.cover(chunk, known, source)?;
             }
             let streams = Arc::clone(known);

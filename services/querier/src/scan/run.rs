@@ -1,20 +1,19 @@
 //! Runs the reads of a metric query.
 
-use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_engine::{
     ChunkRows, Gathered, MetricQuery, Needed, Overlaps, ReadFailure, Seen, SharedMemory, StreamTable,
 };
 use larch_rpc::CallError;
-use larch_segment::{Column, Columns, Decoder, PageRef, ReadError};
-use larch_types::{ErrorKind, Timestamp};
-use tokio::sync::Semaphore;
+use larch_segment::{Column, Columns, PageRef, ReadError};
+use larch_types::Timestamp;
 
 use super::loose;
 use super::plan::{KnownStreams, PlannedUnit, ReadPlan};
+use super::threads::{Thread, Threads};
 use crate::answer::Task;
 use crate::rows::{
     AnswerHead, ChunkPlace, Found, OpenedApart, RangeRead, Read, RowsApart, Stored, failed, refuse_bytes,
@@ -60,7 +59,7 @@ pub(crate) async fn scan(
     let shared = Arc::new(Shared { memory: query.memory(), seen: Seen::new() });
     let mut scan = Scan {
         task,
-        threads: Arc::new(Threads::new(&query)),
+        threads: Arc::new(Threads::new(|| query.gathered())),
         query: Arc::new(query),
         shared,
         streams: KnownStreams::new(task.asker.has_several_tenants()),
@@ -74,8 +73,7 @@ pub(crate) async fn scan(
     found.rows += scan.read.rows.load(Ordering::Relaxed);
     found.line_bytes += scan.read.bytes.load(Ordering::Relaxed);
     found.fetch_ns = u64::try_from(clock.monotonic().since(begun).as_nanos()).unwrap_or(u64::MAX);
-    let gathered =
-        std::mem::take(&mut *lock(&scan.threads.idle)).into_iter().map(|one| one.gathered).collect();
+    let gathered = scan.threads.gathered();
     let (query, shared, streams) = (scan.query, scan.shared, scan.streams.table);
     Ok(Scanned { query, gathered, streams, heads, found, stored, shared })
 }
@@ -83,7 +81,7 @@ pub(crate) async fn scan(
 struct Scan<'a> {
     task: &'a Task,
     query: Arc<MetricQuery>,
-    threads: Arc<Threads>,
+    threads: Arc<Threads<Gathered>>,
     shared: Arc<Shared>,
     streams: KnownStreams,
     /// Of ingesters.
@@ -98,31 +96,6 @@ struct ReadTotals {
     bytes: AtomicU64,
 }
 
-/// What each thread has at hand, while no thread has it.
-struct Threads {
-    idle: Mutex<Vec<Thread>>,
-    free: Semaphore,
-    count: usize,
-}
-
-struct Thread {
-    gathered: Gathered,
-    decoder: Decoder,
-}
-
-impl Threads {
-    fn new(query: &MetricQuery) -> Self {
-        let count = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let thread = || Thread { gathered: query.gathered(), decoder: Decoder::new() };
-        let idle = Mutex::new((0..count).map(|_| thread()).collect());
-        Self { idle, free: Semaphore::new(count), count }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Scan<'_> {
     async fn read(&mut self, read: &Read, ranges: &[usize], apart: RowsApart) -> Result<(), CallError> {
         let RowsApart { mut rows, segments } = apart;
@@ -131,7 +104,7 @@ impl Scan<'_> {
         for of_tenant in segments {
             plan.add(of_tenant, &mut self.streams, &mut budget)?;
         }
-        let Some(mut thread) = lock(&self.threads.idle).pop() else { return Err(lost_thread()) };
+        let (mut thread, free) = self.threads.take().await?;
         thread.gathered = loose::take_all(
             &self.task.cpu,
             (&self.query, &ranges, &self.shared),
@@ -140,7 +113,7 @@ impl Scan<'_> {
             thread.gathered,
         )
         .await?;
-        lock(&self.threads.idle).push(thread);
+        self.threads.put_back(thread, free);
         self.found.absorb(rows.found());
         let overlaps = Arc::new(Overlaps::of(plan.covered));
         let window = (read.start, read.end);
@@ -189,8 +162,7 @@ impl Scan<'_> {
         ranges: &Arc<[usize]>,
         fetched: Vec<(WantedChunk, Vec<(PageRef, bytes::Bytes)>)>,
     ) -> Result<Vec<WantedChunk>, CallError> {
-        let free = self.threads.free.acquire().await.map_err(|_| lost_thread())?;
-        let Some(mut thread) = lock(&self.threads.idle).pop() else { return Err(lost_thread()) };
+        let (mut thread, free) = self.threads.take().await?;
         let (query, ranges, shared) = (Arc::clone(&self.query), Arc::clone(ranges), Arc::clone(&self.shared));
         let (reader, totals) = (Arc::clone(&planned.reader), Arc::clone(&self.read));
         let step = move |stop: &crate::cpu::Stop| {
@@ -226,8 +198,7 @@ impl Scan<'_> {
         let done = self.task.cpu.run(step).await?;
         match done {
             Ok((thread, again)) => {
-                lock(&self.threads.idle).push(thread);
-                drop(free);
+                self.threads.put_back(thread, free);
                 Ok(again)
             }
             Err((_, ReadFailure::Query(error))) => Err(failed(&error)),
@@ -262,8 +233,4 @@ fn is_needed(needed: Needed, column: Column) -> bool {
         Column::Lines => needed.lines,
         Column::Stamps => needed.stamps,
     }
-}
-
-fn lost_thread() -> CallError {
-    CallError::new(ErrorKind::Internal, "a part of the query has failed")
 }

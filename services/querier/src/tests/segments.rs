@@ -189,11 +189,12 @@ async fn what_reading_costs_is_told() {
     let cold = first.1.unwrap().statistics;
     assert_eq!((cold.segments_planned, cold.chunks_planned, cold.chunks_read), (1, 1, 1));
     assert_eq!((cold.rows, cold.duplicate_rows, cold.ingester_rows), (100, 10, 10));
-    // Times and lines; no row has metadata, all levels are unknown, and no two rows are of one stream and time.
-    assert_eq!((cold.pages_read, cold.pages_from_cache), (2, 0));
+    // Times and lines, and stamps, as the ingester has rows of these streams and times; no row has metadata, and
+    // all levels are unknown.
+    assert_eq!((cold.pages_read, cold.pages_from_cache), (3, 0));
     assert!(cold.page_bytes > 0 && cold.decompressed_bytes > 0);
     let warm = setting.ask(piece(2, &["t"], question())).await.1.unwrap().statistics;
-    assert_eq!((warm.pages_read, warm.pages_from_cache), (2, 2));
+    assert_eq!((warm.pages_read, warm.pages_from_cache), (3, 3));
     assert_eq!((warm.page_bytes, warm.page_bytes_from_cache), (cold.page_bytes, cold.page_bytes));
     setting.stop().await;
 }
@@ -219,6 +220,25 @@ async fn few_chunks_are_read_for_few_rows() {
         assert!(statistics.chunks_read < 30, "{}", statistics.chunks_read);
     }
     setting.stop().await;
+}
+
+#[tokio::test]
+async fn chunks_are_limited_in_number() {
+    for (limit, refusal) in
+        [(0, None), (3, None), (2, Some("the query hit the max number of chunks limit (limit: 2 chunks)"))]
+    {
+        let limits = LimitsSettings { max_chunks_per_query: limit, ..LimitsSettings::default() };
+        let setting = Setting::with(vec![FakeIngester::new(1, Vec::new())], Config::default(), limits);
+        for segment in 1..=3 {
+            setting.planner.announce(segment, &rows(10)).await;
+        }
+        setting.start();
+        let question = logs(r#"{app=~".+"}"#, Direction::Forward, 1);
+        let end = setting.ask(piece(1, &["t"], question)).await.1;
+        let refused = end.err().map(|error| (error.kind(), error.text().to_owned()));
+        assert_eq!(refused, refusal.map(|text| (ErrorKind::Invalid, text.to_owned())), "{limit}");
+        setting.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{StatusCode, header};
+use http::{HeaderName, StatusCode, header};
 use larch_api::Pieces;
 use larch_runtime::plain;
 use larch_types::ErrorKind;
@@ -21,10 +21,12 @@ use super::{detected, index, labels, query};
 use crate::error::ReadError;
 use crate::frontend::Frontend;
 use crate::limits::LimitError;
-use crate::watch::Record;
+use crate::watch::{Asker, Record};
 
 /// Note the upper case; clients compare it.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 pub(super) async fn serve(frontend: Arc<Frontend>, endpoint: Endpoint, request: Request) -> Response {
     let asked = match Asked::read(&frontend, request).await {
@@ -32,9 +34,10 @@ pub(super) async fn serve(frontend: Arc<Frontend>, endpoint: Endpoint, request: 
         Err(error) => return refusal(&error),
     };
     Span::current().record("tenant", asked.user.as_str());
-    let mut record =
-        Record::begin(&frontend.watched, endpoint.name(), asked.user.clone(), asked.tags.clone());
-    let response = match work(&frontend, &endpoint, &asked, &mut record).await {
+    let (user, tags, headers) = (asked.user.clone(), asked.tags.clone(), asked.logged_headers.clone());
+    let asker = Asker { user, tags, headers };
+    let mut record = Record::begin(&frontend.watched, endpoint.name(), asker);
+    let mut response = match work(&frontend, &endpoint, &asked, &mut record).await {
         Ok(pieces) => json(pieces),
         Err(error) => {
             if error == ReadError::Limit(LimitError::Blocked) {
@@ -43,6 +46,9 @@ pub(super) async fn serve(frontend: Arc<Frontend>, endpoint: Endpoint, request: 
             refusal(&error)
         }
     };
+    if let Some(value) = record.server_timing().and_then(|text| HeaderValue::try_from(text).ok()) {
+        response.headers_mut().insert(SERVER_TIMING, value);
+    }
     record.answered(response.status().as_u16());
     response
 }

@@ -27,6 +27,8 @@ pub(super) struct Asked {
     pub(super) request: RequestId,
     pub(super) trace: TraceContext,
     pub(super) now: Timestamp,
+    /// The headers that lines about slow queries show, as text.
+    pub(super) logged_headers: String,
 }
 
 impl Asked {
@@ -51,12 +53,30 @@ impl Asked {
             request: id.unwrap_or_else(|| RequestId::from_random(random.next_u64())),
             trace: outgoing_trace(&Span::current()).unwrap_or_else(|| new_trace(random.next_u128())),
             now: frontend.env.clock.now(),
+            logged_headers: logged_headers(frontend, &parts.headers),
         };
         if header(&parts.headers, ACCEPT).contains("application/vnd.apache.parquet") {
             return Err(ReadError::Parquet);
         }
         Ok(asked)
     }
+}
+
+/// A line of the log holds more than these.
+const MAX_LOGGED_HEADER_BYTES: usize = 1024;
+
+/// Those that are named in the settings, as `name=value`.
+fn logged_headers(frontend: &Frontend, headers: &HeaderMap) -> String {
+    let mut out = String::new();
+    for name in &frontend.config.frontend.log_query_request_headers {
+        for value in headers.get_all(name.as_str()) {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let separator = if out.is_empty() { "" } else { "," };
+            let end = value.floor_char_boundary(MAX_LOGGED_HEADER_BYTES);
+            out.push_str(&format!("{separator}{}={}", name.to_ascii_lowercase(), &value[..end]));
+        }
+    }
+    out
 }
 
 fn tenants(frontend: &Frontend, headers: &HeaderMap) -> Result<TenantSet, ReadError> {

@@ -22,6 +22,7 @@ use crate::frontend::Frontend;
 use crate::join;
 use crate::limits::{LimitError, ReadLimits};
 use crate::plan::{Origin, Range, piece};
+use crate::queue::Owner;
 use crate::run::{AnswerCache, Gathered, Job, Keeping, Memory, Sharing};
 
 /// One read on its way.
@@ -32,7 +33,7 @@ pub(super) struct Read<'a> {
     begun: Monotonic,
     /// Of all that is asked for it.
     deadline: Deadline,
-    owner: Arc<str>,
+    owner: Owner,
     memory: Arc<Memory>,
 }
 
@@ -61,11 +62,11 @@ impl<'a> Read<'a> {
         }
         Self {
             deadline: Deadline::after(limits.timeout.to_std()),
+            owner: Owner { name: Arc::from(asked.user.as_str()), share: limits.workers },
             frontend,
             asked,
             limits,
             begun: frontend.env.clock.monotonic(),
-            owner: Arc::from(asked.user.as_str()),
             memory: Arc::default(),
         }
     }
@@ -143,7 +144,7 @@ impl<'a> Read<'a> {
 
     async fn ask(&self, pieces: Vec<Piece>, sharing: Sharing) -> Result<Vec<Gathered>, ReadError> {
         let job = Job {
-            owner: Arc::clone(&self.owner),
+            owner: self.owner.clone(),
             pieces,
             deadline: self.deadline,
             parallelism: self.limits.parallelism,

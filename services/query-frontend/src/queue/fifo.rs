@@ -32,9 +32,9 @@ impl Fifo {
         }
     }
 
-    /// The next piece, if need be of all owners but one, whose turn stays what it is.
-    pub(super) fn pop(&mut self, all_but: Option<&Arc<str>>) -> Option<u64> {
-        let place = self.turns.iter().position(|owner| Some(owner) != all_but)?;
+    /// The next piece of an owner that is wanted; the turns of the others stay what they are.
+    pub(super) fn pop(&mut self, is_wanted: impl Fn(&Arc<str>) -> bool) -> Option<u64> {
+        let place = self.turns.iter().position(is_wanted)?;
         let owner = self.turns.remove(place)?;
         let line = self.lines.get_mut(&owner)?;
         let id = line.pop_front();
@@ -80,11 +80,11 @@ mod tests {
             fifo.push(&a, id, Turn::Last);
         }
         fifo.push(&b, 10, Turn::Last);
-        assert_eq!(fifo.pop(None), Some(1));
+        assert_eq!(fifo.pop(|_| true), Some(1));
         fifo.push(&c, 20, Turn::Last);
         fifo.push(&b, 9, Turn::First);
         assert_eq!((fifo.len("a"), fifo.len("b"), fifo.len("none")), (2, 2, 0));
-        let rest: Vec<u64> = std::iter::from_fn(|| fifo.pop(None)).collect();
+        let rest: Vec<u64> = std::iter::from_fn(|| fifo.pop(|_| true)).collect();
         assert_eq!(rest, [9, 2, 20, 10, 3]);
         assert_eq!(fifo.lengths().count(), 0);
     }
@@ -96,9 +96,9 @@ mod tests {
         fifo.push(&a, 1, Turn::Last);
         fifo.push(&a, 2, Turn::Last);
         fifo.push(&b, 3, Turn::Last);
-        assert_eq!(fifo.pop(Some(&a)), Some(3));
-        assert_eq!(fifo.pop(Some(&a)), None);
-        assert_eq!((fifo.pop(None), fifo.pop(None), fifo.pop(None)), (Some(1), Some(2), None));
+        assert_eq!(fifo.pop(|owner| *owner != a), Some(3));
+        assert_eq!(fifo.pop(|owner| *owner != a), None);
+        assert_eq!((fifo.pop(|_| true), fifo.pop(|_| true), fifo.pop(|_| true)), (Some(1), Some(2), None));
     }
 
     #[test]
@@ -111,8 +111,8 @@ mod tests {
         fifo.remove(&a, 1);
         fifo.remove(&b, 2);
         fifo.remove(&b, 7);
-        assert_eq!(fifo.pop(None), Some(3));
-        assert_eq!(fifo.pop(None), None);
+        assert_eq!(fifo.pop(|_| true), Some(3));
+        assert_eq!(fifo.pop(|_| true), None);
     }
 
     proptest! {
@@ -124,7 +124,7 @@ mod tests {
                 fifo.push(&Arc::from(owner.to_string().as_str()), id as u64, Turn::Last);
             }
             let mut served: Vec<u8> = Vec::new();
-            while let Some(id) = fifo.pop(None) {
+            while let Some(id) = fifo.pop(|_| true) {
                 served.push(arrivals[id as usize]);
             }
             prop_assert_eq!(served.len(), arrivals.len());

@@ -6,6 +6,7 @@
 
 mod fifo;
 mod pull;
+mod share;
 mod state;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 
 pub(crate) use fifo::Turn;
 pub(crate) use pull::{SWEEP, ServedQueue, Sweep};
+pub(crate) use share::Share;
 use state::{NextUp, State};
 
 use crate::watch::QueueMetrics;
@@ -31,6 +33,13 @@ pub(crate) struct Queue {
     metrics: QueueMetrics,
     /// Of one owner.
     max_waiting: usize,
+}
+
+/// Whose pieces take turns with those of others.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    pub(crate) name: Arc<str>,
+    pub(crate) share: Share,
 }
 
 /// Why a piece is not taken.
@@ -72,9 +81,15 @@ pub(crate) struct Ticket {
 }
 
 impl Queue {
-    pub(crate) fn new(env: Env, metrics: QueueMetrics, max_waiting: usize) -> Arc<Self> {
+    /// A worker that vanished keeps its place among those of a tenant for so long.
+    pub(crate) fn new(
+        env: Env,
+        metrics: QueueMetrics,
+        max_waiting: usize,
+        forget_after: Duration,
+    ) -> Arc<Self> {
         let queue = Arc::new(Self {
-            state: Mutex::default(),
+            state: Mutex::new(State::new(forget_after)),
             changed: watch::Sender::new(0),
             env,
             metrics,
@@ -87,7 +102,7 @@ impl Queue {
     /// The queue sets the piece's id and the time that is left.
     pub(crate) fn submit(
         self: &Arc<Self>,
-        owner: &Arc<str>,
+        owner: &Owner,
         piece: Piece,
         deadline: Deadline,
         turn: Turn,
@@ -97,11 +112,11 @@ impl Queue {
         let taken = self.change(|state| state.submit(owner, piece, times, bounds, sender));
         match taken {
             Ok(piece) => {
-                self.metrics.enqueued(owner);
+                self.metrics.enqueued(&owner.name);
                 Ok(Ticket { queue: Arc::clone(self), piece, events })
             }
             Err(error) => {
-                self.metrics.discarded(owner);
+                self.metrics.discarded(&owner.name);
                 Err(error)
             }
         }

@@ -83,8 +83,8 @@ impl Pull {
 impl Drop for Pull {
     /// A stream that ends at its deadline is begun anew by its worker; any other end is the worker's own.
     fn drop(&mut self) {
-        let returns = self.deadline.has_passed().then(|| self.queue.now());
-        self.queue.change(|state| state.leave(self.worker, self.number, returns));
+        let (returns, now) = (self.deadline.has_passed(), self.queue.now());
+        self.queue.change(|state| state.leave(self.worker, self.number, returns, now));
     }
 }
 

@@ -10,13 +10,19 @@ use larch_types::{Monotonic, NodeId};
 use tokio::sync::mpsc;
 
 use super::fifo::{Fifo, Turn};
-use super::{Event, QueueError};
+use super::{Event, Owner, QueueError, Share};
 
 #[derive(Default)]
 pub(super) struct State {
     fifo: Fifo,
     pieces: BTreeMap<u64, Waited>,
     workers: BTreeMap<NodeId, Worker>,
+    /// Of owners that may have some of the workers only.
+    shares: BTreeMap<Arc<str>, Share>,
+    /// Workers that vanished, and when. They keep their places among those of an owner for a time, so that a
+    /// query that brings workers down does not go from one to the next.
+    vanished: BTreeMap<NodeId, Monotonic>,
+    forget_after: Duration,
     next_piece: u64,
     next_pull: u64,
     closed: bool,
@@ -29,6 +35,9 @@ const PLACES_TO_SHARE: usize = 4;
 /// So long an owner who is not there now counts as one who may come: people who look at logs ask every few
 /// seconds.
 const COMES_BACK: Duration = Duration::from_secs(10);
+
+/// Workers that vanish faster than they are forgotten come from something else than queries.
+const MOST_VANISHED: usize = 1000;
 
 /// A piece that somebody waits for.
 struct Waited {
@@ -67,10 +76,14 @@ pub(super) enum NextUp {
 }
 
 impl State {
+    pub(super) fn new(forget_after: Duration) -> Self {
+        Self { forget_after, ..Self::default() }
+    }
+
     /// Puts a piece into its owner's line; only new ones are bounded in number.
     pub(super) fn submit(
         &mut self,
-        owner: &Arc<str>,
+        Owner { name: owner, share }: &Owner,
         piece: Piece,
         (deadline, now): (Deadline, Monotonic),
         (turn, max_waiting): (Turn, usize),
@@ -83,6 +96,11 @@ impl State {
             return Err(QueueError::Full);
         }
         self.note(owner, now);
+        if share.is_all() {
+            self.shares.remove(owner);
+        } else {
+            self.shares.insert(Arc::clone(owner), *share);
+        }
         self.next_piece += 1;
         let id = self.next_piece;
         let waited = Waited {
@@ -110,6 +128,7 @@ impl State {
     /// A worker begins to pull, or begins anew. Gives the number of the pull.
     pub(super) fn enter(&mut self, worker: NodeId, concurrency: u32) -> u64 {
         self.next_pull += 1;
+        self.vanished.remove(&worker);
         let known = self.workers.entry(worker).or_insert_with(|| Worker {
             pull: 0,
             concurrency: 0,
@@ -124,6 +143,10 @@ impl State {
     }
 
     pub(super) fn next_up(&mut self, node: NodeId, pull: u64, now: Monotonic) -> NextUp {
+        let ranked: Vec<NodeId> = match self.shares.is_empty() {
+            true => Vec::new(),
+            false => self.workers.keys().chain(self.vanished.keys()).copied().collect(),
+        };
         let Some(worker) = self.workers.get_mut(&node).filter(|worker| worker.pull == pull) else {
             return NextUp::Over;
         };
@@ -143,7 +166,12 @@ impl State {
             None
         };
         let passed_over = served.filter(|owner| has_others(&self.latest, owner, now));
-        while let Some(id) = self.fifo.pop(passed_over.as_ref()) {
+        let shares = &self.shares;
+        let is_wanted = |owner: &Arc<str>| {
+            let share = shares.get(owner).copied().unwrap_or_default();
+            Some(owner) != passed_over.as_ref() && share.has(owner, node, &ranked)
+        };
+        while let Some(id) = self.fifo.pop(is_wanted) {
             let Some(waited) = self.pieces.get_mut(&id) else { continue };
             let piece = waited.piece.take().filter(|_| !waited.deadline.has_passed());
             let Some(mut piece) = piece else {
@@ -162,28 +190,36 @@ impl State {
     }
 
     /// A pull is over. The worker may be expected back; otherwise what it worked on is lost.
-    pub(super) fn leave(&mut self, node: NodeId, pull: u64, returns: Option<Monotonic>) {
+    pub(super) fn leave(&mut self, node: NodeId, pull: u64, returns: bool, now: Monotonic) {
         let Some(worker) = self.workers.get_mut(&node).filter(|worker| worker.pull == pull) else { return };
-        match returns {
-            Some(_) => worker.absent_since = returns,
-            None => self.lose(node),
+        if returns {
+            worker.absent_since = Some(now);
+        } else {
+            self.lose(node, now);
         }
     }
 
-    /// Gives up workers that have been expected back for too long.
+    /// Gives up workers that have been expected back for too long, and forgets who vanished long ago.
     pub(super) fn lose_absent(&mut self, now: Monotonic, patience: Duration) -> bool {
+        let forget_after = self.forget_after;
+        self.vanished.retain(|_, since| now.since(*since) < forget_after);
+        let fifo = &self.fifo;
+        self.shares.retain(|owner, _| fifo.len(owner) > 0);
         let is_late = |worker: &Worker| worker.absent_since.is_some_and(|since| now.since(since) >= patience);
         let late: Vec<NodeId> =
             self.workers.iter().filter(|(_, worker)| is_late(worker)).map(|(node, _)| *node).collect();
         for node in &late {
-            self.lose(*node);
+            self.lose(*node, now);
         }
         !late.is_empty()
     }
 
     /// A report that has begun goes on: whether it is whole is seen at its end.
-    fn lose(&mut self, node: NodeId) {
+    fn lose(&mut self, node: NodeId, now: Monotonic) {
         let Some(worker) = self.workers.remove(&node) else { return };
+        if !self.forget_after.is_zero() && self.vanished.len() < MOST_VANISHED {
+            self.vanished.insert(node, now);
+        }
         for id in worker.held {
             if self.pieces.get(&id).is_some_and(|waited| !waited.reporting) {
                 self.pieces.remove(&id);

@@ -19,7 +19,7 @@ pub(crate) use gather::{Gathered, Memory};
 pub(crate) use thin::Thinning;
 
 use crate::error::ReadError;
-use crate::queue::Queue;
+use crate::queue::{Owner, Queue};
 use crate::watch::Metrics;
 use flights::{Flights, key_of};
 use tries::Try;
@@ -37,7 +37,7 @@ pub(crate) struct Runner {
 /// The pieces of one query, and how they are to be run.
 pub(crate) struct Job {
     /// Whose turn in the queue they take.
-    pub(crate) owner: Arc<str>,
+    pub(crate) owner: Owner,
     pub(crate) pieces: Vec<Piece>,
     /// Of the query.
     pub(crate) deadline: Deadline,
@@ -134,7 +134,7 @@ impl Runner {
             queue: Arc::clone(&self.queue),
             metrics: self.metrics.clone(),
             max_tries: self.max_tries,
-            owner: Arc::clone(&job.owner),
+            owner: job.owner.clone(),
             piece,
             deadline: job.deadline,
         }

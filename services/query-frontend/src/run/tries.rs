@@ -10,7 +10,7 @@ use larch_types::ErrorKind;
 use super::gather::{Gathered, Memory, PieceEnd, gather};
 use super::thin::Thinning;
 use crate::error::ReadError;
-use crate::queue::{Queue, Turn};
+use crate::queue::{Owner, Queue, Turn};
 use crate::watch::Metrics;
 
 /// A piece, and within what it is tried.
@@ -18,7 +18,7 @@ pub(super) struct Try {
     pub(super) queue: Arc<Queue>,
     pub(super) metrics: Metrics,
     pub(super) max_tries: u32,
-    pub(super) owner: Arc<str>,
+    pub(super) owner: Owner,
     pub(super) piece: Piece,
     pub(super) deadline: Deadline,
 }

@@ -235,6 +235,64 @@ fn one_place_is_for_others() {
     });
 }
 
+/// A tenant with a worker of its own is worked for by no other, not even when that one has vanished.
+#[test]
+fn a_tenant_may_have_some_workers_only() {
+    let mut wanted = Wanted::default();
+    wanted.limits.max_queriers_per_tenant = 1;
+    wanted.limits.query_timeout = Span::from_secs(40);
+    wanted.config.frontend.querier_forget_delay = Span::from_secs(20);
+    in_house(wanted, async |house| {
+        let mut workers: Vec<_> = (1..=3).map(|node| house.worker(node, 1, nothing)).collect();
+        settle().await;
+        for tenant in ["a", "a", "a", "b", "c", "d", "e", "f"] {
+            assert_eq!(ask_as(&house, tenant).await.0, 200);
+        }
+        let served = |worker: &Arc<super::house::Worker>, tenant: &str| {
+            worker.pieces().iter().filter(|piece| piece.tenants[0].tenant.as_str() == tenant).count()
+        };
+        let mut of_a: Vec<usize> = workers.iter().map(|worker| served(worker, "a")).collect();
+        of_a.sort_unstable();
+        assert_eq!(of_a, [0, 0, 3]);
+        let busy = workers.iter().filter(|worker| !worker.pieces().is_empty()).count();
+        assert!(busy > 1, "tenants differ");
+        workers.clear();
+    });
+    in_house(
+        Wanted {
+            limits: LimitsSettings { max_query_capacity: 0.5, ..LimitsSettings::default() },
+            ..Wanted::default()
+        },
+        async |house| {
+            let worker = house.worker(1, 1, nothing);
+            assert_eq!(ask(&house).await.0, 200, "half of one is one");
+            assert_eq!(worker.pieces().len(), 1);
+        },
+    );
+}
+
+#[test]
+fn who_vanished_is_not_replaced_at_once() {
+    for (forget, took) in [(0, 0), (20, 20)] {
+        let mut wanted = Wanted::default();
+        wanted.limits.max_queriers_per_tenant = 1;
+        wanted.config.frontend.querier_forget_delay = Span::from_secs(forget);
+        in_house(wanted, async |house| {
+            house.worker(1, 1, |_| Reply::Death);
+            house.worker(2, 1, nothing);
+            settle().await;
+            // One of them is worked for by the first, which dies of it.
+            let mut longest = 0;
+            for tenant in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+                let began = tokio::time::Instant::now();
+                assert_eq!(ask_as(&house, tenant).await.0, 200);
+                longest = longest.max(began.elapsed().as_secs());
+            }
+            assert!(longest == took || longest == took + 1, "{forget}: {longest}");
+        });
+    }
+}
+
 /// One assignment, for a test that is the worker itself.
 async fn next_piece(assignments: &mut larch_rpc::CallStream<Assignment>) -> Piece {
     match assignments.next().await {
@@ -428,6 +486,33 @@ fn each_query_is_one_line() {
         "source=\"logcli\"",
     ] {
         assert!(lines[0].contains(field), "{field} is not in {}", lines[0]);
+    }
+}
+
+#[test]
+fn times_and_headers_are_told_if_wanted() {
+    let headers = [("X-Grafana-User", "ann"), ("authorization", "secret")];
+    for tells in [false, true] {
+        let mut wanted = Wanted::default();
+        wanted.config.frontend.query_stats_enabled = tells;
+        wanted.config.frontend.log_queries_longer_than = Span::from_secs(-1);
+        wanted.config.frontend.log_query_request_headers = vec!["X-Grafana-User".to_owned()];
+        let trace = in_house(wanted, async |house| {
+            house.worker(1, 1, nothing);
+            let answer = house.get_as("acme", RANGE, &[("query", LOGS)], &headers).await;
+            let timing = answer.header("server-timing");
+            if tells {
+                assert!(timing.starts_with("querier_wall_time;dur=0, response_time;dur="), "{timing}");
+            } else {
+                assert_eq!(timing, "");
+            }
+        });
+        let told = |text: &str| {
+            trace.lines().iter().any(|line| line.contains(text) && line.contains("x-grafana-user=ann"))
+        };
+        assert!(told("slow query detected"), "{:#?}", trace.lines());
+        assert_eq!(told("query stats"), tells);
+        assert!(!trace.lines().iter().any(|line| line.contains("secret")));
     }
 }
 

@@ -4,4 +4,4 @@ mod metrics;
 mod record;
 
 pub(crate) use metrics::{Metrics, QueueMetrics};
-pub(crate) use record::{Facts, Kind, RangeType, Record, Watched, fnv1};
+pub(crate) use record::{Asker, Facts, Kind, RangeType, Record, Watched, fnv1};

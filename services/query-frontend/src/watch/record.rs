@@ -18,6 +18,15 @@ pub(crate) struct Watched {
     pub(crate) metrics: Metrics,
     /// Queries that take longer are logged once more; 0: none is, negative: all are.
     pub(crate) slow: Span,
+    /// Every query is logged once more, and its answer says how long it took.
+    pub(crate) tells_times: bool,
+}
+
+/// Who asks.
+pub(crate) struct Asker {
+    pub(crate) user: String,
+    pub(crate) tags: QueryTags,
+    pub(crate) headers: String,
 }
 
 /// One query. It tells metrics and log when it is dropped, also when its client goes away.
@@ -27,6 +36,8 @@ pub(crate) struct Record {
     /// The tenants as the header names them.
     user: String,
     tags: QueryTags,
+    /// Those of the request that are to be logged, as text.
+    headers: String,
     begun: Monotonic,
     /// The time of day at which it began.
     now: Timestamp,
@@ -109,11 +120,13 @@ const CLIENT_GONE: u16 = 499;
 const MAX_LOGGED_QUERY_BYTES: usize = 16 * 1024;
 
 impl Record {
-    pub(crate) fn begin(watched: &Arc<Watched>, op: &'static str, user: String, tags: QueryTags) -> Self {
+    pub(crate) fn begin(watched: &Arc<Watched>, op: &'static str, asker: Asker) -> Self {
+        let Asker { user, tags, headers } = asker;
         Self {
             op,
             user,
             tags,
+            headers,
             begun: watched.env.clock.monotonic(),
             now: watched.env.clock.now(),
             facts: None,
@@ -135,8 +148,24 @@ impl Record {
         self.statistics = statistics.clone();
     }
 
+    /// How long workers were busy, and how long it took until now: the value of a header that browsers show. None
+    /// if it is not to be told.
+    pub(crate) fn server_timing(&self) -> Option<String> {
+        if !self.watched.tells_times {
+            return None;
+        }
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        let busy = Duration::from_nanos(self.statistics.cost.run_ns);
+        let (busy, took) = (millis(busy), millis(self.took()));
+        Some(format!("querier_wall_time;dur={busy}, response_time;dur={took}"))
+    }
+
     pub(crate) fn answered(mut self, status: u16) {
         self.status = Some(status);
+    }
+
+    fn took(&self) -> Duration {
+        self.watched.env.clock.monotonic().since(self.begun)
     }
 
     fn log(&self, facts: &Facts, status: u16, took: Duration) {
@@ -186,18 +215,41 @@ impl Record {
             query_tags = self.tags.as_str(),
             "query"
         );
+        self.log_again(&facts.query[..cut], facts, status, took);
+    }
+
+    /// What is logged besides, if it is wanted.
+    fn log_again(&self, query: &str, facts: &Facts, status: u16, took: Duration) {
+        let stats = &self.statistics;
         let limit = self.watched.slow;
         if limit.is_negative() || (!limit.is_zero() && took > limit.to_std()) {
             info!(
                 org_id = self.user,
                 time_taken = go(took),
                 path = self.op,
-                param_query = &facts.query[..cut],
+                param_query = query,
                 param_start = %facts.bounds.start,
                 param_end = %facts.bounds.end,
                 param_step = facts.step.to_go(),
                 param_limit = facts.limit,
+                request_headers = self.headers,
                 "slow query detected"
+            );
+        }
+        if self.watched.tells_times {
+            info!(
+                org_id = self.user,
+                path = self.op,
+                param_query = query,
+                response_time = go(took),
+                query_wall_time_seconds = Duration::from_nanos(stats.cost.run_ns).as_secs_f64(),
+                fetched_chunks_count = stats.cost.chunks_read,
+                fetched_chunk_bytes = stats.cost.page_bytes,
+                split_queries = stats.splits,
+                sharded_queries = stats.shards,
+                status,
+                request_headers = self.headers,
+                "query stats"
             );
         }
     }
@@ -215,7 +267,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let took = self.watched.env.clock.monotonic().since(self.begun);
+        let took = self.took();
         let status = self.status.unwrap_or(CLIENT_GONE);
         let status_text = status.to_string();
         self.watched.metrics.queries.with([self.op, &self.user, &status_text]).inc();

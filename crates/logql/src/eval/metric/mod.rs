@@ -16,6 +16,7 @@ use crate::facts::Division;
 use given::Given;
 use program::Leaf;
 pub use program::{MetricProgram, RangeQuery};
+pub(crate) use sampler::needed_stages;
 pub use sampler::{Sampler, SeriesLabels};
 use scan::RangeScan;
 

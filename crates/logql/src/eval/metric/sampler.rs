@@ -144,7 +144,7 @@ impl Sampler {
 
 /// The stages in the order in which they run, without those that make lines that nobody reads: a template
 /// that fails there is no reason to fail the query.
-fn needed_stages(aggregation: &RangeAggregation) -> Vec<&Stage> {
+pub(crate) fn needed_stages(aggregation: &RangeAggregation) -> Vec<&Stage> {
     let mut stages = run_order(&aggregation.range.log.pipeline);
     if matches!(aggregation.op, RangeOp::BytesOverTime | RangeOp::BytesRate) {
         return stages;

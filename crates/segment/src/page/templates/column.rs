@@ -7,32 +7,33 @@
 //! Ids: `3 · digits varint · bytes, two digits each`, the last half byte of an odd length zero.
 //! Anything else: `4 · bytes of blob((value · NUL)*)`.
 
-use crate::compress::{Decoder, Encoder};
-use crate::error::{Corrupt, Section};
-use crate::pack::{pack, packed_len, unpack, width_of};
+use bytes::Bytes;
+
+use crate::compress::Encoder;
+use crate::pack::{pack, packed_len, width_of};
 use crate::page::lines::{DecodedPlain, SEPARATOR};
 use crate::page::templates::SlotKind;
 use crate::page::templates::joiner::{BLOCK, Joiner};
-use crate::wire::{Cursor, put_bytes, put_signed, put_varint, varint_len, zigzag};
+use crate::wire::{put_bytes, put_signed, put_varint, varint_len, zigzag};
 
-const PACKED: u8 = 0;
-const ENTRIES: u8 = 1;
-const RUNS: u8 = 2;
-const HEX: u8 = 3;
-const TEXT: u8 = 4;
+pub(super) const PACKED: u8 = 0;
+pub(super) const ENTRIES: u8 = 1;
+pub(super) const RUNS: u8 = 2;
+pub(super) const HEX: u8 = 3;
+pub(super) const TEXT: u8 = 4;
 
 /// Forms of numbers besides the fixed numbers of digits.
-const PLAIN: u8 = 0;
-const PREFIXED: u8 = 255;
+pub(super) const PLAIN: u8 = 0;
+pub(super) const PREFIXED: u8 = 255;
 
 /// Of a number of sixty-four bits.
 const MOST_DIGITS: usize = 20;
 
 /// Longer ones do not fit 63 bits with a 1 before them.
-const MAX_DIGITS: usize = 18;
+pub(super) const MAX_DIGITS: usize = 18;
 
 /// More entries take more bits a row than they save.
-const MAX_ENTRIES: usize = 16;
+pub(super) const MAX_ENTRIES: usize = 16;
 
 /// Values of slots one behind the other while they are collected.
 #[derive(Default)]
@@ -194,49 +195,16 @@ fn put_runs(numbers: &[u64], out: &mut Vec<u8>) {
 #[derive(Debug)]
 pub(super) enum Column {
     Numbers { form: u8, values: Vec<u64> },
-    Hex { digits: usize, bytes: Vec<u8> },
+    Hex { digits: usize, bytes: Bytes },
     Text(DecodedPlain),
 }
 
 impl Column {
-    pub(super) fn read(
-        cursor: &mut Cursor<'_>,
-        count: usize,
-        decoder: &mut Decoder,
-    ) -> Result<Self, Corrupt> {
-        match cursor.u8()? {
-            HEX => {
-                let digits = cursor.at_most(2 * cursor.remaining())?.max(1);
-                let len = digits.div_ceil(2).checked_mul(count).ok_or(cursor.corrupt("ids are too long"))?;
-                Ok(Self::Hex { digits, bytes: cursor.take(len)?.to_vec() })
-            }
-            TEXT => {
-                let mut part = Cursor::new(cursor.bytes()?, Section::Lines);
-                let joined = decoder.blob(&mut part)?.into_owned();
-                Ok(Self::Text(DecodedPlain::separated(joined, count, Section::Lines)?))
-            }
-            way => {
-                let form = cursor.u8()?;
-                if form as usize > MAX_DIGITS && form != PREFIXED {
-                    return Err(cursor.corrupt("unknown form of numbers"));
-                }
-                Ok(Self::Numbers { form, values: read_numbers(way, cursor, count)? })
-            }
-        }
-    }
-
     /// All values together have no more bytes: as many as if each were as long as the longest.
     pub(super) fn longest(&self) -> usize {
         match self {
             Self::Numbers { form, values } => {
-                let most = values.iter().copied().max().unwrap_or(0);
-                let digits = most.checked_ilog10().unwrap_or(0) as usize + 1;
-                let longest = match *form {
-                    PLAIN => digits,
-                    PREFIXED => digits - 1,
-                    fixed => digits.max(usize::from(fixed)),
-                };
-                longest * values.len()
+                longest_number(*form, values.iter().copied().max().unwrap_or(0)) * values.len()
             }
             Self::Hex { digits, .. } => digits * self.len(),
             Self::Text(texts) => texts.view().buffer().len(),
@@ -252,7 +220,7 @@ impl Column {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Numbers { values, .. } => values.len(),
             Self::Hex { digits, bytes } => bytes.len().checked_div(digits.div_ceil(2)).unwrap_or(0),
@@ -292,51 +260,14 @@ impl Column {
     }
 }
 
-fn read_numbers(way: u8, cursor: &mut Cursor<'_>, count: usize) -> Result<Vec<u64>, Corrupt> {
-    let mut values = Vec::with_capacity(count);
-    match way {
-        PACKED => {
-            let least = cursor.varint()?;
-            let width = read_width(u32::from(cursor.u8()?), cursor)?;
-            unpack(cursor.take(packed_len(count, width))?, width, count, |value| {
-                values.push(least.wrapping_add(value));
-            });
-        }
-        ENTRIES => {
-            let entries = cursor.count()?;
-            let mut known = Vec::with_capacity(entries.min(MAX_ENTRIES));
-            for _ in 0..entries {
-                known.push(cursor.varint()?);
-            }
-            let width = width_of(entries.saturating_sub(1) as u64);
-            let mut is_known = true;
-            unpack(cursor.take(packed_len(count, width))?, width, count, |place| {
-                let value = known.get(place as usize);
-                is_known &= value.is_some();
-                values.push(value.copied().unwrap_or(0));
-            });
-            if !is_known {
-                return Err(cursor.corrupt("an entry is out of range"));
-            }
-        }
-        RUNS => {
-            let mut value = 0_u64;
-            for _ in 0..cursor.count()? {
-                value = value.wrapping_add(cursor.signed()? as u64);
-                let len = cursor.at_most(count - values.len())?;
-                values.resize(values.len() + len, value);
-            }
-            if values.len() != count {
-                return Err(cursor.corrupt("the runs do not cover the rows"));
-            }
-        }
-        _ => return Err(cursor.corrupt("unknown kind of column")),
+/// Digits of the longest number of a form, if none is greater than `most`.
+pub(super) fn longest_number(form: u8, most: u64) -> usize {
+    let digits = most.checked_ilog10().unwrap_or(0) as usize + 1;
+    match form {
+        PLAIN => digits,
+        PREFIXED => digits - 1,
+        fixed => digits.max(usize::from(fixed)),
     }
-    Ok(values)
-}
-
-fn read_width(width: u32, cursor: &Cursor<'_>) -> Result<u32, Corrupt> {
-    if width > 64 { Err(cursor.corrupt("a width is out of range")) } else { Ok(width) }
 }
 
 /// Two digits for every byte.

@@ -2,12 +2,15 @@
 
 use std::sync::OnceLock;
 
+use bytes::Bytes;
+
 use crate::compress::{Decoder, MAX_PAGE_BYTES};
 use crate::error::{Corrupt, Section};
 use crate::format::MAX_READ_ROWS;
 use crate::page::lines::{DecodedPlain, Plain, SEPARATOR};
 use crate::page::templates::column::Column;
 use crate::page::templates::joiner::{BLOCK, Joiner};
+use crate::page::templates::stored::StoredColumn;
 use crate::page::templates::{ColumnPlan, MAX_COLUMNS, MAX_TEMPLATE_BYTES, MAX_VALUES, Slot, Template};
 use crate::wire::Cursor;
 
@@ -17,13 +20,13 @@ pub(crate) struct TemplateLines {
     pub(super) templates: Vec<Template>,
     /// The template of each row.
     pub(super) rows: Vec<u16>,
-    pub(super) columns: Vec<Column>,
-    /// The lines have no more bytes.
-    joined_len: usize,
+    pub(super) columns: Vec<StoredColumn>,
+    /// Bytes of all pieces of all rows, and of what is behind each row.
+    text_len: usize,
     joined: OnceLock<DecodedPlain>,
 }
 
-pub(crate) fn decode(body: &[u8], rows: usize, decoder: &mut Decoder) -> Result<TemplateLines, Corrupt> {
+pub(crate) fn decode(body: &Bytes, rows: usize, decoder: &mut Decoder) -> Result<TemplateLines, Corrupt> {
     let mut cursor = Cursor::new(body, Section::Lines);
     let (templates, columns) = read_templates(&mut cursor, decoder)?;
     let row_templates = read_rows(&mut cursor, rows, templates.len(), decoder)?;
@@ -42,24 +45,19 @@ pub(crate) fn decode(body: &[u8], rows: usize, decoder: &mut Decoder) -> Result<
     }
     let mut decoded = Vec::with_capacity(columns);
     for count in &counts {
-        decoded.push(Column::read(&mut cursor, *count, decoder)?);
+        decoded.push(StoredColumn::read(&mut cursor, body, *count, decoder)?);
     }
     cursor.finish()?;
-    let mut joined_len = rows;
+    let mut text_len = rows;
     for (template, uses) in templates.iter().zip(&uses) {
-        joined_len = joined_len.saturating_add(template.text_len.saturating_mul(*uses));
+        text_len = text_len.saturating_add(template.text_len.saturating_mul(*uses));
     }
-    joined_len = decoded.iter().fold(joined_len, |len, column| len.saturating_add(column.longest()));
-    if joined_len > MAX_PAGE_BYTES {
+    let sum = |len: fn(&StoredColumn) -> usize| decoded.iter().map(len).fold(text_len, usize::saturating_add);
+    // What can be told without the values is enough for nearly all pages.
+    if sum(StoredColumn::at_most) > MAX_PAGE_BYTES && sum(|column| column.get().longest()) > MAX_PAGE_BYTES {
         return Err(cursor.corrupt("the lines are longer than a page may be"));
     }
-    Ok(TemplateLines {
-        templates,
-        rows: row_templates,
-        columns: decoded,
-        joined_len,
-        joined: OnceLock::new(),
-    })
+    Ok(TemplateLines { templates, rows: row_templates, columns: decoded, text_len, joined: OnceLock::new() })
 }
 
 /// Templates, and how many columns their slots have.
@@ -115,14 +113,19 @@ impl TemplateLines {
     }
 
     fn join(&self) -> DecodedPlain {
-        let mut out = Joiner::new(self.joined_len);
+        let columns: Vec<&Column> = self.columns.iter().map(StoredColumn::get).collect();
+        let mut out =
+            Joiner::new(self.text_len + columns.iter().map(|column| column.longest()).sum::<usize>());
         let pieces: Vec<PaddedPieces> = self.templates.iter().map(PaddedPieces::of).collect();
         let mut starts = Vec::with_capacity(self.rows.len() + 1);
         starts.push(0);
-        let mut next = vec![0_usize; self.columns.len()];
+        let mut next = vec![0_usize; columns.len()];
         for template in &self.rows {
-            let pieces = &pieces[usize::from(*template)];
-            self.put_line(pieces, &self.templates[usize::from(*template)].slots, &mut next, &mut out);
+            let slots = &self.templates[usize::from(*template)].slots;
+            pieces[usize::from(*template)].put_line(&mut out, slots, |slot, out| {
+                columns[slot.column].put_value(next[slot.column], out);
+                next[slot.column] += 1;
+            });
             starts.push(out.len() as u32);
         }
         DecodedPlain::joined(out.finish(), starts)
@@ -144,25 +147,17 @@ impl TemplateLines {
                 slots.iter().for_each(|slot| next[slot.column] += 1);
                 continue;
             }
-            let most = |slot: &Slot| self.columns[slot.column].most_bytes(next[slot.column]);
+            let most = |slot: &Slot| self.columns[slot.column].get().most_bytes(next[slot.column]);
             out.reserve(self.templates[template].text_len + 1 + slots.iter().map(most).sum::<usize>());
             let pieces = pieces[template].get_or_insert_with(|| PaddedPieces::of(&self.templates[template]));
-            self.put_line(pieces, slots, &mut next, &mut out);
+            pieces.put_line(&mut out, slots, |slot, out| {
+                self.columns[slot.column].get().put_value(next[slot.column], out);
+                next[slot.column] += 1;
+            });
             starts.push(out.len() as u32);
             rows.next();
         }
         DecodedPlain::joined(out.finish(), starts)
-    }
-
-    /// `next` is the place of the next value in each column.
-    #[inline]
-    fn put_line(&self, pieces: &PaddedPieces, slots: &[Slot], next: &mut [usize], out: &mut Joiner) {
-        for (place, slot) in pieces.places.iter().zip(slots) {
-            out.put_padded(&pieces.bytes, *place);
-            self.columns[slot.column].put_value(next[slot.column], out);
-            next[slot.column] += 1;
-        }
-        out.put_padded(&pieces.bytes, pieces.places[slots.len()]);
     }
 }
 
@@ -186,5 +181,14 @@ impl PaddedPieces {
             padded.bytes.resize(padded.bytes.len().next_multiple_of(BLOCK), 0);
         }
         padded
+    }
+
+    #[inline]
+    fn put_line(&self, out: &mut Joiner, slots: &[Slot], mut put: impl FnMut(&Slot, &mut Joiner)) {
+        for (place, slot) in self.places.iter().zip(slots) {
+            out.put_padded(&self.bytes, *place);
+            put(slot, out);
+        }
+        out.put_padded(&self.bytes, self.places[slots.len()]);
     }
 }

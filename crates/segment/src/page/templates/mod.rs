@@ -15,11 +15,14 @@ mod encode;
 mod joiner;
 mod search;
 mod split;
+mod stored;
+mod view;
 
 use std::collections::HashMap;
 
 pub(crate) use decode::{TemplateLines, decode};
 pub(crate) use encode::{Choice, encode};
+pub use view::{Digits, SlotValues, Templates};
 
 /// Stand for slots in a template. Lines that have such bytes themselves are not split.
 const DIGITS_MARK: u8 = 1;
@@ -38,7 +41,7 @@ pub(crate) const fn is_mark(byte: u8) -> bool {
 
 /// What a slot holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum SlotKind {
+pub enum SlotKind {
     /// A longest run of digits.
     Digits,
     /// A whole word of digits and letters a to f, both, of eight bytes or more.

@@ -4,9 +4,9 @@
 use memchr::{memchr_iter, memmem};
 
 use crate::page::lines::{DecodedPlain, Plain};
-use crate::page::templates::column::Column;
+use crate::page::templates::Template;
 use crate::page::templates::decode::TemplateLines;
-use crate::page::templates::{SlotKind, Template};
+use crate::page::templates::stored::StoredColumn;
 
 /// What the value of a slot must be for the needle to lie there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +57,12 @@ impl<'a> Conditions<'a> {
     }
 
     /// For each condition, of which values of its column it holds.
-    fn hold(&self, columns: &[Column]) -> Vec<Vec<bool>> {
+    fn hold(&self, columns: &[StoredColumn]) -> Vec<Vec<bool>> {
         let mut texts: Vec<Option<DecodedPlain>> = columns.iter().map(|_| None).collect();
         let mut held = Vec::with_capacity(self.list.len());
         for condition in &self.list {
             let column = condition.column;
-            let values = texts[column].get_or_insert_with(|| columns[column].joined()).view();
+            let values = texts[column].get_or_insert_with(|| columns[column].get().joined()).view();
             held.push(condition.holds(values));
         }
         held
@@ -155,7 +155,7 @@ impl TemplateLines {
                 ways.extend(walk(template, needle, number + 1, 0, run, way));
             }
         }
-        ways.retain(|way| way.iter().all(|condition| self.columns[condition.column].can(condition)));
+        ways.retain(|way| way.iter().all(|condition| condition.is_possible(&self.columns)));
         if ways.is_empty() {
             return Answer::None;
         }
@@ -201,6 +201,10 @@ fn walk<'a>(
 }
 
 impl Condition<'_> {
+    fn is_possible(&self, columns: &[StoredColumn]) -> bool {
+        columns[self.column].can_hold(self.text, self.relation == Relation::Equals)
+    }
+
     fn holds(&self, values: Plain<'_>) -> Vec<bool> {
         if self.relation == Relation::Contains {
             let mut held = vec![false; values.len()];
@@ -215,19 +219,5 @@ impl Condition<'_> {
             Relation::EndsWith => value.ends_with(self.text),
         };
         values.iter().map(holds).collect()
-    }
-}
-
-impl Column {
-    /// Whether any value of the column could be so, by what is known of all of them.
-    fn can(&self, condition: &Condition<'_>) -> bool {
-        let len = condition.text.len();
-        match self {
-            // Sixty-four bits have twenty digits.
-            Self::Numbers { .. } => len <= 20 && SlotKind::Digits.run(condition.text) == len,
-            Self::Hex { digits, .. } if condition.relation == Relation::Equals => len == *digits,
-            Self::Hex { digits, .. } => len <= *digits,
-            Self::Text(_) => true,
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Lines come back, and searches find in templates what they find in lines.
 
+use bytes::Bytes;
 use memchr::memmem;
 use proptest::prelude::*;
 
@@ -25,7 +26,7 @@ fn check(lines: &[Vec<u8>], needles: &[&[u8]]) {
     let Some(page) = encode(before.view(), Choice::Always, &mut Encoder::new(1), &mut |_| {}) else {
         return;
     };
-    let after = decode(&page[1..], lines.len(), &mut Decoder::new()).unwrap();
+    let after = decode(&Bytes::copy_from_slice(&page[1..]), lines.len(), &mut Decoder::new()).unwrap();
     for needle in needles {
         let finder = memmem::Finder::new(needle);
         let has = |row: &u32| finder.find(&lines[*row as usize]).is_some();
@@ -42,7 +43,7 @@ fn check(lines: &[Vec<u8>], needles: &[&[u8]]) {
     assert!(picked.view().iter().eq(some.iter().map(|row| lines[*row as usize].as_slice())));
     assert!(!after.is_joined());
     assert!(after.plain().iter().eq(lines.iter().map(Vec::as_slice)));
-    assert!(decode(&page[1..], lines.len() + 1, &mut Decoder::new()).is_err());
+    assert!(decode(&Bytes::copy_from_slice(&page[1..]), lines.len() + 1, &mut Decoder::new()).is_err());
 }
 
 /// A few forms, with values that are awkward: leading zeros, long numbers, ids of several lengths.
@@ -118,7 +119,7 @@ fn a_needle_with_many_ways() {
     let lines: Vec<Vec<u8>> = (0..40).map(numbers).collect();
     let finder = lines[3][5..45].to_vec();
     let page = encode(joined(&lines).view(), Choice::Always, &mut Encoder::new(1), &mut |_| {}).unwrap();
-    let after = decode(&page[1..], lines.len(), &mut Decoder::new()).unwrap();
+    let after = decode(&Bytes::copy_from_slice(&page[1..]), lines.len(), &mut Decoder::new()).unwrap();
     assert_eq!(after.rows_with(&finder).len(), lines.len());
     assert!(after.is_joined());
 }
@@ -140,7 +141,7 @@ fn too_many_values_are_refused() {
         }
         // Numbers without leading zeros, from 7 on, that take no bits.
         page.extend([0, 0, 7, 0].repeat(slots));
-        let decoded = decode(&page, rows, &mut Decoder::new());
+        let decoded = decode(&Bytes::from(page), rows, &mut Decoder::new());
         assert_eq!(decoded.is_ok(), rows == rows_allowed);
     }
 }

@@ -13,6 +13,6 @@ pub(crate) use late::LateTie;
 pub(crate) use open::unplanned;
 pub(super) use planner::plan;
 pub(crate) use planner::{ask, refuse_deletes, scope};
-pub(crate) use reader::{ChunkPlace, Reader, Spent};
+pub(crate) use reader::{ChunkPlace, Pages, Reader, Spent};
 pub(super) use rows::StoredRows;
 pub(crate) use units::{Unit, units};

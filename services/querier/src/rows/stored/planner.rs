@@ -78,7 +78,18 @@ pub(crate) async fn plan(
     })
     .await?;
     refuse_deletes(&head)?;
+    refuse_too_many(asker.deps.limits.limits(tenant).max_chunks_per_query, &segments)?;
     Ok(segments)
+}
+
+/// 0: no limit. It is held against each piece of a query, which is what this process has to do at a time.
+fn refuse_too_many(limit: u32, segments: &[PlannedSegment]) -> Result<(), CallError> {
+    let chunks: usize = segments.iter().map(|segment| segment.chunks.len()).sum();
+    if limit == 0 || chunks <= usize::try_from(limit).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    let text = format!("the query hit the max number of chunks limit (limit: {limit} chunks)");
+    Err(CallError::new(ErrorKind::Invalid, text))
 }
 
 /// Rows that a delete hides would be shown by an answer that does not apply it.
