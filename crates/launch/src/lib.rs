@@ -3,6 +3,7 @@
 //!
 //! It knows no role; a binary hands it the roles that it runs.
 
+mod allocator;
 mod assemble;
 mod blocks;
 mod build_facts;

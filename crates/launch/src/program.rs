@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use larch_config::{Arguments, Environment, FlagSpec, Schema, parse_arguments, to_yaml};
 
+use crate::allocator::give_memory_back_soon;
 use crate::assemble::choose_store;
 use crate::build_facts::version_text;
 use crate::health;
@@ -48,6 +49,7 @@ const fn switch(name: &'static str) -> FlagSpec {
 
 /// The whole of `main` of a binary.
 pub fn main(mut program: Program) -> ExitCode {
+    give_memory_back_soon();
     let schema = schema(&mut program.roles);
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();

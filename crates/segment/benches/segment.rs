@@ -15,7 +15,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use larch_segment::{
     Arena, ArenaLimits, Built, Columns, Decoder, Effort, Frozen, Lines, Provenance, PushPart, Row, RowStamp,
-    Segment, SegmentBuilder, Selector, Test, inspect,
+    Segment, SegmentBuilder, Selector, Test, WriteError, inspect,
 };
 use larch_types::{Labels, NodeId, PushStamp, SegmentId, StreamId, Timestamp};
 use memchr::memmem;
@@ -234,8 +234,7 @@ fn stamps_of_small_pushes(pushes: &[Push]) {
 
 fn write_fresh(cuts: &[Frozen], raw: usize, rounds: usize) -> Vec<Bytes> {
     let objects = best("fresh: sort, encode, index, filter", raw, rounds, || {
-        let write =
-            |(number, cut): (usize, &Frozen)| cut.write(|_| true, provenance(number), Effort::Fresh).unwrap();
+        let write = |(number, cut): (usize, &Frozen)| write(cut, provenance(number));
         cuts.iter().enumerate().map(write).collect::<Vec<Built>>()
     });
     objects.into_iter().map(sizes_of(cuts.len())).collect()
@@ -423,6 +422,16 @@ fn for_each_selector(each: impl Fn(&str, Selector<'_>)) {
     each("app=\"app-7\"", Selector { name: "app", test: Test::Is("app-7") });
     each("one pod", Selector { name: "pod", test: Test::Is("pod-9e3779b1") });
     each("a predicate over all pods", Selector { name: "pod", test: Test::Passes(&contains) });
+}
+
+fn write(cut: &Frozen, provenance: Provenance) -> Built {
+    let mut bytes = Vec::new();
+    let put = |piece: &[u8]| {
+        bytes.extend_from_slice(piece);
+        Ok::<(), WriteError>(())
+    };
+    let totals = cut.write(|_| true, provenance, Effort::Fresh, put).unwrap();
+    Built { bytes, totals }
 }
 
 fn provenance(number: usize) -> Provenance {

@@ -39,6 +39,7 @@ pub use index::{Index, Selector, SeriesSpan, StreamInfo, Test};
 pub use memory::arena::{Arena, Frozen, Held, PushPart, Pushed};
 pub use memory::room::{ArenaLimits, PushError, ROW_OVERHEAD, Room};
 pub use memory::snapshot::Snapshot;
+pub use memory::spares::Spares;
 pub use names::MetadataNames;
 pub use page::lines::{Lines, PickedLines};
 pub use page::optional::OptionalTexts;

@@ -17,6 +17,30 @@ impl NumberTable {
         self.slots.capacity() * size_of::<(u32, u32)>()
     }
 
+    pub(crate) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Forgets all and keeps its room.
+    pub(crate) fn clear(&mut self) {
+        self.slots.fill((0, 0));
+        self.filled = 0;
+    }
+
+    /// Whether the next entry makes it grow.
+    pub(crate) fn is_full(&self) -> bool {
+        // At most three quarters full, so that runs of full slots stay short.
+        (self.filled + 1) * 4 > self.slots.len() * 3
+    }
+
+    /// Moves to an empty table that has more slots, and gives back the one before.
+    pub(crate) fn move_to(&mut self, larger: Self) -> Self {
+        let before = std::mem::replace(self, larger);
+        self.put_all(&before.slots);
+        self.filled = before.filled;
+        before
+    }
+
     /// The first number with this half of a hash for which `is_same` holds.
     pub(crate) fn find(&self, hash: u64, mut is_same: impl FnMut(u32) -> bool) -> Option<u32> {
         if self.slots.is_empty() {
@@ -36,8 +60,7 @@ impl NumberTable {
 
     /// The number is below `u32::MAX`.
     pub(crate) fn insert(&mut self, hash: u64, number: u32) {
-        // At most three quarters full, so that runs of full slots stay short.
-        if (self.filled + 1) * 4 > self.slots.len() * 3 {
+        if self.is_full() {
             self.grow();
         }
         self.put(hash as u32, number + 1);
@@ -47,9 +70,13 @@ impl NumberTable {
     fn grow(&mut self) {
         let slots = (self.slots.len() * 2).max(MIN_SLOTS);
         let before = std::mem::replace(&mut self.slots, vec![(0, 0); slots]);
-        for (tag, number) in before {
-            if number != 0 {
-                self.put(tag, number);
+        self.put_all(&before);
+    }
+
+    fn put_all(&mut self, slots: &[(u32, u32)]) {
+        for (tag, number) in slots {
+            if *number != 0 {
+                self.put(*tag, *number);
             }
         }
     }

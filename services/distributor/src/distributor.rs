@@ -78,7 +78,7 @@ const SMALL_BODY_BYTES: usize = 32 << 10;
 const SMALL_WRAPPED_BYTES: usize = 4 << 10;
 
 /// What pushes leave between each other: the bodies of some of usual size, which have a megabyte.
-const IDLE_BUFFER_BYTES: usize = 16 << 20;
+const IDLE_BUFFER_BYTES: usize = 8 << 20;
 
 /// A broken backend fails every push; so many lines tell it, with the number left out.
 const FAILURES_LOGGED_A_SECOND: u32 = 5;

@@ -13,7 +13,7 @@ use futures_util::stream::{self, StreamExt};
 use larch_rpc::CallError;
 use larch_runtime::{Env, Scope};
 use larch_segment::{Effort, Frozen, Provenance, WriteError};
-use larch_types::{Day, ErrorKind, NodeId, TenantId, Timestamp};
+use larch_types::{Day, ErrorKind, NodeId, SegmentId, TenantId, Timestamp};
 use larch_wal::Dir;
 use tracing::{error, info};
 
@@ -22,8 +22,8 @@ use crate::node::Node;
 use crate::note::{NoteError, begin_note};
 use crate::record;
 use crate::restate::restate;
-use crate::segment_file::name::finished;
-use crate::segment_file::{NewFile, SegmentFile, blocking, write_durably};
+use crate::segment_file::name::finished as finished_name;
+use crate::segment_file::{NewFile, SegmentFile, blocking, finish, remove};
 use crate::set_aside::{forget_copies, set_aside};
 use crate::shelf::{CutRows, Holdings};
 use crate::tenant::Tenant;
@@ -208,7 +208,7 @@ async fn cut_rows(
     Ok(count)
 }
 
-/// One file a day, and one for the days beyond the eight that have most rows. It blocks.
+/// One file a day, and one for the days beyond the eight that have most rows; all or none. It blocks.
 pub(crate) fn write_files(
     dir: &dyn Dir,
     tenant: &TenantId,
@@ -216,21 +216,30 @@ pub(crate) fn write_files(
     env: &Env,
     uploader: NodeId,
 ) -> Result<Vec<Arc<SegmentFile>>, CutError> {
-    let mut built = Vec::new();
     let (days, rest) = days_with_files(&rows.days());
-    for day in &days {
-        built.push(build(rows, env, uploader, |time| time.day() == *day)?);
-    }
+    let mut ids: Vec<SegmentId> = days.iter().map(|_| env.new_segment_id()).collect();
     if rest {
-        built.push(build(rows, env, uploader, |time| !days.contains(&time.day()))?);
+        ids.push(env.new_segment_id());
     }
-    write_durably(dir, tenant, &built)?;
-    let now = env.clock.monotonic();
-    let file = |NewFile { id, bytes }| {
-        let name = finished(id, tenant);
-        Arc::new(SegmentFile::new(id, name, bytes.len() as u64, now, Progress::default()))
+    let write = |place: usize| {
+        let passes = |time: Timestamp| match days.get(place) {
+            Some(day) => time.day() == *day,
+            None => !days.contains(&time.day()),
+        };
+        write_file(dir, tenant, rows, (ids[place], uploader), passes)
     };
-    Ok(built.into_iter().map(file).collect())
+    let written = (0..ids.len()).map(write).collect::<Result<Vec<NewFile>, CutError>>();
+    let finished = written.and_then(|files| {
+        finish(dir, tenant, &files)?;
+        Ok(files)
+    });
+    let files = finished.inspect_err(|_| remove(dir, tenant, &ids))?;
+    let now = env.clock.monotonic();
+    let file = |file: NewFile| {
+        let (id, name) = (file.id(), finished_name(file.id(), tenant));
+        Arc::new(SegmentFile::new(id, name, file.bytes(), now, Progress::default()))
+    };
+    Ok(files.into_iter().map(file).collect())
 }
 
 /// The days that have a file each, and whether there are others.
@@ -241,14 +250,17 @@ fn days_with_files(days: &BTreeMap<Day, usize>) -> (Vec<Day>, bool) {
     (by_rows.into_iter().map(|(day, _)| day).collect(), days.len() > MOST_DAYS)
 }
 
-fn build(
+fn write_file(
+    dir: &dyn Dir,
+    tenant: &TenantId,
     rows: &Frozen,
-    env: &Env,
-    uploader: NodeId,
+    (id, uploader): (SegmentId, NodeId),
     passes: impl Fn(Timestamp) -> bool,
-) -> Result<NewFile, WriteError> {
-    let id = env.new_segment_id();
+) -> Result<NewFile, CutError> {
     let provenance =
         Provenance { id, uploader, inputs: Vec::new(), siblings: Vec::new(), tombstones: Vec::new() };
-    Ok(NewFile { id, bytes: rows.write(passes, provenance, Effort::Fresh)?.bytes })
+    let mut file = NewFile::create(dir, tenant, id)?;
+    rows.write(passes, provenance, Effort::Fresh, |piece| file.append(piece).map_err(CutError::Write))?;
+    file.sync()?;
+    Ok(file)
 }

@@ -191,7 +191,7 @@ async fn forget_identity(node: &Node) {
     error!(node = %node.id, error = %failed, "the node's id stays");
 }
 
-/// Forgets streams that are idle.
+/// Forgets streams that are idle, and memory that nobody needs.
 struct Forget {
     node: std::sync::Weak<Node>,
 }
@@ -206,6 +206,7 @@ impl Job for Forget {
             tenant.streams.forget_idle(now);
             tenant.feed.forget_if_left(now);
         }
+        node.tenants.forget_spares();
         Next::Wait
     }
 }

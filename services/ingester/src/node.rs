@@ -28,7 +28,7 @@ use crate::upload::{HandOvers, Queue, UploadSettings};
 const TENANT_BYTES: isize = 4096;
 
 /// What records leave between each other: some pushes of usual size, which have a megabyte.
-const IDLE_BUFFER_BYTES: usize = 16 << 20;
+const IDLE_BUFFER_BYTES: usize = 8 << 20;
 
 pub(crate) struct Node {
     pub(crate) id: NodeId,

@@ -34,10 +34,11 @@ pub(crate) struct OpenFile {
     dir: Arc<dyn Dir>,
 }
 
-/// A segment that is to become a file.
+/// A segment that is becoming a file: written as it is made, so that it is never in memory as a whole.
 pub(crate) struct NewFile {
-    pub(crate) id: SegmentId,
-    pub(crate) bytes: Vec<u8>,
+    id: SegmentId,
+    file: Box<dyn DirFile>,
+    bytes: u64,
 }
 
 /// Why a file cannot be read.
@@ -49,30 +50,45 @@ pub(crate) enum FileError {
     Open { file: FileName, source: OpenError },
 }
 
-/// Makes files that survive a power cut, all or none: nobody has a finished name before all are synced.
-/// What failed leaves nothing behind, if the disk allows. It blocks.
-pub(crate) fn write_durably(dir: &dyn Dir, tenant: &TenantId, files: &[NewFile]) -> io::Result<()> {
-    let written = try_write_durably(dir, tenant, files);
-    if written.is_err() {
-        for file in files {
-            // What stays is removed by the next start.
-            drop(dir.remove(&name::unfinished(file.id, tenant)));
-            drop(dir.remove(&name::finished(file.id, tenant)));
-        }
+impl NewFile {
+    pub(crate) fn create(dir: &dyn Dir, tenant: &TenantId, id: SegmentId) -> io::Result<Self> {
+        Ok(Self { id, file: dir.create(&name::unfinished(id, tenant))?, bytes: 0 })
     }
-    written
+
+    pub(crate) const fn id(&self) -> SegmentId {
+        self.id
+    }
+
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.append(bytes)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()
+    }
 }
 
-fn try_write_durably(dir: &dyn Dir, tenant: &TenantId, files: &[NewFile]) -> io::Result<()> {
-    for NewFile { id, bytes } in files {
-        let mut file = dir.create(&name::unfinished(*id, tenant))?;
-        file.append(bytes)?;
-        file.sync()?;
-    }
-    for NewFile { id, .. } in files {
-        dir.rename(&name::unfinished(*id, tenant), &name::finished(*id, tenant))?;
+/// Files that are synced get their names, and survive a power cut then. All or none: nobody has a finished
+/// name before all are synced.
+pub(crate) fn finish(dir: &dyn Dir, tenant: &TenantId, files: &[NewFile]) -> io::Result<()> {
+    for file in files {
+        dir.rename(&name::unfinished(file.id, tenant), &name::finished(file.id, tenant))?;
     }
     dir.sync()
+}
+
+/// What failed leaves nothing behind, if the disk allows; what stays is removed by the next start.
+pub(crate) fn remove(dir: &dyn Dir, tenant: &TenantId, ids: &[SegmentId]) {
+    for id in ids {
+        drop(dir.remove(&name::unfinished(*id, tenant)));
+        drop(dir.remove(&name::finished(*id, tenant)));
+    }
 }
 
 impl SegmentFile {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use larch_proto::WalPosition;
-use larch_segment::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Room, Snapshot};
+use larch_segment::{Arena, ArenaLimits, Frozen, Held, PushError, PushPart, Room, Snapshot, Spares};
 use larch_types::{Monotonic, SegmentId};
 use larch_wal::Position;
 
@@ -150,8 +150,8 @@ impl State {
 }
 
 impl Shelf {
-    pub(crate) fn new() -> Self {
-        Self { arena: Arena::new(ARENA), state: Mutex::new(State::default()) }
+    pub(crate) fn new(spares: Spares) -> Self {
+        Self { arena: Arena::with_spares(ARENA, spares), state: Mutex::new(State::default()) }
     }
 
     /// Nothing that runs under the lock can panic halfway through a change.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larch_proto::{AppendEntry, AppendRequest, AppendStream, WalPosition};
-use larch_segment::{PushPart, Row};
+use larch_segment::{PushPart, Row, Spares};
 use larch_types::{InvalidLabels, Labels, Monotonic, StreamId, TenantId};
 use tokio::sync::Notify;
 
@@ -36,12 +36,12 @@ pub(crate) struct Duplicates {
 }
 
 impl Tenant {
-    pub(crate) fn new(id: TenantId) -> Self {
+    pub(crate) fn new(id: TenantId, spares: Spares) -> Self {
         Self {
             id,
             streams: Streams::default(),
             feed: Feed::default(),
-            shelf: Shelf::new(),
+            shelf: Shelf::new(spares),
             cutting: tokio::sync::Mutex::new(()),
             cut_done: Notify::new(),
             failures: Failures::default(),

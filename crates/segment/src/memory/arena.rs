@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use larch_types::{Day, Labels, PushStamp, StreamId, Timestamp};
 
 use crate::error::RowError;
-use crate::footer::Provenance;
+use crate::footer::{Provenance, Totals};
 use crate::memory::batch::Batch;
 use crate::memory::generation::{Generation, SharedStreams};
 use crate::memory::room::{ArenaLimits, PushError, Room};
 use crate::memory::sealed::chunk_of;
 use crate::memory::snapshot::Snapshot;
+use crate::memory::spares::Spares;
 use crate::row::{Row, RowIdentity, check_labels};
-use crate::writer::{Built, Effort, WriteError, assemble};
+use crate::writer::{Effort, WriteError, assemble};
 
 /// One stream's part of a push. It is taken whole or refused whole.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +71,12 @@ pub struct Arena {
 
 impl Arena {
     pub fn new(limits: ArenaLimits) -> Self {
-        Self { limits, generation: Mutex::default() }
+        Self::with_spares(limits, Spares::default())
+    }
+
+    /// Takes columns for its rows from there, and gives them back with what was cut.
+    pub fn with_spares(limits: ArenaLimits, spares: Spares) -> Self {
+        Self { limits, generation: Mutex::new(Generation::new(spares)) }
     }
 
     /// Nothing that runs under the lock can panic halfway through a change.
@@ -132,11 +138,12 @@ impl Arena {
             if held.rows() == 0 {
                 return None;
             }
-            std::mem::take(&mut *held)
+            held.take()
         };
         let held = generation.held();
         let streams = Arc::clone(&generation.streams);
-        Some(Frozen { streams, batches: generation.into_batches(), held })
+        let spares = generation.spares().clone();
+        Some(Frozen { streams, batches: generation.into_batches(), held, spares })
     }
 }
 
@@ -145,6 +152,18 @@ pub struct Frozen {
     streams: Arc<SharedStreams>,
     batches: Vec<Arc<Batch>>,
     held: Held,
+    spares: Spares,
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        for batch in self.batches.drain(..) {
+            // What a reader still has goes with the reader.
+            if let Some(batch) = Arc::into_inner(batch) {
+                self.spares.keep_batch(batch);
+            }
+        }
+    }
 }
 
 impl Frozen {
@@ -168,16 +187,18 @@ impl Frozen {
         days
     }
 
-    /// One segment of the rows whose times pass.
-    pub fn write(
+    /// One segment of the rows whose times pass. It goes out piece by piece as it is made, in order; what
+    /// `put` returns as an error ends it.
+    pub fn write<E: From<WriteError>>(
         &self,
         passes: impl Fn(Timestamp) -> bool,
         provenance: Provenance,
         effort: Effort,
-    ) -> Result<Built, WriteError> {
+        put: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Totals, E> {
         let batches: Vec<&Batch> = self.batches.iter().map(|batch| &**batch).collect();
         let passes = |nanos| passes(Timestamp::from_nanos(nanos));
-        assemble(&self.streams.read(), &batches, passes, provenance, effort)
+        assemble(&self.streams.read(), &batches, passes, (provenance, effort), put)
     }
 }
 

@@ -4,6 +4,7 @@
 use larch_types::{PushStamp, Timestamp};
 
 use crate::error::{Corrupt, Section};
+use crate::memory::spares::Spares;
 use crate::page::lines::{Lines, SEPARATOR};
 use crate::page::runs::StreamRun;
 use crate::page::stamps::RowStamp;
@@ -204,15 +205,21 @@ impl Batch {
         Lines::joined(&self.lines, &self.line_starts, !self.has_separator)
     }
 
-    /// The rows in this order, in columns without spare room.
-    pub(crate) fn permuted(&self, order: &[u32]) -> Self {
-        let mut batch = Self::with_capacity(order.len(), self.lines.len(), self.extras.len());
+    /// The rows in this order, in columns of the spares.
+    pub(crate) fn permuted(&self, order: &[u32], spares: &Spares) -> Self {
+        let mut batch = spares.batch(order.len(), self.lines.len(), self.extras.len());
         for row in order {
             let row = self.row(*row as usize);
             batch.push_view(row.stream, &row);
         }
         batch.stamps.shrink_to_fit();
         batch
+    }
+
+    /// Rows, bytes of lines and bytes of extras that it can hold without growing.
+    pub(crate) fn room(&self) -> (usize, usize, usize) {
+        // All columns of rows are made and grow together.
+        (self.times.capacity(), self.lines.capacity(), self.extras.capacity())
     }
 
     pub(crate) fn with_capacity(rows: usize, line_bytes: usize, extra_bytes: usize) -> Self {
@@ -320,7 +327,7 @@ mod tests {
             let stamp = RowStamp { stamp: PushStamp(9), index: index as u32 };
             batch.push(7 - index as u32, row, RowIdentity(index as u64), (index > 0).then_some(stamp));
         }
-        let back = batch.permuted(&[2, 0, 1]);
+        let back = batch.permuted(&[2, 0, 1], &Spares::default());
         let mut metadata = Vec::new();
         for (place, original) in [2, 0, 1].into_iter().enumerate() {
             let row = back.row(place);

@@ -10,6 +10,7 @@ use crate::memory::batch::{Batch, RowView};
 use crate::memory::room::{ArenaLimits, Room};
 use crate::memory::sealed::Sealed;
 use crate::memory::snapshot::Snapshot;
+use crate::memory::spares::Spares;
 use crate::numbers::NumberTable;
 use crate::page::stamps::RowStamp;
 use crate::reader::chunk::Chunk;
@@ -22,6 +23,10 @@ const HEAD_BYTES: usize = 1 << 20;
 /// Rows have numbers of 32 bits, of which the table of identities needs one for itself. Their columns take
 /// more memory than any limit lets them have long before that.
 const MAX_ROWS: u32 = u32::MAX - 1;
+
+/// From so many slots on, a table of identities that was used before is taken rather than a new one of twice
+/// the size: a tenant that has come so far may well need a large one.
+const MANY_SLOTS: usize = 1 << 16;
 
 /// Streams of a generation. Only ever grows, so readers look into it while it is written.
 #[derive(Debug, Default)]
@@ -40,8 +45,8 @@ impl SharedStreams {
     }
 }
 
-#[derive(Default)]
 pub(crate) struct Generation {
+    spares: Spares,
     pub(crate) streams: Arc<SharedStreams>,
     sealed: Vec<(u32, Sealed)>,
     /// Rows in the order of arrival, behind those that are sealed.
@@ -56,6 +61,30 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
+    pub(crate) fn new(spares: Spares) -> Self {
+        Self {
+            spares,
+            streams: Arc::default(),
+            sealed: Vec::new(),
+            head: Batch::default(),
+            head_start: 0,
+            identities: NumberTable::default(),
+            raw_bytes: 0,
+            times: None,
+            head_chunk: None,
+        }
+    }
+
+    pub(crate) const fn spares(&self) -> &Spares {
+        &self.spares
+    }
+
+    /// Leaves an empty one in its place.
+    pub(crate) fn take(&mut self) -> Self {
+        let next = Self::new(self.spares.clone());
+        std::mem::replace(self, next)
+    }
+
     pub(crate) fn rows(&self) -> u32 {
         self.head_start + self.head.len() as u32
     }
@@ -93,7 +122,7 @@ impl Generation {
             self.keep_smaller_stamp(known, stamp);
             return false;
         }
-        self.identities.insert(identity.0, self.rows());
+        self.note_identity(identity);
         self.head.push(stream, row, identity, Some(stamp));
         self.head_chunk = None;
         self.raw_bytes += row.raw_bytes();
@@ -103,6 +132,16 @@ impl Generation {
             self.seal();
         }
         true
+    }
+
+    fn note_identity(&mut self, identity: RowIdentity) {
+        if self.identities.is_full() && self.identities.slots() >= MANY_SLOTS {
+            let larger = self.spares.table(2 * self.identities.slots());
+            if let Some(larger) = larger {
+                self.identities.move_to(larger);
+            }
+        }
+        self.identities.insert(identity.0, self.rows());
     }
 
     fn find(&self, stream: u32, row: &Row<'_>, identity: RowIdentity) -> Option<u32> {
@@ -149,17 +188,19 @@ impl Generation {
         if self.head.is_empty() {
             return;
         }
-        self.sealed.push((self.head_start, Sealed::new(&self.head)));
+        self.sealed.push((self.head_start, Sealed::new(&self.head, &self.spares)));
         self.head_start += self.head.len() as u32;
         self.head.clear();
         self.head_chunk = None;
     }
 
     pub(crate) fn snapshot(&mut self) -> Snapshot {
-        let mut chunks: Vec<Arc<Chunk>> =
-            self.sealed.iter_mut().map(|(_, sealed)| Arc::clone(sealed.settled().chunk())).collect();
+        let spares = &self.spares;
+        let settled = |(_, sealed): &mut (u32, Sealed)| Arc::clone(sealed.settled(spares).chunk());
+        let mut chunks: Vec<Arc<Chunk>> = self.sealed.iter_mut().map(settled).collect();
         if !self.head.is_empty() {
-            let head = self.head_chunk.get_or_insert_with(|| Arc::clone(Sealed::new(&self.head).chunk()));
+            let make = || Arc::clone(Sealed::new(&self.head, &self.spares).chunk());
+            let head = self.head_chunk.get_or_insert_with(make);
             chunks.push(Arc::clone(head));
         }
         Snapshot::new(Arc::clone(&self.streams), chunks)
@@ -168,7 +209,10 @@ impl Generation {
     /// All rows, sealed.
     pub(crate) fn into_batches(mut self) -> Vec<Arc<Batch>> {
         self.seal();
-        self.sealed.iter_mut().map(|(_, sealed)| Arc::clone(sealed.settled().batch())).collect()
+        self.spares.keep_table(self.identities);
+        self.spares.keep_batch(self.head);
+        let spares = &self.spares;
+        self.sealed.iter_mut().map(|(_, sealed)| Arc::clone(sealed.settled(spares).batch())).collect()
     }
 
     pub(crate) fn held(&self) -> Held {

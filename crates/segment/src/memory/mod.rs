@@ -6,3 +6,4 @@ mod generation;
 pub(crate) mod room;
 pub(crate) mod sealed;
 pub(crate) mod snapshot;
+pub(crate) mod spares;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use larch_types::Timestamp;
 
 use crate::memory::batch::{Batch, RowView};
+use crate::memory::spares::Spares;
 use crate::page::stamps::RowStamp;
 use crate::reader::chunk::{Chunk, ChunkInfo};
 
@@ -20,13 +21,13 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    pub(crate) fn new(arrived: &Batch) -> Self {
+    pub(crate) fn new(arrived: &Batch, spares: &Spares) -> Self {
         let order = sorted_order(arrived);
         let mut places = vec![0_u16; order.len()].into_boxed_slice();
         for (place, row) in order.iter().enumerate() {
             places[*row as usize] = place as u16;
         }
-        let batch = Arc::new(arrived.permuted(&order));
+        let batch = Arc::new(arrived.permuted(&order, spares));
         let chunk = Arc::new(chunk_of(&batch));
         Self { batch, chunk, places, restamped: BTreeMap::new() }
     }
@@ -53,13 +54,13 @@ impl Sealed {
     }
 
     /// Brings rows that have other stamps into their order: all of them at once, as they come in numbers.
-    pub(crate) fn settled(&mut self) -> &Self {
+    pub(crate) fn settled(&mut self, spares: &Spares) -> &Self {
         if !self.restamped.is_empty() {
             let mut batch = Batch::clone(&self.batch);
             for (place, stamp) in &self.restamped {
                 batch.set_stamp(usize::from(*place), *stamp);
             }
-            let mut again = Self::new(&batch);
+            let mut again = Self::new(&batch, spares);
             for place in &mut self.places {
                 *place = again.places[usize::from(*place)];
             }

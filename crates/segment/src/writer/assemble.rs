@@ -2,15 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::footer::Provenance;
+use crate::footer::{Provenance, Totals};
 use crate::memory::batch::{Batch, RowView};
 use crate::row::RowIdentity;
 use crate::streams::StreamTable;
-use crate::writer::{Built, Effort, SegmentWriter, WriteError};
-
-/// Lines become smaller by this or more. What is reserved and not written takes no memory; what grows is
-/// copied, and for a moment there twice.
-const USUAL_RATIO: usize = 5;
+use crate::writer::{Effort, SegmentWriter, WriteError};
 
 /// A row in one of the batches.
 #[derive(Clone, Copy)]
@@ -20,18 +16,17 @@ struct RowRef {
     row: u32,
 }
 
-/// Writes the rows whose times pass. They name their streams by their places in `streams`.
-pub(crate) fn assemble(
+/// Writes the rows whose times pass. They name their streams by their places in `streams`. The segment goes
+/// out piece by piece as it is made, in order.
+pub(crate) fn assemble<E: From<WriteError>>(
     streams: &StreamTable,
     batches: &[&Batch],
     passes: impl Fn(i64) -> bool,
-    provenance: Provenance,
-    effort: Effort,
-) -> Result<Built, WriteError> {
+    (provenance, effort): (Provenance, Effort),
+    mut put: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<Totals, E> {
     let mut by_stream = group(streams.len(), batches, passes);
     let mut writer = SegmentWriter::new(provenance, effort);
-    let raw_bytes: usize = batches.iter().map(|batch| batch.raw_bytes()).sum();
-    writer.reserve(raw_bytes / USUAL_RATIO);
     for stream in streams.ranked(|stream| !by_stream[stream as usize].is_empty()) {
         let rows = &mut by_stream[stream as usize];
         writer.start_stream(&streams.labels(stream))?;
@@ -42,11 +37,14 @@ pub(crate) fn assemble(
             let time = rows[start].time;
             let len = rows[start..].iter().take_while(|row| row.time == time).count();
             put_tied(&mut rows[start..start + len], batches, &mut writer)?;
+            writer.drain(&mut put)?;
             start += len;
         }
         *rows = Vec::new();
     }
-    Ok(writer.finish())
+    let built = writer.finish();
+    put(&built.bytes)?;
+    Ok(built.totals)
 }
 
 fn group(streams: usize, batches: &[&Batch], passes: impl Fn(i64) -> bool) -> Vec<Vec<RowRef>> {

@@ -71,6 +71,17 @@ impl SegmentBuilder {
 
     pub fn finish(self, provenance: Provenance, effort: Effort) -> Result<Built, WriteError> {
         let batches: Vec<&Batch> = self.batches.iter().collect();
-        assemble(&self.streams, &batches, |_| true, provenance, effort)
+        let mut bytes = Vec::new();
+        let totals = assemble(
+            &self.streams,
+            &batches,
+            |_| true,
+            (provenance, effort),
+            |piece| {
+                bytes.extend_from_slice(piece);
+                Ok::<(), WriteError>(())
+            },
+        )?;
+        Ok(Built { bytes, totals })
     }
 }

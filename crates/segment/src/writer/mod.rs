@@ -139,11 +139,6 @@ impl SegmentWriter {
         }
     }
 
-    /// Says about how many bytes the segment will have.
-    fn reserve(&mut self, bytes: usize) {
-        self.pages.reserve(bytes);
-    }
-
     /// Rows of this stream follow. Streams come in the order of their ranks.
     pub fn start_stream(&mut self, labels: &Labels) -> Result<(), WriteError> {
         let id = StreamId::of(labels);
@@ -266,6 +261,11 @@ impl SegmentWriter {
     /// returns comes behind.
     pub fn take_bytes(&mut self) -> Vec<u8> {
         self.pages.take_bytes()
+    }
+
+    /// Gives out the bytes that are final, where they are worth a call.
+    fn drain<E>(&mut self, put: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        self.pages.drain(put)
     }
 
     /// The last bytes of the segment.

@@ -34,10 +34,6 @@ impl PageWriter {
         }
     }
 
-    pub(super) fn reserve(&mut self, bytes: usize) {
-        self.out.reserve(bytes);
-    }
-
     pub(super) fn chunks(&self) -> u32 {
         self.entries.len() as u32
     }
@@ -94,6 +90,16 @@ impl PageWriter {
     pub(super) fn take_bytes(&mut self) -> Vec<u8> {
         self.taken += self.out.len() as u64;
         std::mem::take(&mut self.out)
+    }
+
+    /// Gives out a whole group, and uses its room for the next.
+    pub(super) fn drain<E>(&mut self, put: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        if self.out.len() >= GROUP_BYTES {
+            put(&self.out)?;
+            self.taken += self.out.len() as u64;
+            self.out.clear();
+        }
+        Ok(())
     }
 
     /// Lays what is left; the directory is complete then, and the names of metadata by chunk.

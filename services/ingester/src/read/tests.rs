@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use larch_proto::{CountedLabels, Direction, LabelsQuery, RowBatch, WalPosition};
+use larch_segment::Spares;
 use larch_types::{Labels, MatchOp, Monotonic, NodeId, StreamOrder, StreamShard};
 use proptest::prelude::*;
 
@@ -21,7 +22,7 @@ const APPS: [&str; 3] = ["{app=\"a\", env=\"x\"}", "{app=\"b\"}", "{app=\"c\", e
 type Row = (String, i64, String);
 
 fn tenant(pushes: &[Vec<Line<'_>>]) -> Tenant {
-    let tenant = Tenant::new("acme".parse().unwrap());
+    let tenant = Tenant::new("acme".parse().unwrap(), Spares::default());
     for (number, lines) in pushes.iter().enumerate() {
         let position = WalPosition(number as u64 + 1);
         tenant.apply(&push(number as u128, lines), position, Monotonic::from_start(Duration::ZERO)).unwrap();
