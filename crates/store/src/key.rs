@@ -110,6 +110,11 @@ impl Folder {
         Self("".into())
     }
 
+    /// All that a tenant has.
+    pub fn tenant(tenant: &TenantId) -> Self {
+        Self(tenant.key().into())
+    }
+
     pub fn segments(tenant: &TenantId, partition: Partition) -> Self {
         Self(format!("{}/seg/{partition}", tenant.key()).into())
     }

@@ -7,6 +7,8 @@ pub(crate) struct Metrics {
     pub(crate) swept: Family<Counter, 1>,
     pub(crate) failures: Family<Counter, 1>,
     pub(crate) last_success: Gauge,
+    pub(crate) tenants: Counter,
+    pub(crate) partitions: Counter,
 }
 
 impl Metrics {
@@ -15,6 +17,8 @@ impl Metrics {
             swept: registry.counter(SWEPT),
             failures: registry.counter(FAILURES),
             last_success: registry.gauge(LAST_SUCCESS).with([]),
+            tenants: registry.counter(TENANTS).with([]),
+            partitions: registry.counter(PARTITIONS).with([]),
         }
     }
 }
@@ -28,6 +32,16 @@ const FAILURES: Spec<1> = Spec {
     name: "larch_compactor_sweep_failures_total",
     help: "Tenants and days that could not be swept, by why.",
     labels: ["reason"],
+};
+const TENANTS: Spec<0> = Spec {
+    name: "larch_compactor_sweep_listed_tenants_total",
+    help: "Tenants whose objects were listed to find what can be deleted.",
+    labels: [],
+};
+const PARTITIONS: Spec<0> = Spec {
+    name: "larch_compactor_sweep_examined_partitions_total",
+    help: "Days of tenants that were looked into, because objects have come or something waited for its age.",
+    labels: [],
 };
 const LAST_SUCCESS: Spec<0> = Spec {
     name: "larch_compactor_last_complete_sweep_timestamp_seconds",

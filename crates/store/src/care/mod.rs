@@ -7,6 +7,6 @@ mod rebuild;
 mod survey;
 
 pub use check::{Checked, Finding, Problem, check_tenant};
-pub use pins::{MAX_PIN, active_pins, pin, unpin};
+pub use pins::{MAX_PIN, list_pins, pin, sort_pins, unpin};
 pub use rebuild::{Rebuilt, rebuild_tenant};
-pub use survey::{CareError, Survey, partitions_of, survey};
+pub use survey::{CareError, Survey, TenantSurvey, partitions_of, survey, survey_tenant};

@@ -12,7 +12,7 @@ use larch_types::{FactId, Span, TenantId, Timestamp};
 
 use super::survey::{CareError, list};
 use crate::key::{DocumentKind, Folder, Key};
-use crate::store::Store;
+use crate::store::{ObjectInfo, Store};
 
 /// The longest that a pin holds, counted from when it was written: one with a wrong end must not keep
 /// everything for ever.
@@ -34,23 +34,22 @@ pub async fn unpin(store: &Store, tenant: &TenantId, name: &str) -> Result<(), C
     Ok(store.delete(&key(tenant, name)?).await?)
 }
 
-/// The names of pins that hold, and of those that have ended.
-pub async fn active_pins(
-    store: &Store,
-    tenant: &TenantId,
-    now: Timestamp,
-) -> Result<(Vec<String>, Vec<String>), CareError> {
+/// A tenant's pins, with when they were written.
+pub async fn list_pins(store: &Store, tenant: &TenantId) -> Result<Vec<(String, ObjectInfo)>, CareError> {
+    let listed = list(store, &Folder::documents(tenant, DocumentKind::Pins)).await?;
+    Ok(listed.into_iter().map(|object| (object.name, object.info)).collect())
+}
+
+/// The names of listed pins that hold, and of those that have ended.
+pub fn sort_pins(listed: &[(String, ObjectInfo)], now: Timestamp) -> (Vec<String>, Vec<String>) {
     let (mut active, mut ended) = (Vec::new(), Vec::new());
-    for object in list(store, &Folder::documents(tenant, DocumentKind::Pins)).await? {
-        let Some(second) = end_of(&object.name) else { continue };
-        let latest = object.info.modified.plus(Span::from(MAX_PIN));
-        if Timestamp::from_secs(second).min(latest) > now {
-            active.push(object.name);
-        } else {
-            ended.push(object.name);
-        }
+    for (name, info) in listed {
+        let Some(second) = end_of(name) else { continue };
+        let latest = info.modified.plus(Span::from(MAX_PIN));
+        let holds = Timestamp::from_secs(second).min(latest) > now;
+        if holds { &mut active } else { &mut ended }.push(name.clone());
     }
-    Ok((active, ended))
+    (active, ended)
 }
 
 fn key(tenant: &TenantId, name: &str) -> Result<Key, CareError> {

@@ -1,20 +1,23 @@
-//! Goes through all tenants, one partition a pass.
+//! Goes through all tenants, one a pass.
 
 use std::collections::VecDeque;
 
 use larch_proto::Partition;
 use larch_runtime::{Env, Job, Next};
-use larch_store::{active_pins, partitions_of, unpin};
+use larch_store::{
+    CareError, Survey, TenantSurvey, list_pins, partitions_of, sort_pins, survey, survey_tenant, unpin,
+};
 use larch_types::{TenantId, Timestamp};
 use tracing::{info, warn};
 
-use super::{StoreClock, SweepError, Swept, Tools, read_store_clock, sweep_partition};
+use super::{Seen, StoreClock, SweepError, Swept, Tools, read_store_clock, sweep_partition};
 use crate::metrics::Metrics;
 
 pub(crate) struct SweepJob {
     tools: Tools,
     env: Env,
     metrics: Metrics,
+    seen: Seen,
     round: Option<Round>,
 }
 
@@ -22,55 +25,86 @@ pub(crate) struct SweepJob {
 struct Round {
     clock: StoreClock,
     tenants: VecDeque<TenantId>,
-    partitions: VecDeque<(TenantId, Partition)>,
     swept: Swept,
     failures: u64,
 }
 
 impl SweepJob {
     pub(crate) fn new(tools: Tools, env: Env, metrics: Metrics) -> Self {
-        Self { tools, env, metrics, round: None }
+        Self { tools, env, metrics, seen: Seen::default(), round: None }
     }
 
-    async fn begin(&self) -> Result<Option<Round>, SweepError> {
+    async fn begin(&mut self) -> Result<Option<Round>, SweepError> {
         let tenants: VecDeque<TenantId> = self.tools.catalog.tenants().await?.into();
+        self.seen.forget_gone(self.env.clock.monotonic());
         let Some(first) = tenants.front() else { return Ok(None) };
         let clock = read_store_clock(&self.tools.store, &self.env, first).await?;
-        Ok(Some(Round { clock, tenants, partitions: VecDeque::new(), swept: Swept::default(), failures: 0 }))
+        Ok(Some(Round { clock, tenants, swept: Swept::default(), failures: 0 }))
     }
 
-    /// The partitions of a tenant that no pin keeps. Pins that have ended go.
-    async fn partitions(&self, tenant: &TenantId, clock: StoreClock) -> Result<Vec<Partition>, SweepError> {
+    /// The partitions of a tenant, unless a pin keeps them, each with its objects if they fit together. Pins that have
+    /// ended go.
+    async fn partitions(
+        &self,
+        tenant: &TenantId,
+        clock: StoreClock,
+    ) -> Result<Vec<(Partition, Option<Survey>)>, SweepError> {
         let store = &self.tools.store;
-        let (active, ended) = active_pins(store, tenant, clock.now(&*self.env.clock)).await?;
+        let (pins, partitions) = match survey_tenant(store, tenant).await {
+            Ok(TenantSurvey { partitions, pins }) => {
+                (pins, partitions.into_iter().map(|(partition, survey)| (partition, Some(survey))).collect())
+            }
+            Err(CareError::TooMany { .. }) => {
+                let partitions = partitions_of(store, tenant).await?;
+                let each = partitions.into_iter().map(|partition| (partition, None)).collect();
+                (list_pins(store, tenant).await?, each)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (active, ended) = sort_pins(&pins, clock.now(&*self.env.clock));
         for name in ended {
             unpin(store, tenant, &name).await?;
             self.metrics.swept.with(["pin"]).inc();
         }
-        if active.is_empty() {
-            Ok(partitions_of(store, tenant).await?.into_iter().collect())
-        } else {
-            Ok(Vec::new())
-        }
+        Ok(if active.is_empty() { partitions } else { Vec::new() })
     }
 
-    async fn step(&self, round: &mut Round) -> Result<bool, SweepError> {
-        if let Some((tenant, partition)) = round.partitions.pop_front() {
-            let now = round.clock.now(&*self.env.clock);
-            let swept = sweep_partition(&self.tools, &tenant, partition, now).await?;
-            for (kind, objects) in [("orphan", swept.orphans), ("input", swept.inputs), ("fact", swept.facts)]
-            {
-                self.metrics.swept.with([kind]).add(objects);
-            }
-            round.swept.orphans += swept.orphans;
-            round.swept.inputs += swept.inputs;
-            round.swept.facts += swept.facts;
-            return Ok(true);
-        }
+    async fn step(&mut self, round: &mut Round) -> Result<bool, SweepError> {
         let Some(tenant) = round.tenants.pop_front() else { return Ok(false) };
-        let partitions = self.partitions(&tenant, round.clock).await?;
-        round.partitions = partitions.into_iter().map(|partition| (tenant.clone(), partition)).collect();
+        self.metrics.tenants.inc();
+        for (partition, found) in self.partitions(&tenant, round.clock).await? {
+            let at = self.env.clock.monotonic();
+            let survey = match found {
+                Some(survey) => survey,
+                None => survey(&self.tools.store, &tenant, partition).await?,
+            };
+            if !self.seen.is_due(&tenant, partition, &survey, at) {
+                continue;
+            }
+            self.metrics.partitions.inc();
+            let now = round.clock.now(&*self.env.clock);
+            let pass = match sweep_partition(&self.tools, &tenant, partition, &survey, now).await {
+                Ok(pass) => pass,
+                Err(error) => {
+                    // One partition that cannot be swept does not keep others from it.
+                    round.failures += 1;
+                    self.failed(&error);
+                    continue;
+                }
+            };
+            self.seen.note(&tenant, partition, &survey, pass.is_pending, at);
+            self.count(round, pass.swept);
+        }
         Ok(true)
+    }
+
+    fn count(&self, round: &mut Round, swept: Swept) {
+        for (kind, objects) in [("orphan", swept.orphans), ("input", swept.inputs), ("fact", swept.facts)] {
+            self.metrics.swept.with([kind]).add(objects);
+        }
+        round.swept.orphans += swept.orphans;
+        round.swept.inputs += swept.inputs;
+        round.swept.facts += swept.facts;
     }
 
     fn failed(&self, error: &SweepError) {
@@ -107,7 +141,7 @@ impl Job for SweepJob {
                 return Next::Wait;
             }
             Err(error) => {
-                // One partition that cannot be swept does not keep others from it.
+                // Nor does a tenant that cannot be listed.
                 round.failures += 1;
                 self.failed(&error);
             }

@@ -11,6 +11,9 @@
 //! Ages are those of the store's own clock. An add arrives at most an hour, and the day that a store may
 //! delay it, after its segments; so what is unnamed for two days stays unnamed. Any number of sweepers may
 //! work at the same time: each decides by itself, and to delete twice is to delete once.
+//!
+//! A round lists each tenant once, some thousand objects a request, and looks into the catalogs of those days alone whose
+//! objects have changed or where something waits for its age: what it costs follows from what was written.
 
 mod clock;
 mod decide;
@@ -18,11 +21,13 @@ mod error;
 mod facts;
 mod job;
 mod partition;
+mod seen;
 
 pub(crate) use clock::{StoreClock, read_store_clock};
 pub(crate) use error::SweepError;
 pub(crate) use job::SweepJob;
 pub(crate) use partition::{Swept, sweep_partition};
+pub(crate) use seen::Seen;
 
 use larch_store::{Catalog, Store};
 

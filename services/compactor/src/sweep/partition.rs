@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_proto::Partition;
-use larch_store::{Key, survey};
+use larch_store::{FactKind, Key, Survey};
 use larch_types::{Span, TenantId, Timestamp};
 
 use super::decide::Removals;
@@ -25,18 +25,26 @@ pub(crate) struct Swept {
     pub(crate) facts: u64,
 }
 
-/// `now` is the store's own time. The segments are listed before the facts are read: what those name by then is
+/// What a pass found of a partition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Pass {
+    pub(crate) swept: Swept,
+    /// Something may go once it is older. Nothing else can go before other objects are there.
+    pub(crate) is_pending: bool,
+}
+
+/// `now` is the store's own time. The segments were listed before the facts are read: what those name by then is
 /// no orphan.
 pub(crate) async fn sweep_partition(
     tools: &Tools,
     tenant: &TenantId,
     partition: Partition,
+    survey: &Survey,
     now: Timestamp,
-) -> Result<Swept, SweepError> {
-    let survey = survey(&tools.store, tenant, partition).await?;
+) -> Result<Pass, SweepError> {
     let view = tools.catalog.view(tenant, partition, Duration::ZERO).await?;
     let sets = view.sets();
-    let mut removals = Removals::new(&tools.store, tenant, partition, (sets, &survey), now);
+    let mut removals = Removals::new(&tools.store, tenant, partition, (sets, survey), now);
     let live: std::collections::BTreeSet<_> = sets.live().map(|entry| entry.id).collect();
     let (mut doomed, mut swept) = (Vec::new(), Swept::default());
     for (id, info) in &survey.segments {
@@ -56,15 +64,19 @@ pub(crate) async fn sweep_partition(
             doomed.push(Key::segment(tenant, partition, *id));
         }
     }
-    let facts = FactSweep { catalog: &tools.catalog, tenant, partition, sets, survey: &survey, now };
+    let facts = FactSweep { catalog: &tools.catalog, tenant, partition, sets, survey, now };
     for name in facts.find(&mut removals).await? {
         if doomed.len() < MAX_DELETED {
             swept.facts += 1;
             doomed.push(Key::fact(tenant, partition, name));
         }
     }
+    let snapshots = survey.facts.keys().filter(|name| name.kind == FactKind::Snap).count() as u64;
+    let others = survey.segments.keys().filter(|id| !live.contains(id)).count() as u64;
+    // A snapshot folds something, or will be folded, as long as there are other facts.
+    let folds = snapshots > 0 && survey.facts.len() as u64 > swept.facts + 1;
     delete(tools, &doomed).await?;
-    Ok(swept)
+    Ok(Pass { swept, is_pending: folds || others > swept.orphans + swept.inputs })
 }
 
 pub(super) async fn delete(tools: &Tools, keys: &[Key]) -> Result<(), SweepError> {

@@ -51,7 +51,12 @@ impl Process {
         let mut job = self.job();
         while job.run_once(self.env.clock.now()).await == Next::Again {}
         let text = self.registry.encode(Format::Prometheus);
-        let lines = text.lines().filter(|line| line.starts_with("larch_compactor_sw"));
+        let is_of_objects = |line: &&str| {
+            ["larch_compactor_swept", "larch_compactor_sweep_failures"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        };
+        let lines = text.lines().filter(is_of_objects);
         lines.map(|line| line.replace("larch_compactor_", "")).collect::<Vec<_>>().join("\n")
     }
 
@@ -360,4 +365,55 @@ fn whatever_happens_what_is_live_is_there() {
             assert!(left.facts.len() <= 64 + 2 + live.len(), "{} facts", left.facts.len());
         });
     }
+}
+
+/// What a round costs follows from what was written, not from how many tenants and days there are.
+#[test]
+fn a_round_asks_little_of_tenants_that_stay_as_they_are() {
+    run(9, async |world: World| {
+        let process = Process::new(&world, world.env.clone());
+        let sums = || {
+            let text = process.registry.encode(Format::Prometheus);
+            let sum = |name: &str| -> f64 {
+                let lines = text.lines().filter(|line| line.starts_with(name));
+                lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+            };
+            (
+                sum("loki_objstore_bucket_operations_total"),
+                sum("larch_compactor_sweep_examined_partitions_total"),
+            )
+        };
+        // Thirty tenants whose rows travel inside their adds, and one with objects of its own.
+        for number in 0..30 {
+            let tenant: TenantId = format!("small-{number}").parse().unwrap();
+            let (entry, bytes) = numbered(100 + number);
+            let id = process.tools.catalog.new_fact_id();
+            let new = NewSegment { entry, carried: Some(bytes) };
+            process.tools.catalog.add(&tenant, day(), id, vec![new], process.in_an_hour()).await.unwrap();
+        }
+        let (entry, bytes) = numbered(1);
+        process.put(&entry, bytes).await.unwrap();
+        process.add(vec![plain(entry)]).await.unwrap();
+        let mut job = process.job();
+        let mut round = async || while job.run_once(world.env.clock.now()).await == Next::Again {};
+        let mut costs = Vec::new();
+        for _ in 0..3 {
+            let before = sums();
+            round().await;
+            let after = sums();
+            costs.push((after.0 - before.0, after.1 - before.1));
+            world.env.sleep(HOUR).await;
+        }
+        // The tenants, the clock with three requests, a listing for each tenant; and once the day that has an object.
+        assert_eq!(costs[1..], [(35.0, 0.0), (35.0, 0.0)], "{costs:?}");
+        assert_eq!(costs[0].1, 1.0);
+        let (orphan, bytes) = numbered(2);
+        process.put(&orphan, bytes).await.unwrap();
+        let before = sums();
+        round().await;
+        assert_eq!(sums().1 - before.1, 1.0, "another object came");
+        world.env.sleep(49 * HOUR).await;
+        round().await;
+        assert!(!process.is_there(2).await && process.is_there(1).await);
+    });
 }
