@@ -14,6 +14,7 @@ use crate::node::{Node, unavailable};
 use crate::pressure::wait_for_cuts;
 use crate::record;
 use crate::refusal::{line_bytes, too_fast, too_many_streams};
+use crate::rhythm::note_pressure;
 use crate::streams::{Part, Refusal, StreamLimits};
 use crate::tenant::{Duplicates, Tenant, for_each_part};
 
@@ -166,6 +167,7 @@ pub(crate) async fn apply_committed(node: Arc<Node>, mut committed: Committed<Wa
             }
             tokio::task::yield_now().await;
         }
+        note_pressure(&node);
     }
 }
 

@@ -22,6 +22,7 @@ use crate::node::Node;
 use crate::note::{NoteError, begin_note};
 use crate::record;
 use crate::restate::restate;
+use crate::rhythm::pause;
 use crate::segment_file::name::finished as finished_name;
 use crate::segment_file::{NewFile, SegmentFile, blocking, finish, remove};
 use crate::set_aside::{forget_copies, set_aside};
@@ -45,9 +46,6 @@ pub(crate) const MOST_LOG_FILES: usize = 8;
 /// Tenants that are cut at a time. A cut works on one core and holds one segment in memory beside its rows.
 const PARALLEL_CUTS: usize = 4;
 
-/// How often it is looked for rows to cut, besides when somebody says so.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// Why rows stay in memory and in the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CutError {
@@ -65,11 +63,12 @@ pub(crate) enum CutError {
 pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scope) {
     loop {
         let woken = node.wake_cutter.notified();
-        let pause = node.env.sleep(LOOK_EVERY);
+        let pause = node.env.sleep(pause(&node));
         let wait = futures_util::future::select(Box::pin(woken), Box::pin(pause));
         if scope.until_cancelled(wait).await.is_none() {
             return;
         }
+        node.rhythm.begin_look();
         let cut = async |(tenant, reason): (Arc<Tenant>, CutReason)| {
             if !scope.is_cancelled() {
                 // What failed is said, and tried again at the next look.
@@ -105,6 +104,7 @@ fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
             continue;
         }
         if !all && !tenant.failures.let_try(now) {
+            node.rhythm.note_failure();
             continue;
         }
         let is_large = is_large(&held) || held.cuts > 0;
@@ -149,6 +149,7 @@ pub(crate) async fn cut_tenant(
             Ok(files) => count += files,
             Err(problem) => {
                 let failures = tenant.failures.add(node.env.clock.monotonic());
+                node.rhythm.note_failure();
                 let source = std::error::Error::source(&problem).map(ToString::to_string);
                 error!(tenant = %tenant.id, failures, error = %problem, source, "rows are not cut");
                 node.metrics.failed_cuts.inc();

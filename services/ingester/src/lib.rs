@@ -19,6 +19,7 @@ mod record;
 mod refusal;
 mod replay;
 mod restate;
+mod rhythm;
 mod role;
 mod segment_file;
 mod selection;

@@ -17,6 +17,7 @@ use crate::append::Waiting;
 use crate::disk::Disk;
 use crate::metrics::Metrics;
 use crate::replay::Replayed;
+use crate::rhythm::Rhythm;
 use crate::segment_file::SegmentFile;
 use crate::set_aside::Budget;
 use crate::tails::Tails;
@@ -62,6 +63,7 @@ pub(crate) struct Node {
     pub(crate) tails: Tails,
     /// Told when a tenant has rows enough to cut.
     pub(crate) wake_cutter: Notify,
+    pub(crate) rhythm: Rhythm,
     /// Somebody wants all rows to be cut.
     flush_asked: AtomicBool,
     leaving: AtomicBool,
@@ -166,6 +168,7 @@ impl Node {
             tenants: replayed.tenants,
             tails: Tails::default(),
             wake_cutter: Notify::new(),
+            rhythm: Rhythm::default(),
             flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             shutdown: OnceLock::new(),

@@ -97,6 +97,7 @@ pub(crate) struct Holdings {
     pub(crate) arena_bytes: usize,
     /// In the arena, and cut and still in memory.
     pub(crate) rows: u64,
+    /// Likewise, each as often as it has rows in one of them.
     pub(crate) streams: usize,
     pub(crate) memory_bytes: usize,
     /// When the oldest push came that is not cut.
@@ -202,7 +203,7 @@ impl Shelf {
             raw_bytes: held.raw_bytes,
             arena_bytes: held.memory_bytes,
             rows: in_memory().map(|held| held.rows).sum(),
-            streams: held.streams,
+            streams: in_memory().map(|held| held.streams).sum(),
             memory_bytes: in_memory().map(memory_of).sum(),
             since: state.pushes.map(|pushes| pushes.since),
             oldest_rows: state.oldest_rows(),

@@ -314,6 +314,8 @@ fn limits_refuse_streams_whole() {
 fn memory_has_a_bound() {
     let (result, _) = run(4, |world| async move {
         let life = start(&world, SyncMode::Always, &limits(|_| {}), 200_000);
+        // Else they would be cut at half of it.
+        world.wal_dir.refuse_names(Some(".seg-new"));
         let mut refused = None;
         for number in 0..1000 {
             if let Err(error) = append_line(&life.door, number, number as i64, &"y".repeat(1000)).await {
@@ -325,6 +327,9 @@ fn memory_has_a_bound() {
         assert_eq!(error.kind(), ErrorKind::TooMany);
         assert!(number > 10, "{number} rows fit");
         assert_eq!(rows(&life.door).await?.values().sum::<u32>(), number as u32);
+        world.wal_dir.refuse_names(None);
+        world.env.sleep(Duration::from_secs(5)).await;
+        append_line(&life.door, 1000, 1000, "fits again").await?;
         Ok::<(), CallError>(())
     });
     result.unwrap();
