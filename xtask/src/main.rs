@@ -13,6 +13,7 @@ mod rust_text;
 #[cfg(test)]
 mod scratch;
 mod soak;
+mod tenants;
 mod tidy;
 mod tree;
 
@@ -31,6 +32,10 @@ cargo xtask COMMAND
             --for SECONDS    stop after that time instead of on Ctrl-C
   soak    run the tests that can go on for longer: a million needles in segments, ten thousand
           histories of rows, fifty clients
+  tenants load a running server and show what that costs
+            --address HOST:PORT --pid PID --data DIR    where it is, and its objects
+            --tenants N --lines N --rounds N            small tenants, their rows an hour, hours
+            --streams N                                 one tenant of so many streams instead
   help    print this page
 ";
 
@@ -69,6 +74,7 @@ fn run(args: &[String]) -> Result<bool, Failure> {
             takes_nothing(command, rest)?;
             soak::run(&here()?)
         }
+        "tenants" => tenants::run(&tenants::parse(rest)?),
         "dev" => {
             let options = dev::parse(rest)?;
             dev::run(&here()?, &options)?;
