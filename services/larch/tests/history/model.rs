@@ -38,10 +38,10 @@ pub(crate) type Samples = BTreeMap<(String, u32), f64>;
 impl Metric {
     pub(crate) fn query(self) -> &'static str {
         match self {
-            Self::Count => r#"sum by (app) (count_over_time({app=~".+"}[1d]))"#,
-            Self::Rate => r#"sum by (app) (rate({app=~".+"}[1d]))"#,
-            Self::Bytes => r#"sum by (app) (bytes_over_time({app=~".+"}[1d]))"#,
-            Self::Filtered => r#"sum by (app) (count_over_time({app=~".+"} |= "1" [1d]))"#,
+            Self::Count => r#"sum by (app) (count_over_time({app!=""}[1d]))"#,
+            Self::Rate => r#"sum by (app) (rate({app!=""}[1d]))"#,
+            Self::Bytes => r#"sum by (app) (bytes_over_time({app!=""}[1d]))"#,
+            Self::Filtered => r#"sum by (app) (count_over_time({app!=""} |= "1" [1d]))"#,
         }
     }
 

@@ -112,7 +112,8 @@ impl House {
     /// All rows of a tenant that are found.
     pub(crate) async fn rows(&self, tenant: &TenantId) -> Result<Vec<Row>, CallError> {
         let question = Question::Logs {
-            query: r#"{app=~".+"}"#.to_owned(),
+            // A regex would take longer to build than the rest of the question.
+            query: r#"{app!=""}"#.to_owned(),
             direction: Direction::Forward,
             limit: 1_000_000,
         };
