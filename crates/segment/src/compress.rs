@@ -66,12 +66,13 @@ impl Encoder {
 
 /// Decodes one page after another with one context. Make one for each thread that reads.
 pub struct Decoder {
-    zstd: Decompressor<'static>,
+    /// Made when the first page needs it: it takes longer than a short read, and rows in memory need none.
+    zstd: Option<Decompressor<'static>>,
 }
 
 impl Decoder {
     pub fn new() -> Self {
-        Self { zstd: new_decompressor() }
+        Self { zstd: None }
     }
 
     /// Reads a blob that goes on to the end of the page.
@@ -84,7 +85,8 @@ impl Decoder {
             STORED => Err(cursor.corrupt("stored bytes have another length than they should")),
             ZSTD => {
                 let mut out = Vec::with_capacity(len);
-                match self.zstd.decompress_to_buffer(bytes, &mut out) {
+                let zstd = self.zstd.get_or_insert_with(new_decompressor);
+                match zstd.decompress_to_buffer(bytes, &mut out) {
                     Ok(written) if written == len => Ok(Cow::Owned(out)),
                     Ok(_) => Err(cursor.corrupt("the decompressed bytes are fewer than they should be")),
                     Err(_) => Err(cursor.corrupt("the bytes do not decompress")),

@@ -4,11 +4,13 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod documented;
+mod memory;
 mod metadata;
 mod pages;
 mod parameters;
 mod queries;
 mod requests;
+mod tenants;
 
 use larch_testkit::http::Answer;
 use larch_testkit::process::{Running, built, configured};

@@ -151,7 +151,7 @@ impl<'a> Volumes<'a> {
 
     /// The label sets to which a stream's bytes are added.
     fn series_of(&self, stream: &Stream) -> Vec<LabelSet> {
-        let has = |name: &String| stream.labels.get(name).is_some();
+        let has = |name: &String| name != TENANT_LABEL && stream.labels.get(name).is_some();
         if !self.by.by_label_names && !self.by.target_labels.iter().all(has) {
             return Vec::new();
         }
