@@ -8,6 +8,7 @@
 mod ci;
 mod dev;
 mod failure;
+mod load_push;
 mod repository;
 mod rust_text;
 #[cfg(test)]
@@ -36,6 +37,9 @@ cargo xtask COMMAND
             --address HOST:PORT --pid PID --data DIR    where it is, and its objects
             --tenants N --lines N --rounds N            small tenants, their rows an hour, hours
             --streams N                                 one tenant of so many streams instead
+  load-push
+          small pushes from many clients to a server that runs, and how long its answers took
+            --address HOST:PORT --clients N --streams N --pushes N --bytes N --tenant NAME
   help    print this page
 ";
 
@@ -75,6 +79,7 @@ fn run(args: &[String]) -> Result<bool, Failure> {
             soak::run(&here()?)
         }
         "tenants" => tenants::run(&tenants::parse(rest)?),
+        "load-push" => load_push::run(&load_push::parse(rest)?),
         "dev" => {
             let options = dev::parse(rest)?;
             dev::run(&here()?, &options)?;

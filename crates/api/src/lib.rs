@@ -10,10 +10,10 @@ mod tail;
 mod tenancy;
 
 pub use answer::{
-    DetectedField, DetectedLabel, LogRows, Pieces, Statistics, Volume, byte_text, detected_fields,
-    detected_labels, detected_values, drilldown_limits, format_answer, index_statistics, json_string,
-    json_text, legacy_list, legacy_logs, logs, metric, name_list, patterns, sample_value, series, shards,
-    volumes,
+    DetectedField, DetectedLabel, Explained, ExplainedPiece, LogRows, PathTaken, Pieces, Statistics, Volume,
+    byte_text, detected_fields, detected_labels, detected_values, drilldown_limits, explains, format_answer,
+    index_statistics, json_string, json_text, legacy_list, legacy_logs, logs, metric, name_list, patterns,
+    sample_value, series, shards, volumes,
 };
 pub use fuzz::fuzz_requests;
 pub use request::{

@@ -52,8 +52,8 @@ pub use plan::{
 };
 pub use read::{EstimateRequest, HistogramRequest, LabelsRequest, ReadHead, ReadRequest};
 pub use result::{
-    Done, EntryBatch, PatternSeries, ReportHead, ReportPart, ReportResponse, ResultEntry, ResultLabels,
-    ResultPart, ResultStream, SampleSeries,
+    AnswerPath, Done, EntryBatch, PatternSeries, ReportHead, ReportPart, ReportResponse, ResultEntry,
+    ResultLabels, ResultPart, ResultStream, SampleSeries,
 };
 pub use rows::{Pair, Row, RowBatch, TieOrder};
 pub use segments::{Embedded, LabelSummary, Partition, SegmentEntry, Tombstone};

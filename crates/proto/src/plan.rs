@@ -59,6 +59,9 @@ pub struct PlanHead {
     pub segments_in_range: u64,
     /// Also those that were ruled out.
     pub chunks_in_range: u64,
+    /// All chunks of these segments, and those whose times touch the range; told by plans of rows only.
+    pub chunks_of_segments: u64,
+    pub chunks_in_time: u64,
 }
 
 /// Rows of one stream in a chunk.
@@ -200,6 +203,8 @@ impl From<PlanHead> for wire::plan::PlanHead {
             tombstones: to_list(head.tombstones),
             segments_in_range: head.segments_in_range,
             chunks_in_range: head.chunks_in_range,
+            chunks_of_segments: head.chunks_of_segments,
+            chunks_in_time: head.chunks_in_time,
         }
     }
 }
@@ -213,6 +218,8 @@ impl TryFrom<wire::plan::PlanHead> for PlanHead {
             tombstones: list("tombstones", head.tombstones)?,
             segments_in_range: head.segments_in_range,
             chunks_in_range: head.chunks_in_range,
+            chunks_of_segments: head.chunks_of_segments,
+            chunks_in_time: head.chunks_in_time,
         })
     }
 }

@@ -100,6 +100,27 @@ pub struct Done {
     pub warnings: Vec<String>,
     /// The answer that the queue keeps is the right one; there are no other parts.
     pub unchanged: bool,
+    pub path: AnswerPath,
+    /// Why no faster way was taken.
+    pub reasons: Vec<String>,
+}
+
+/// By which way a worker came to its answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AnswerPath {
+    /// One that does not say.
+    #[default]
+    Unknown,
+    /// The answer that is kept is still the right one.
+    Kept,
+    /// Counts of ingesters and footers, and rows for what those leave open.
+    Histograms,
+    /// Pages of chunks, column by column.
+    Columns,
+    /// Row by row.
+    Rows,
+    /// Indexes and footers; no rows.
+    Index,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -294,8 +315,9 @@ impl TryFrom<wire::query::PatternSeries> for PatternSeries {
 impl From<Done> for wire::query::Done {
     fn from(done: Done) -> Self {
         let cache = done.cache_key.map(|key| wire::query::CacheFacts { key: to_id(key) });
-        let (warnings, unchanged) = (done.warnings, done.unchanged);
-        Self { statistics: Some(done.statistics), cache, warnings, unchanged }
+        let (warnings, unchanged, reasons) = (done.warnings, done.unchanged, done.reasons);
+        let path = to_path(done.path).into();
+        Self { statistics: Some(done.statistics), cache, warnings, unchanged, path, reasons }
     }
 }
 
@@ -304,11 +326,37 @@ impl TryFrom<wire::query::Done> for Done {
 
     fn try_from(done: wire::query::Done) -> Result<Self, InvalidMessage> {
         Ok(Self {
+            path: path(done.path()),
             statistics: done.statistics.unwrap_or_default(),
             cache_key: cache_key("cache", done.cache)?,
             warnings: done.warnings,
             unchanged: done.unchanged,
+            reasons: done.reasons,
         })
+    }
+}
+
+const fn to_path(path: AnswerPath) -> wire::query::AnswerPath {
+    use wire::query::AnswerPath as Wire;
+    match path {
+        AnswerPath::Unknown => Wire::Unspecified,
+        AnswerPath::Kept => Wire::Kept,
+        AnswerPath::Histograms => Wire::Histograms,
+        AnswerPath::Columns => Wire::Columns,
+        AnswerPath::Rows => Wire::Rows,
+        AnswerPath::Index => Wire::Index,
+    }
+}
+
+const fn path(path: wire::query::AnswerPath) -> AnswerPath {
+    use wire::query::AnswerPath as Wire;
+    match path {
+        Wire::Unspecified => AnswerPath::Unknown,
+        Wire::Kept => AnswerPath::Kept,
+        Wire::Histograms => AnswerPath::Histograms,
+        Wire::Columns => AnswerPath::Columns,
+        Wire::Rows => AnswerPath::Rows,
+        Wire::Index => AnswerPath::Index,
     }
 }
 

@@ -52,6 +52,8 @@ impl GatewayPlanner {
             tombstones: Vec::new(),
             segments_in_range: live.segments.len() as u64,
             chunks_in_range,
+            chunks_of_segments: 0,
+            chunks_in_time: 0,
         }
     }
 
@@ -70,7 +72,11 @@ impl GatewayPlanner {
         let plans = plan::read(&self.segments, tenant, &live.segments, &chosen, &request.needles).await?;
         self.metrics.chunks.with(["planned"]).add(plans.chunks());
         self.metrics.chunks.with(["ruled_out"]).add(plans.chunks_in_range - plans.chunks());
-        let head = Self::head(&live, plans.chunks_in_range);
+        let head = PlanHead {
+            chunks_of_segments: plans.chunks_of_segments,
+            chunks_in_time: plans.chunks_in_time,
+            ..Self::head(&live, plans.chunks_in_range)
+        };
         Ok(Headed { head, body: iter(plans.segments).map(Ok).boxed() })
     }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod ask;
+mod http;
 mod segment;
 mod store;
 
@@ -10,11 +12,16 @@ use std::process::ExitCode;
 use store::Command;
 
 const USAGE: &str = "\
-usage: larchctl segment inspect|verify [--json] FILE
+usage: larchctl query|explain ADDRESS QUERY [--from TIME] [--to TIME] [--limit N] [--step TIME] [--direction WAY]
+       larchctl instant ADDRESS QUERY [--time TIME] [--limit N]
+       larchctl labels ADDRESS [NAME] [--from TIME] [--to TIME]
+       larchctl series ADDRESS SELECTOR [--from TIME] [--to TIME]
+       larchctl segment inspect|verify [--json] FILE
        larchctl catalog show [--json] [--tenant ID] [-config.file=FILE ...]
        larchctl catalog rebuild [--dry-run] [--json] [--tenant ID] [-config.file=FILE ...]
        larchctl verify [--json] [--tenant ID] [-config.file=FILE ...]
 
+ADDRESS is that of a server, as host:port or http://host:port/prefix; these commands take --tenant ID and --json.
 `verify` reads everything that is stored and exits with 1 if something is damaged. `catalog rebuild` announces
 segments that no fact of the catalog names. Settings are those of the servers: the file, flags, environment.";
 
@@ -22,6 +29,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
+        ["query", rest @ ..] => ask::run(ask::Command::Query, rest),
+        ["explain", rest @ ..] => ask::run(ask::Command::Explain, rest),
+        ["instant", rest @ ..] => ask::run(ask::Command::Instant, rest),
+        ["labels", rest @ ..] => ask::run(ask::Command::Labels, rest),
+        ["series", rest @ ..] => ask::run(ask::Command::Series, rest),
         ["segment", rest @ ..] => segment::run(rest),
         ["catalog", "show", rest @ ..] => store::run(Command::Show, rest),
         ["catalog", "rebuild", rest @ ..] => store::run(Command::Rebuild, rest),

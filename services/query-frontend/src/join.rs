@@ -260,6 +260,10 @@ fn add(total: &mut QueryStatistics, piece: &QueryStatistics) {
         fetch_ns,
         run_ns,
         wait_ns,
+        segments_in_range,
+        chunks_of_segments,
+        chunks_in_time,
+        chunks_of_streams,
     } = piece;
     for (sum, figure) in [
         (&mut total.streams, streams),
@@ -284,6 +288,10 @@ fn add(total: &mut QueryStatistics, piece: &QueryStatistics) {
         (&mut total.fetch_ns, fetch_ns),
         (&mut total.run_ns, run_ns),
         (&mut total.wait_ns, wait_ns),
+        (&mut total.segments_in_range, segments_in_range),
+        (&mut total.chunks_of_segments, chunks_of_segments),
+        (&mut total.chunks_in_time, chunks_in_time),
+        (&mut total.chunks_of_streams, chunks_of_streams),
     ] {
         *sum = sum.saturating_add(*figure);
     }

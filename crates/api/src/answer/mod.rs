@@ -1,6 +1,7 @@
 //! What the read endpoints answer: bytes, written as they go out, without a tree in between. Keys stand in
 //! the order that clients read in one pass rely on.
 
+mod explain;
 mod label_text;
 mod lists;
 mod logs;
@@ -18,6 +19,7 @@ pub(crate) use lists::string_array;
 pub(crate) use numbers::whole as number;
 pub(crate) use strings::{Escaping, string};
 
+pub use explain::{Explained, ExplainedPiece, PathTaken, explains};
 pub use lists::{
     DetectedField, DetectedLabel, Volume, detected_fields, detected_labels, detected_values,
     drilldown_limits, format_answer, index_statistics, legacy_list, name_list, patterns, series, shards,

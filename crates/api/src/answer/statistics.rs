@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use larch_proto::QueryStatistics;
 
+use super::explain::{Explained, explain};
 use super::numbers::{fraction, whole};
 
 /// What is known of a query at its end.
@@ -23,6 +24,8 @@ pub struct Statistics {
     pub results_asked: u64,
     pub results_found: u64,
     pub results_bytes: u64,
+    /// How the answer was come by, if that was asked; it is shown beside the statistics.
+    pub explained: Option<Explained>,
 }
 
 impl Statistics {
@@ -96,6 +99,10 @@ pub(super) fn statistics(out: &mut Vec<u8>, stats: &Statistics, fractions: Fract
     member(out, ",\"totalStreams\":", cost.streams);
     member(out, ",\"chunkRefsLookupTime\":", cost.plan_ns);
     out.extend_from_slice(b",\"bloomFilterTime\":0}}");
+    if let Some(explained) = &stats.explained {
+        out.extend_from_slice(b",\"explain\":");
+        explain(out, explained);
+    }
 }
 
 fn summary(out: &mut Vec<u8>, stats: &Statistics, fractions: Fractions) {

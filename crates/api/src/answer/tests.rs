@@ -233,6 +233,7 @@ fn statistics_have_all_keys() {
         results_asked: 3,
         results_found: 2,
         results_bytes: 90,
+        explained: None,
     };
     let (_, shown) = without_stats(all(logs(LogRows::new(false), &flags(""), &stats, &[])));
     let summary = &shown["summary"];

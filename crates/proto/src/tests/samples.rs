@@ -11,9 +11,9 @@ use prost::Message;
 
 use super::dice::Dice;
 use crate::{
-    AccessPolicy, AppendEntry, AppendRequest, AppendResponse, AppendStream, Assignment, ChunkStream,
-    CountedLabels, Direction, Done, DroppedRow, Embedded, EntryBatch, Estimate, EstimateRequest, Failure,
-    FlushRequest, HistogramBatch, HistogramCell, HistogramGap, HistogramRequest, HistogramSource,
+    AccessPolicy, AnswerPath, AppendEntry, AppendRequest, AppendResponse, AppendStream, Assignment,
+    ChunkStream, CountedLabels, Direction, Done, DroppedRow, Embedded, EntryBatch, Estimate, EstimateRequest,
+    Failure, FlushRequest, HistogramBatch, HistogramCell, HistogramGap, HistogramRequest, HistogramSource,
     LabelSummary, LabelsQuery, LabelsRequest, LevelCount, Load, Member, MemberState, Needle, NeedleGroup,
     PageRange, Pair, Part, Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest,
     Piece, PieceId, PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest,
@@ -414,6 +414,8 @@ pub(super) fn plan_head(dice: &mut Dice<'_>) -> PlanHead {
         tombstones: dice.list(tombstone),
         segments_in_range: dice.u64(),
         chunks_in_range: dice.u64(),
+        chunks_of_segments: dice.u64(),
+        chunks_in_time: dice.u64(),
     }
 }
 
@@ -546,6 +548,9 @@ pub(super) fn report_part(dice: &mut Dice<'_>) -> ReportPart {
             cache_key: dice.maybe(Dice::u128),
             warnings: dice.list(Dice::text),
             unchanged: dice.flag(),
+            path: [AnswerPath::Unknown, AnswerPath::Kept, AnswerPath::Histograms, AnswerPath::Index]
+                [dice.below(4) as usize],
+            reasons: dice.list(Dice::text),
         })),
     };
     ReportPart::Result(result)

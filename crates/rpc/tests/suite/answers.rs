@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use bytes::Bytes;
 use futures_util::stream::{StreamExt, iter};
 use larch_proto::{
-    Done, EntryBatch, PieceId, PlanEstimateRequest, PlanHistogramRequest, PlanLabelsRequest, PullRequest,
-    QueryStatistics, ReportHead, ResultPart, SampleSeries,
+    AnswerPath, Done, EntryBatch, PieceId, PlanEstimateRequest, PlanHistogramRequest, PlanLabelsRequest,
+    PullRequest, QueryStatistics, ReportHead, ResultPart, SampleSeries,
 };
 use larch_rpc::{CallError, CallStream, Headed, Ingester, Planner, Tail, WorkQueue};
 use larch_types::{ErrorKind, NodeId};
@@ -86,7 +86,14 @@ fn reports() -> [Vec<Result<ResultPart, CallError>>; 4] {
     let samples =
         ResultPart::Samples(vec![SampleSeries { steps: vec![1], values: vec![0.1], ..Default::default() }]);
     let statistics = QueryStatistics { rows: 7, ..QueryStatistics::default() };
-    let done = Done { statistics, cache_key: Some(1 << 127), warnings: vec!["ü".into()], unchanged: true };
+    let done = Done {
+        statistics,
+        cache_key: Some(1 << 127),
+        warnings: vec!["ü".into()],
+        unchanged: true,
+        path: AnswerPath::Histograms,
+        reasons: vec!["columns: ä".into()],
+    };
     let done = ResultPart::Done(Box::new(done));
     let failed = CallError::new(ErrorKind::Unprocessable, "ü %41");
     [

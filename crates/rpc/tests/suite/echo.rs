@@ -204,6 +204,8 @@ fn plan_head(text: &str) -> PlanHead {
         tombstones: Vec::new(),
         segments_in_range: number(text),
         chunks_in_range: 2,
+        chunks_of_segments: 9,
+        chunks_in_time: 8,
     }
 }
 

@@ -20,6 +20,17 @@ pub(crate) struct Plans {
     /// Those with chunks to read; one that is long comes in several parts.
     pub(crate) segments: Vec<PlannedSegment>,
     pub(crate) chunks_in_range: u64,
+    /// All chunks of the segments, and those whose times touch the range.
+    pub(crate) chunks_of_segments: u64,
+    pub(crate) chunks_in_time: u64,
+}
+
+/// What is planned of one segment.
+struct OnePlan {
+    parts: Vec<PlannedSegment>,
+    in_range: u64,
+    chunks: u64,
+    in_time: u64,
 }
 
 impl Plans {
@@ -38,9 +49,11 @@ pub(crate) async fn read(
     let calls: Vec<_> = entries.iter().map(|entry| one(segments, tenant, entry, chosen, needles)).collect();
     let mut found = stream::iter(calls).buffered(PARALLEL_SEGMENTS);
     let mut plans = Plans::default();
-    while let Some((parts, chunks_in_range)) = found.try_next().await? {
-        plans.segments.extend(parts);
-        plans.chunks_in_range += chunks_in_range;
+    while let Some(one) = found.try_next().await? {
+        plans.segments.extend(one.parts);
+        plans.chunks_in_range += one.in_range;
+        plans.chunks_of_segments += one.chunks;
+        plans.chunks_in_time += one.in_time;
         if plans.chunks() > MAX_CHUNKS {
             let text =
                 format!("the query would read more than {MAX_CHUNKS} chunks of segments; narrow it down");
@@ -56,15 +69,18 @@ async fn one(
     entry: &SegmentEntry,
     chosen: &Chosen,
     needles: &[NeedleGroup],
-) -> Result<(Vec<PlannedSegment>, u64), CallError> {
+) -> Result<OnePlan, CallError> {
     let segment = segments.open(tenant, entry).await.map_err(|error| failed(&error))?;
     let streams = chosen.streams(segment.index()).map_err(|error| corrupt(entry, &error))?;
     let overlap = Overlap::new(&segment, &streams, chosen.range()).map_err(|error| corrupt(entry, &error))?;
     let in_range = overlap.chunks().len() as u64;
+    let (start, end) = chosen.range();
+    let touches = segment.chunks().filter(|chunk| chunk.first_time < end && chunk.last_time >= start).count();
+    let (chunks, in_time) = (segment.chunks().len() as u64, touches as u64);
     if in_range == 0 {
-        return Ok((Vec::new(), 0));
+        return Ok(OnePlan { parts: Vec::new(), in_range, chunks, in_time });
     }
     let possible: OrdinalSet = possible_chunks(segments, tenant, entry, &segment, needles).await?;
     let parts = overlap.plan(tenant, entry, &possible).map_err(|error| failed(&error))?;
-    Ok((parts, in_range))
+    Ok(OnePlan { parts, in_range, chunks, in_time })
 }

@@ -11,25 +11,28 @@ use super::feed::{Evaluation, feed, nodes};
 use super::metric::{send, series};
 use super::output::Output;
 use super::{Task, statistics};
-use crate::counted::{Borders, Counted, CountedStream, Left, Wanted, count};
+use crate::counted::{Borders, Counted, CountedStream, Left, Uncounted, Wanted, count};
 use crate::rows::{InputRows, failed, turn_selector};
 
-/// None if it is to be answered from rows.
+/// Why it is to be answered from rows, if it is.
 pub(super) async fn answer(
     task: &Task,
     metric: &MetricExpr,
     (steps, step): (Steps, Span),
     output: &Output,
-) -> Result<Option<QueryStatistics>, CallError> {
-    let Some(wanted) = wanted(metric, steps, task.range) else { return Ok(None) };
+) -> Result<Result<QueryStatistics, Uncounted>, CallError> {
+    let Some(wanted) = wanted(metric, steps, task.range) else { return Ok(Err(Uncounted::Query)) };
     let (mut shown, now, limits) = (metric.clone(), task.now, task.limits);
     if task.asker.has_several_tenants() {
         shown.selectors_mut().into_iter().for_each(|matchers| turn_selector(matchers));
     }
     let built = task.cpu.run(move |_| MetricEvaluation::new(&shown, steps, now, &limits)).await?;
     // Whoever reads rows says what is wrong with the query.
-    let Ok(evaluation) = built else { return Ok(None) };
-    let Some(counted) = count(&task.asker, &wanted).await? else { return Ok(None) };
+    let Ok(evaluation) = built else { return Ok(Err(Uncounted::Query)) };
+    let counted = match count(&task.asker, &wanted).await? {
+        Ok(counted) => counted,
+        Err(reason) => return Ok(Err(reason)),
+    };
     let Counted { streams, mut rows, left, heads } = counted;
     let clock = &*task.asker.deps.env.clock;
     let begun = clock.monotonic();
@@ -47,7 +50,7 @@ pub(super) async fn answer(
     send(series(answer, steps, step), output).await?;
     let mut done = statistics::of_rows(&rows, nodes(&heads), passed, run_ns);
     done.streams = done.streams.max(found);
-    Ok(Some(done))
+    Ok(Ok(done))
 }
 
 fn wanted(metric: &MetricExpr, steps: Steps, range: (Timestamp, Timestamp)) -> Option<Wanted> {

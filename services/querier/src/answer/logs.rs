@@ -10,7 +10,7 @@ use larch_logql::{
     LogRow, Origin, parse_log,
 };
 use larch_proto::{
-    Direction, EntryBatch, Pair, QueryStatistics, ResultEntry, ResultLabels, ResultPart, ResultStream, Text,
+    AnswerPath, Direction, EntryBatch, Pair, ResultEntry, ResultLabels, ResultPart, ResultStream, Text,
 };
 use larch_rpc::CallError;
 use larch_runtime::Clock;
@@ -18,7 +18,7 @@ use larch_types::{ErrorKind, Label, Span, StreamId, Timestamp};
 
 use super::feed::{feed, nodes};
 use super::output::{Output, PART_BYTES, PART_ITEMS};
-use super::{Task, statistics, unbuilt};
+use super::{Answered, Task, statistics, unbuilt};
 use crate::cpu::Cpu;
 use crate::rows::{MergedRows, Stream, log_read, turn_selector};
 use crate::scan::scan_logs;
@@ -29,7 +29,7 @@ pub(super) async fn answer(
     direction: Direction,
     limit: u64,
     output: &Output,
-) -> Result<QueryStatistics, CallError> {
+) -> Result<Answered, CallError> {
     let mut log = parse_log(query).map_err(|error| CallError::new(ErrorKind::Invalid, error.to_string()))?;
     let read = log_read(&log, task.range, direction, limit);
     let shown = Shown { range: task.range, direction, limit, now: task.now };
@@ -41,12 +41,16 @@ pub(super) async fn answer(
     let built = task.cpu.run(move |_| LogQuery::new(&log, params, &limits)).await?;
     let engine = match built {
         Ok(engine) => engine,
-        Err(error) => return unbuilt::answer(task, &[read], &error).await,
+        Err(error) => {
+            let done = unbuilt::answer(task, &[read], &error).await?;
+            return Ok(Answered::by(AnswerPath::Rows, done).without("columns", error));
+        }
     };
     let mut scanned = scan_logs(task, engine, &read).await?;
     let rows = std::mem::take(&mut scanned.rows);
     send(rows, |id| scanned.stream(id), output).await?;
-    Ok(statistics::of_scanned_logs(&scanned, nodes(&scanned.heads)))
+    let done = statistics::of_scanned_logs(&scanned, nodes(&scanned.heads));
+    Ok(Answered::by(AnswerPath::Columns, done))
 }
 
 /// Which rows are shown, and in which order.

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use larch_engine::{Gathered, MetricQuery};
 use larch_logql::{Expr, LabelSet, MetricAnswer, Steps, parse};
-use larch_proto::{QueryStatistics, ResultPart, SampleSeries};
+use larch_proto::{AnswerPath, ResultPart, SampleSeries};
 use larch_rpc::CallError;
 use larch_types::{ErrorKind, Span, Timestamp};
 
 use super::feed::nodes;
 use super::logs::pairs;
 use super::output::{Output, PART_ITEMS};
-use super::{Task, counted, statistics, unbuilt};
+use super::{Answered, Task, counted, statistics, unbuilt};
 use crate::rows::{Read, failed, metric_reads, turn_selector};
 use crate::scan::scan;
 
@@ -20,7 +20,7 @@ pub(super) async fn answer(
     query: &str,
     (start, end, step): (Timestamp, Timestamp, Span),
     output: &Output,
-) -> Result<QueryStatistics, CallError> {
+) -> Result<Answered, CallError> {
     let invalid = |text: String| CallError::new(ErrorKind::Invalid, text);
     let expr = parse(query).map_err(|error| invalid(error.to_string()))?;
     let Expr::Metric(metric) = &expr else {
@@ -28,9 +28,10 @@ pub(super) async fn answer(
     };
     let steps = if step.is_zero() { Some(Steps::at(start)) } else { Steps::range(start, end, step) };
     let steps = steps.ok_or_else(|| invalid("the steps of the query lead nowhere".to_owned()))?;
-    if let Some(done) = counted::answer(task, metric, (steps, step), output).await? {
-        return Ok(done);
-    }
+    let uncounted = match counted::answer(task, metric, (steps, step), output).await? {
+        Ok(done) => return Ok(Answered::by(AnswerPath::Histograms, done)),
+        Err(reason) => reason,
+    };
     let (mut metric, now, limits) = (metric.clone(), task.now, task.limits);
     if task.asker.has_several_tenants() {
         metric.selectors_mut().into_iter().for_each(|matchers| turn_selector(matchers));
@@ -41,7 +42,9 @@ pub(super) async fn answer(
         Ok(engine) => engine,
         Err(error) => {
             let reads: Vec<Read> = reads.into_iter().map(|one| one.read).collect();
-            return unbuilt::answer(task, &reads, &error).await;
+            let done = unbuilt::answer(task, &reads, &error).await?;
+            let answered = Answered::by(AnswerPath::Rows, done).without("histograms", uncounted);
+            return Ok(answered.without("columns", error));
         }
     };
     // A query that reads nothing, such as `vector(1)`, asks nobody.
@@ -63,7 +66,8 @@ pub(super) async fn answer(
         .map_err(|error| failed(&error))?
         .ok_or_else(|| CallError::new(ErrorKind::Cancelled, "nobody waits for the answer"))?;
     send(series(answer, steps, step), output).await?;
-    Ok(statistics::of_scan(&scanned, nodes(&scanned.heads), passed, finish_ns))
+    let done = statistics::of_scan(&scanned, nodes(&scanned.heads), passed, finish_ns);
+    Ok(Answered::by(AnswerPath::Columns, done).without("histograms", uncounted))
 }
 
 /// In the order of the answer, which a query may have asked for.

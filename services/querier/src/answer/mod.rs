@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larch_logql::EvalLimits;
-use larch_proto::{Done, Piece, Question};
+use larch_proto::{AnswerPath, Done, Piece, QueryStatistics, Question};
 use larch_rpc::{CallContext, CallError};
 use larch_store::MAX_VIEW_AGE;
 use larch_types::{ErrorKind, Span, Timestamp};
@@ -94,10 +94,22 @@ fn max_range(deps: &Deps, piece: &Piece) -> Option<Span> {
 pub(crate) async fn answer(task: &mut Task, question: &Question, output: &Output) -> Result<Done, CallError> {
     let cache_key = if task.keeps_answer { kept::key(task, question).await? } else { None };
     if cache_key.is_some() && cache_key == task.kept {
-        return Ok(Done { cache_key, unchanged: true, ..Done::default() });
+        return Ok(Done { cache_key, unchanged: true, path: AnswerPath::Kept, ..Done::default() });
     }
-    let done = answer_anew(task, question, output).await?;
+    let mut done = answer_anew(task, question, output).await?;
+    if task.keeps_answer {
+        done.reasons.insert(0, why_not_kept(task, cache_key).to_owned());
+    }
     Ok(Done { cache_key, ..done })
+}
+
+/// Of an answer that is looked for in a cache.
+fn why_not_kept(task: &Task, cache_key: Option<u128>) -> &'static str {
+    match (cache_key, task.kept) {
+        (None, _) => "kept: an ingester holds rows of it, or answers to such questions are not kept",
+        (Some(_), None) => "kept: it was not asked before",
+        (Some(_), Some(_)) => "kept: there are other segments than there were",
+    }
 }
 
 /// A segment that the plan names may be gone, because others have taken its place: then all of it is done
@@ -121,23 +133,46 @@ async fn answer_anew(task: &mut Task, question: &Question, output: &Output) -> R
 }
 
 async fn answer_once(task: &Task, question: &Question, output: &Output) -> Result<Done, CallError> {
-    let done = match question {
+    // Queries are explained, and what is asked to plan them.
+    let unsaid = |statistics| Answered::by(AnswerPath::Unknown, statistics);
+    let of_index = |statistics| Answered::by(AnswerPath::Index, statistics);
+    let Answered { path, statistics, reasons } = match question {
         Question::Logs { query, direction, limit } => {
             logs::answer(task, query, *direction, *limit, output).await?
         }
         Question::Metric { query, start, end, step } => {
             metric::answer(task, query, (*start, *end, *step), output).await?
         }
-        Question::Labels { query, any_of } => labels::answer(task, query, any_of, output).await?,
+        Question::Labels { query, any_of } => of_index(labels::answer(task, query, any_of, output).await?),
         Question::Volume { any_of, target_labels, by_label_names, step } => {
             let by = volume::By { target_labels, by_label_names: *by_label_names, step: *step };
-            volume::answer(task, any_of, &by, output).await?
+            unsaid(volume::answer(task, any_of, &by, output).await?)
         }
-        Question::Stats { any_of } => stats::answer(task, any_of, output).await?,
-        Question::Estimate { any_of } => estimate::answer(task, any_of, output).await?,
-        Question::Patterns { any_of, step } => patterns::answer(task, any_of, *step, output).await?,
+        Question::Stats { any_of } => unsaid(stats::answer(task, any_of, output).await?),
+        Question::Estimate { any_of } => of_index(estimate::answer(task, any_of, output).await?),
+        Question::Patterns { any_of, step } => unsaid(patterns::answer(task, any_of, *step, output).await?),
     };
-    Ok(Done { statistics: done, ..Done::default() })
+    Ok(Done { statistics, path, reasons, ..Done::default() })
+}
+
+/// What an answer cost, and how it was come by.
+struct Answered {
+    path: AnswerPath,
+    statistics: QueryStatistics,
+    /// Why no faster way was taken.
+    reasons: Vec<String>,
+}
+
+impl Answered {
+    const fn by(path: AnswerPath, statistics: QueryStatistics) -> Self {
+        Self { path, statistics, reasons: Vec::new() }
+    }
+
+    /// A way that was not taken, and why.
+    fn without(mut self, way: &str, reason: impl std::fmt::Display) -> Self {
+        self.reasons.push(format!("{way}: {reason}"));
+        self
+    }
 }
 
 /// For metrics and logs: what a question is called.

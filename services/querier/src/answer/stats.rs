@@ -27,7 +27,7 @@ pub(super) async fn answer(
     };
     let (mut streams, mut stats) = (HashSet::new(), Estimate::default());
     let (mut rows, heads, left) = match count(&task.asker, &wanted).await? {
-        Some(Counted { streams: counted, rows, left, heads }) => {
+        Ok(Counted { streams: counted, rows, left, heads }) => {
             for CountedStream { stream, by_level } in &counted {
                 streams.insert(stream.id);
                 for cell in by_level.values().flatten() {
@@ -37,7 +37,7 @@ pub(super) async fn answer(
             }
             (rows, heads, Some(left))
         }
-        None => {
+        Err(_) => {
             let Opened { rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
             (rows, heads, None)
         }

@@ -39,7 +39,7 @@ pub(super) async fn answer(
         labels: CountedLabels::default(),
     };
     let (mut rows, heads, left) = match count(&task.asker, &wanted).await? {
-        Some(Counted { streams, rows, left, heads }) => {
+        Ok(Counted { streams, rows, left, heads }) => {
             for CountedStream { stream, by_level } in &streams {
                 for cell in by_level.values().flatten() {
                     volumes.add(stream, cell.time, cell.line_bytes, &mut budget)?;
@@ -47,7 +47,7 @@ pub(super) async fn answer(
             }
             (rows, heads, Some(left))
         }
-        None => {
+        Err(_) => {
             let Opened { rows, heads } = task.asker.open(&[whole_read(task, any_of)]).await?;
             (rows, heads, None)
         }

@@ -58,17 +58,35 @@ pub(crate) struct Cell {
 /// Where more than one row in so many would have to be read, all of them are.
 const MOST_ROWS_READ: u64 = 4;
 
-/// None if rows are the better way.
-pub(crate) async fn count(asker: &Asker, wanted: &Wanted) -> Result<Option<Counted>, CallError> {
-    let Some(cells) = wanted.borders.cells() else { return Ok(None) };
-    let Some((mut table, mut heads)) = ask::ask(asker, wanted, &cells).await? else { return Ok(None) };
+/// Why rows are the better way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Uncounted {
+    #[error("the query needs more of rows than their streams, levels and lengths")]
+    Query,
+    #[error("borders of its windows lie inside of minutes in too many places")]
+    Borders,
+    #[error("there are segments without counts of what is asked")]
+    NoCounts,
+    #[error(
+        "of {counted} rows {left} would have to be read all the same: it is not proved that they are there once"
+    )]
+    Gaps { counted: u64, left: u64 },
+}
+
+/// Or why rows are the better way.
+pub(crate) async fn count(asker: &Asker, wanted: &Wanted) -> Result<Result<Counted, Uncounted>, CallError> {
+    let Some(cells) = wanted.borders.cells() else { return Ok(Err(Uncounted::Borders)) };
+    let Some((mut table, mut heads)) = ask::ask(asker, wanted, &cells).await? else {
+        return Ok(Err(Uncounted::NoCounts));
+    };
     table.settle();
-    if table.gap_rows() > table.counted_rows() / MOST_ROWS_READ {
-        return Ok(None);
+    let (counted, left) = (table.counted_rows(), table.gap_rows());
+    if left > counted / MOST_ROWS_READ {
+        return Ok(Err(Uncounted::Gaps { counted, left }));
     }
     let (streams, gaps) = table.finish();
     let (left, reads) = left::left(&wanted.any_of, cells.broken, gaps);
     let Opened { rows, heads: of_rows } = asker.open(&reads).await?;
     heads.extend(of_rows);
-    Ok(Some(Counted { streams, rows, left: Arc::new(left), heads }))
+    Ok(Ok(Counted { streams, rows, left: Arc::new(left), heads }))
 }

@@ -49,8 +49,20 @@ pub(crate) struct MergedRows {
 pub(crate) struct Stored {
     pub(crate) segments: u64,
     pub(crate) chunks: u64,
+    /// Segments whose times touch the range, their chunks, those of them that touch it, and those with rows of
+    /// selected streams.
+    pub(crate) in_range: PlanExtent,
     pub(crate) plan_ns: u64,
     pub(crate) spent: Arc<Spent>,
+}
+
+/// How many there were before filters ruled any out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PlanExtent {
+    pub(crate) segments: u64,
+    pub(crate) chunks_of_segments: u64,
+    pub(crate) chunks_in_time: u64,
+    pub(crate) chunks_of_streams: u64,
 }
 
 /// What was found, each row once unless it says otherwise.
@@ -68,12 +80,25 @@ pub(crate) struct Found {
     pub(crate) source_bytes: u64,
 }
 
+impl PlanExtent {
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.segments += other.segments;
+        self.chunks_of_segments += other.chunks_of_segments;
+        self.chunks_in_time += other.chunks_in_time;
+        self.chunks_of_streams += other.chunks_of_streams;
+    }
+}
+
 impl Stored {
     pub(crate) fn add_to(&self, statistics: &mut QueryStatistics) {
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let spent = &self.spent;
         statistics.segments_planned += self.segments;
         statistics.chunks_planned += self.chunks;
+        statistics.segments_in_range += self.in_range.segments;
+        statistics.chunks_of_segments += self.in_range.chunks_of_segments;
+        statistics.chunks_in_time += self.in_range.chunks_in_time;
+        statistics.chunks_of_streams += self.in_range.chunks_of_streams;
         statistics.plan_ns += self.plan_ns;
         statistics.chunks_read += read(&spent.chunks);
         statistics.pages_read += read(&spent.pages);

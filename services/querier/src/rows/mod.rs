@@ -16,7 +16,7 @@ pub(crate) use apart::{OpenedApart, RowsApart, TenantPlan};
 pub(crate) use budget::{Budget, failed};
 pub(crate) use held::{HeldRow, InputRows};
 pub(crate) use ingesters::{Answer, ask_all, ask_heads};
-pub(crate) use merge::{Found, MergedRows, Stored, refuse_bytes};
+pub(crate) use merge::{Found, MergedRows, PlanExtent, Stored, refuse_bytes};
 pub(crate) use open::{AnswerHead, Asker, OPENING, Opened};
 pub(crate) use reads::{RangeRead, Read, log_needles, log_read, metric_reads};
 pub(crate) use source::rows_of_batch;

@@ -13,7 +13,7 @@ use larch_types::{ByteSize, NodeId, SegmentId, StreamShard, TenantId, Timestamp}
 
 use super::budget::Budget;
 use super::ingesters::{Answer, ask_heads};
-use super::merge::{MergedRows, Stored};
+use super::merge::{MergedRows, PlanExtent, Stored};
 use super::reads::Read;
 use super::source::{Origin, Source};
 use super::stored::{Reader, StoredRows, plan, scope};
@@ -216,14 +216,16 @@ impl Asker {
         for one in scopes {
             calls.push(plan(self, one.tenant, one.scope.clone(), &one.read.needles));
         }
-        let plans: Vec<Vec<PlannedSegment>> = stream::iter(calls).buffered(OPENING).try_collect().await?;
+        let plans: Vec<(PlanExtent, Vec<PlannedSegment>)> =
+            stream::iter(calls).buffered(OPENING).try_collect().await?;
         let took = self.deps.env.clock.monotonic().since(begun);
         stored.plan_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        for segments in &plans {
+        for (extent, segments) in &plans {
+            stored.in_range.absorb(*extent);
             let ids: BTreeSet<SegmentId> = segments.iter().map(|segment| segment.entry.id).collect();
             stored.segments += ids.len() as u64;
             stored.chunks += segments.iter().map(|segment| segment.chunks.len() as u64).sum::<u64>();
         }
-        Ok((plans, stored))
+        Ok((plans.into_iter().map(|(_, segments)| segments).collect(), stored))
     }
 }

@@ -79,6 +79,8 @@ impl FakePlanner {
             tombstones: self.tombstones.lock().unwrap().clone(),
             segments_in_range: segments as u64,
             chunks_in_range: 0,
+            chunks_of_segments: 0,
+            chunks_in_time: 0,
         }
     }
 

@@ -1,16 +1,18 @@
 //! What the endpoints have in common once they know what they ask.
 
 mod bytes;
+mod explain;
 mod logs;
 mod metric;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use larch_api::{Bounds, Statistics};
+use larch_api::{Bounds, Explained, ExplainedPiece, Statistics, explains};
 use larch_proto::{Piece, PieceTenant, Question};
 use larch_rpc::Deadline;
 use larch_types::{Monotonic, Span};
 
+use explain::{answered_piece, asked_piece};
 pub(super) use logs::LogWork;
 pub(super) use metric::MetricWork;
 
@@ -35,6 +37,8 @@ pub(super) struct Read<'a> {
     deadline: Deadline,
     owner: Owner,
     memory: Arc<Memory>,
+    /// What was asked of workers and how they answered, if the request wants to know.
+    explained: Option<Mutex<Vec<ExplainedPiece>>>,
 }
 
 /// What is asked of the workers, if it is no query.
@@ -68,6 +72,7 @@ impl<'a> Read<'a> {
             limits,
             begun: frontend.env.clock.monotonic(),
             memory: Arc::default(),
+            explained: explains(&asked.form).then(Mutex::default),
         }
     }
 
@@ -143,6 +148,10 @@ impl<'a> Read<'a> {
     }
 
     async fn ask(&self, pieces: Vec<Piece>, sharing: Sharing) -> Result<Vec<Gathered>, ReadError> {
+        let asked: Vec<ExplainedPiece> = match &self.explained {
+            Some(_) => pieces.iter().map(asked_piece).collect(),
+            None => Vec::new(),
+        };
         let job = Job {
             owner: self.owner.clone(),
             pieces,
@@ -151,7 +160,13 @@ impl<'a> Read<'a> {
             memory: Arc::clone(&self.memory),
             sharing,
         };
-        self.frontend.runner.run(job).await
+        let gathered = self.frontend.runner.run(job).await?;
+        if let Some(explained) = &self.explained {
+            let answered =
+                asked.into_iter().zip(&gathered).map(|(asked, gathered)| answered_piece(asked, gathered));
+            explained.lock().unwrap_or_else(PoisonError::into_inner).extend(answered);
+        }
+        Ok(gathered)
     }
 
     fn found(&self, gathered: Vec<Gathered>, cuts: Cuts) -> Found {
@@ -159,6 +174,9 @@ impl<'a> Read<'a> {
         statistics.exec = self.frontend.env.clock.monotonic().since(self.begun);
         statistics.splits = cuts.splits as u64;
         statistics.shards = cuts.shards as u64;
+        let explained = self.explained.as_ref();
+        let pieces = explained.map(|pieces| pieces.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        statistics.explained = pieces.map(|pieces| Explained { pieces });
         self.frontend.watched.metrics.cut(cuts.splits, cuts.shards);
         Found { gathered, statistics, warnings }
     }

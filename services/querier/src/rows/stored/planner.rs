@@ -13,7 +13,7 @@ use larch_rpc::{CallError, Planner};
 use larch_types::{ErrorKind, SegmentId, StreamId, TenantId};
 
 use crate::deps::Deps;
-use crate::rows::Asker;
+use crate::rows::{Asker, PlanExtent};
 
 /// What is asked about, with what ingesters have just handed over.
 pub(crate) fn scope<'a>(
@@ -66,7 +66,7 @@ pub(crate) async fn plan(
     tenant: &TenantId,
     scope: PlanScope,
     needles: &[NeedleGroup],
-) -> Result<Vec<PlannedSegment>, CallError> {
+) -> Result<(PlanExtent, Vec<PlannedSegment>), CallError> {
     let request = PlanRequest { scope, needles: needles.to_vec() };
     let (head, segments) = ask(&asker.deps, tenant, |planner| {
         let (context, request) = (asker.context(tenant), request.clone());
@@ -79,7 +79,13 @@ pub(crate) async fn plan(
     .await?;
     refuse_deletes(&head)?;
     refuse_too_many(asker.deps.limits.limits(tenant).max_chunks_per_query, &segments)?;
-    Ok(segments)
+    let extent = PlanExtent {
+        segments: head.segments_in_range,
+        chunks_of_segments: head.chunks_of_segments,
+        chunks_in_time: head.chunks_in_time,
+        chunks_of_streams: head.chunks_in_range,
+    };
+    Ok((extent, segments))
 }
 
 /// 0: no limit. It is held against each piece of a query, which is what this process has to do at a time.

@@ -4,6 +4,8 @@
 mod chunks;
 mod loose;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
