@@ -1,5 +1,6 @@
 //! Runs a process until it is told to stop, and stops it in order.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +27,20 @@ const CLOSE_BUDGET: Duration = Duration::from_secs(5);
 /// For the last spans and log lines.
 const FLUSH_BUDGET: Duration = Duration::from_secs(1);
 
+/// On a machine with few cores the steps of long reads can occupy a thread for each; then the system lets a
+/// short query run on another one at once. Measured with two tenants on two cores: with two threads the slowest
+/// hundredth of the small one's queries took 42 to 55 ms, with four 29 to 37 ms, and no push took longer.
+const LEAST_WORKER_THREADS: usize = 4;
+
+fn worker_threads() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    cores.max(LEAST_WORKER_THREADS)
+}
+
 /// The exit code of the process.
 pub(crate) fn run(program: &Program, loaded: Loaded, warnings: &[String], log_config: bool) -> ExitCode {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = match builder.enable_all().build() {
+    let runtime = match builder.worker_threads(worker_threads()).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             say_error(&format!("start worker threads: {error}\n"));
