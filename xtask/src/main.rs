@@ -8,6 +8,7 @@
 mod ci;
 mod dev;
 mod failure;
+mod load_push;
 mod repository;
 mod rust_text;
 #[cfg(test)]
@@ -31,6 +32,9 @@ cargo xtask COMMAND
             --for SECONDS    stop after that time instead of on Ctrl-C
   soak    run the tests that can go on for longer: a million needles in segments, ten thousand
           histories of rows, fifty clients
+  load-push
+          small pushes from many clients to a server that runs, and how long its answers took
+            --address HOST:PORT --clients N --streams N --pushes N --bytes N --tenant NAME
   help    print this page
 ";
 
@@ -69,6 +73,7 @@ fn run(args: &[String]) -> Result<bool, Failure> {
             takes_nothing(command, rest)?;
             soak::run(&here()?)
         }
+        "load-push" => load_push::run(&load_push::parse(rest)?),
         "dev" => {
             let options = dev::parse(rest)?;
             dev::run(&here()?, &options)?;

@@ -10,6 +10,7 @@ pub(crate) fn map_old_settings(tree: &mut Tree, schema: &Schema) {
         map_fifocache(tree, block);
     }
     warn_of_old_index(tree);
+    warn_of_settings_without_effect(tree);
     tree.apply_old_keys(schema);
 }
 
@@ -96,6 +97,31 @@ fn warn_of_old_index(tree: &mut Tree) {
     }
     for warning in warnings {
         tree.warn(warning);
+    }
+}
+
+/// Settings that are accepted and do nothing, where they are set to do something.
+fn warn_of_settings_without_effect(tree: &mut Tree) {
+    const SETTINGS: [(&str, &str); 7] = [
+        ("limits_config.metric_aggregation_enabled", "no metrics are aggregated while rows come in"),
+        ("limits_config.pattern_persistence_enabled", "patterns are kept in memory only"),
+        ("pattern_ingester.volume_threshold", "all patterns are kept, however few rows they have"),
+        ("operational_config.filter_push_request_streams_ips", "streams of all clients are logged"),
+        ("operational_config.log_hash_of_labels", "no hash is logged"),
+        ("operational_config.log_service_name_discovery", "it is not logged"),
+        (
+            "operational_config.log_duplicate_metrics",
+            "loki_ingester_duplicate_log_bytes_total always counts them",
+        ),
+    ];
+    for (path, instead) in SETTINGS {
+        let Some(node) = tree.get(path) else { continue };
+        if node.text() == Some("false") {
+            continue;
+        }
+        let problem =
+            Problem::new(node.origin().clone(), path.to_owned(), format!("has no effect yet: {instead}"));
+        tree.warn(problem);
     }
 }
 

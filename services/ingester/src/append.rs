@@ -7,7 +7,7 @@ use larch_rpc::CallError;
 use larch_types::{ErrorKind, StreamId, TenantId};
 use larch_wal::{AppendError, Committed};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, info};
 
 use crate::cut::{check_cuts, is_large};
 use crate::node::{Node, unavailable};
@@ -118,6 +118,7 @@ fn memory_bytes(stream: &AppendStream) -> usize {
 fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendRequest, Vec<StreamOutcome>) {
     let limits = node.limits.limits(&tenant.id);
     let ingesters = node.ingesters();
+    let logs_new_streams = node.limits.operational(&tenant.id).log_stream_creation;
     let now = node.env.clock.monotonic();
     let mut outcomes = Vec::with_capacity(request.streams.len());
     let mut admitted = Vec::with_capacity(request.streams.len());
@@ -129,6 +130,7 @@ fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendReq
             bytes: line_bytes(&stream.entries),
         };
         let limits = StreamLimits::of(&limits, &stream.policy, node.replication, ingesters);
+        let is_new = logs_new_streams && !tenant.streams.knows(part.id);
         let (refusal, reason) = match tenant.streams.admit(part, limits, now) {
             Ok(()) => (None, None),
             Err(Refusal::TooManyStreams) => {
@@ -140,6 +142,9 @@ fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendReq
             }
         };
         if refusal.is_none() {
+            if is_new {
+                info!(tenant = %tenant.id, stream = stream.labels, "stream created");
+            }
             admitted.push(stream);
         }
         outcomes.push(StreamOutcome { refusal, reason, ..StreamOutcome::default() });
@@ -182,7 +187,21 @@ fn apply(node: &Node, push: &Push, position: WalPosition) -> Result<Applied, Cal
         node.wake_cutter.notify_one();
     }
     node.metrics.count_applied(&push.tenant.id, &duplicates);
+    log_duplicates(node, push, &duplicates);
     Ok(Applied { duplicates, position })
+}
+
+/// For tenants whose clients push twice.
+fn log_duplicates(node: &Node, push: &Push, duplicates: &[Duplicates]) {
+    let is_any = duplicates.iter().any(|one| one.rows > 0);
+    if !is_any || !node.limits.operational(&push.tenant.id).log_duplicate_stream_info {
+        return;
+    }
+    for (stream, Duplicates { rows, bytes }) in push.request.streams.iter().zip(duplicates) {
+        if *rows > 0 {
+            info!(tenant = %push.tenant.id, stream = stream.labels, rows, bytes, "rows pushed twice");
+        }
+    }
 }
 
 fn refused(error: &AppendError) -> CallError {

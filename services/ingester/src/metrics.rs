@@ -18,6 +18,7 @@ pub(crate) struct Metrics {
     pub(crate) replay_flushing: Gauge,
     pub(crate) recovered_rows: Counter,
     pub(crate) recovered_bytes: Counter,
+    pub(crate) recovered_duplicates: Counter,
     pub(crate) unreadable_records: Counter,
     pub(crate) cuts: Counter,
     pub(crate) cut: CutMetrics,
@@ -34,24 +35,18 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
-        let replay_active = registry.gauge(Spec {
-            name: "loki_ingester_wal_replay_active",
-            help: "Whether the log is being read back.",
-            labels: [],
-        });
-        let replay_flushing = registry.gauge(Spec {
-            name: "loki_ingester_wal_replay_flushing",
-            help: "Whether rows are cut because those read back take more memory than they may.",
-            labels: [],
-        });
+        let gauge = |name, help| registry.gauge(Spec { name, help, labels: [] }).with([]);
         Self {
             duplicate_bytes: registry.counter(Spec {
                 name: "loki_ingester_duplicate_log_bytes_total",
                 help: "Line bytes of rows that were there already.",
                 labels: ["tenant"],
             }),
-            replay_active: replay_active.with([]),
-            replay_flushing: replay_flushing.with([]),
+            replay_active: gauge("loki_ingester_wal_replay_active", "Whether the log is being read back."),
+            replay_flushing: gauge(
+                "loki_ingester_wal_replay_flushing",
+                "Whether rows are cut because those read back take more memory than they may.",
+            ),
             recovered_rows: counter(
                 registry,
                 "loki_ingester_wal_recovered_entries_total",
@@ -61,6 +56,11 @@ impl Metrics {
                 registry,
                 "loki_ingester_wal_recovered_bytes_total",
                 "Bytes read back from the log.",
+            ),
+            recovered_duplicates: counter(
+                registry,
+                "loki_ingester_wal_duplicate_entries_total",
+                "Rows read back from the log that were there already.",
             ),
             unreadable_records: counter(
                 registry,

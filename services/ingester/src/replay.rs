@@ -126,9 +126,15 @@ impl Replay {
             tenant.streams.recall(id, stream.labels.len(), of_policy, now);
             self.metrics.recovered_rows.add(stream.entries.len() as u64);
         }
-        if let Err(problem) = tenant.apply(&Arc::new(push), position, now) {
-            self.metrics.unreadable_records.inc();
-            error!(position = position.0, error = %problem, "a record of the log is skipped");
+        match tenant.apply(&Arc::new(push), position, now) {
+            Ok(duplicates) => {
+                let rows = duplicates.iter().map(|one| one.rows).sum();
+                self.metrics.recovered_duplicates.add(rows);
+            }
+            Err(problem) => {
+                self.metrics.unreadable_records.inc();
+                error!(position = position.0, error = %problem, "a record of the log is skipped");
+            }
         }
         replayed.held_bytes += tenant.memory_change();
     }

@@ -142,6 +142,11 @@ impl Streams {
         if is_free || stream.bucket.allow(now, part.bytes) { Ok(()) } else { Err(Refusal::TooFast) }
     }
 
+    /// Whether the stream is active.
+    pub(crate) fn knows(&self, id: StreamId) -> bool {
+        self.lock().streams.contains_key(&id)
+    }
+
     /// Counts a stream whose rows came back from the log.
     pub(crate) fn recall(&self, id: StreamId, label_bytes: usize, limits: StreamLimits<'_>, now: Monotonic) {
         let bucket = || TokenBucket::new(limits.rate as f64, limits.burst, now);

@@ -51,6 +51,15 @@ fn configurations_that_people_run_are_valid_with_warnings() {
 }
 
 #[test]
+fn what_has_no_effect_is_said_where_it_is_asked_for() {
+    let text = verify_fixture("without-effect.yaml");
+    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+    assert_eq!(places, ["without-effect.yaml:2", "without-effect.yaml:5", "without-effect.yaml:7"], "{text}");
+    assert_eq!(text.matches("has no effect yet").count(), 3, "{text}");
+    assert!(text.ends_with("config is valid\n"));
+}
+
+#[test]
 fn old_settings_take_effect() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configs");
     let shown = |name: &str| {
