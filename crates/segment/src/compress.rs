@@ -68,11 +68,35 @@ impl Encoder {
 pub struct Decoder {
     /// Made when the first page needs it: it takes longer than a short read, and rows in memory need none.
     zstd: Option<Decompressor<'static>>,
+    /// For the next large pages.
+    spare: Vec<Vec<u8>>,
 }
+
+/// A thread looks at one chunk after the other, and each has one page that is much larger than the others.
+const MAX_SPARE: usize = 2;
+/// Smaller ones the allocator has at hand, and larger ones are not kept for the next chunk to need.
+const MIN_SPARE_BYTES: usize = 64 << 10;
+const MAX_SPARE_BYTES: usize = 8 << 20;
 
 impl Decoder {
     pub fn new() -> Self {
-        Self { zstd: None }
+        Self { zstd: None, spare: Vec::new() }
+    }
+
+    /// A page that nobody needs any more makes room for the next one.
+    pub(crate) fn keep(&mut self, mut buffer: Vec<u8>) {
+        if self.spare.len() < MAX_SPARE && (MIN_SPARE_BYTES..=MAX_SPARE_BYTES).contains(&buffer.capacity()) {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// Empty, with room for so many bytes.
+    fn buffer(&mut self, len: usize) -> Vec<u8> {
+        let large = if len < MIN_SPARE_BYTES { None } else { self.spare.pop() };
+        let mut buffer = large.unwrap_or_default();
+        buffer.reserve_exact(len);
+        buffer
     }
 
     /// Reads a blob that goes on to the end of the page.
@@ -84,7 +108,7 @@ impl Decoder {
             STORED if bytes.len() == len => Ok(Cow::Borrowed(bytes)),
             STORED => Err(cursor.corrupt("stored bytes have another length than they should")),
             ZSTD => {
-                let mut out = Vec::with_capacity(len);
+                let mut out = self.buffer(len);
                 let zstd = self.zstd.get_or_insert_with(new_decompressor);
                 match zstd.decompress_to_buffer(bytes, &mut out) {
                     Ok(written) if written == len => Ok(Cow::Owned(out)),

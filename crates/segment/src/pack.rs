@@ -29,6 +29,7 @@ pub(crate) fn pack(values: impl IntoIterator<Item = u64>, width: u32, out: &mut 
 }
 
 /// `bytes` holds `packed_len(count, width)` bytes.
+#[inline]
 pub(crate) fn unpack(bytes: &[u8], width: u32, count: usize, mut each: impl FnMut(u64)) {
     if width == 0 {
         for _ in 0..count {
@@ -43,6 +44,7 @@ pub(crate) fn unpack(bytes: &[u8], width: u32, count: usize, mut each: impl FnMu
 }
 
 /// The bits from `bit` on, at least `width` of them; what lies behind the end reads as zero.
+#[inline]
 fn read_at(bytes: &[u8], bit: usize, width: u32) -> u64 {
     let at = bit / 8;
     let shift = (bit % 8) as u32;

@@ -255,6 +255,14 @@ pub(crate) enum DecodedLines {
 }
 
 impl DecodedLines {
+    /// Gives back the buffer of the lines, if there is one.
+    pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Plain(lines) => Some(lines.bytes),
+            Self::Templates(lines) => lines.into_joined().map(|lines| lines.bytes),
+        }
+    }
+
     pub(crate) fn view(&self) -> Lines<'_> {
         Lines(match self {
             Self::Plain(lines) => Source::Plain(lines.view()),

@@ -107,6 +107,13 @@ impl Chunk {
         }
     }
 
+    /// Ends with the chunk, and keeps its largest buffer for the next one.
+    pub fn give_back(self, decoder: &mut Decoder) {
+        if let Some(buffer) = self.lines.into_inner().and_then(DecodedLines::into_buffer) {
+            decoder.keep(buffer);
+        }
+    }
+
     pub const fn info(&self) -> &ChunkInfo {
         &self.info
     }

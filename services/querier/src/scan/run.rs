@@ -175,14 +175,17 @@ impl Scan<'_> {
                 let chunk = wanted.place.directory.chunk(pages);
                 let shared = (&shared.memory, &shared.seen);
                 let Thread { gathered, decoder } = &mut thread;
-                match query.read_chunk(&ranges, &wanted.rows, &chunk, decoder, gathered, shared) {
+                let read = query.read_chunk(&ranges, &wanted.rows, &chunk, decoder, gathered, shared);
+                let info = *chunk.info();
+                chunk.give_back(decoder);
+                match read {
                     Ok(rows) => {
                         reader.count_chunk();
-                        let raw_bytes = chunk.info().raw_bytes;
+                        let raw_bytes = info.raw_bytes;
                         if wanted.needed.lines {
                             reader.count_decompressed(raw_bytes);
                         }
-                        let bytes = raw_bytes * rows / (chunk.rows() as u64).max(1);
+                        let bytes = raw_bytes * rows / (info.rows as u64).max(1);
                         totals.rows.fetch_add(rows, Ordering::Relaxed);
                         totals.bytes.fetch_add(bytes, Ordering::Relaxed);
                     }

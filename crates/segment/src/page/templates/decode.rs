@@ -50,7 +50,7 @@ pub(crate) fn decode(body: &Bytes, rows: usize, decoder: &mut Decoder) -> Result
     cursor.finish()?;
     let mut text_len = rows;
     for (template, uses) in templates.iter().zip(&uses) {
-        text_len = text_len.saturating_add(template.text_len.saturating_mul(*uses));
+        text_len = text_len.saturating_add(template.text_len().saturating_mul(*uses));
     }
     let sum = |len: fn(&StoredColumn) -> usize| decoded.iter().map(len).fold(text_len, usize::saturating_add);
     // What can be told without the values is enough for nearly all pages.
@@ -103,6 +103,10 @@ impl TemplateLines {
         self.rows.len()
     }
 
+    pub(crate) fn into_joined(self) -> Option<DecodedPlain> {
+        self.joined.into_inner()
+    }
+
     pub(crate) fn is_joined(&self) -> bool {
         self.joined.get().is_some()
     }
@@ -148,7 +152,7 @@ impl TemplateLines {
                 continue;
             }
             let most = |slot: &Slot| self.columns[slot.column].get().most_bytes(next[slot.column]);
-            out.reserve(self.templates[template].text_len + 1 + slots.iter().map(most).sum::<usize>());
+            out.reserve(self.templates[template].text_len() + 1 + slots.iter().map(most).sum::<usize>());
             let pieces = pieces[template].get_or_insert_with(|| PaddedPieces::of(&self.templates[template]));
             pieces.put_line(&mut out, slots, |slot, out| {
                 self.columns[slot.column].get().put_value(next[slot.column], out);
@@ -170,11 +174,11 @@ struct PaddedPieces {
 
 impl PaddedPieces {
     fn of(template: &Template) -> Self {
-        let mut padded = Self { bytes: Vec::new(), places: Vec::with_capacity(template.pieces.len()) };
-        for (number, piece) in template.pieces.iter().enumerate() {
+        let mut padded = Self { bytes: Vec::new(), places: Vec::with_capacity(template.slots.len() + 1) };
+        for (number, piece) in template.pieces().enumerate() {
             let start = padded.bytes.len();
             padded.bytes.extend_from_slice(piece);
-            if number + 1 == template.pieces.len() {
+            if number == template.slots.len() {
                 padded.bytes.push(SEPARATOR);
             }
             padded.places.push((start, padded.bytes.len() - start));

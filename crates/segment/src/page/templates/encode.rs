@@ -130,7 +130,7 @@ impl Splitter {
     fn longest(&self) -> usize {
         let mut bytes = self.rows.len();
         for row in &self.rows {
-            bytes += self.templates[usize::from(*row)].text_len;
+            bytes += self.templates[usize::from(*row)].text_len();
         }
         bytes + self.columns.iter().map(Values::longest).sum::<usize>()
     }

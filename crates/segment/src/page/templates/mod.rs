@@ -19,6 +19,9 @@ mod stored;
 mod view;
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use memchr::memchr2_iter;
 
 pub(crate) use decode::{TemplateLines, decode};
 pub(crate) use encode::{Choice, encode};
@@ -70,16 +73,17 @@ impl SlotKind {
 /// A template: pieces of text with slots between them, one fewer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Template {
-    pieces: Vec<Vec<u8>>,
+    /// With a mark for each slot.
+    text: Vec<u8>,
     slots: Vec<Slot>,
-    /// Bytes of all pieces.
-    text_len: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Slot {
     kind: SlotKind,
     column: usize,
+    /// Place of the mark in the text.
+    at: u32,
 }
 
 /// Bytes before a slot that say what it is.
@@ -94,31 +98,69 @@ const MAX_VALUES: usize = 2 << 20;
 /// Gives each slot of each template its column.
 #[derive(Default)]
 struct ColumnPlan {
-    columns: HashMap<(SlotKind, usize, Vec<u8>), usize>,
+    columns: HashMap<ColumnKey, usize, BuildHasherDefault<Mixed>>,
     kinds: Vec<SlotKind>,
+}
+
+/// Kind and number of a slot, and the bytes before it with their length.
+#[derive(PartialEq, Eq)]
+struct ColumnKey(u128);
+
+impl ColumnKey {
+    /// Templates have far fewer than 2^32 slots.
+    fn new(kind: SlotKind, number: usize, before: &[u8]) -> Self {
+        let mut context = [0; CONTEXT];
+        context[..before.len()].copy_from_slice(before);
+        let rest = (number as u64) << 8 | (before.len() as u64) << 1 | u64::from(kind == SlotKind::Hex);
+        Self(u128::from(rest) << 64 | u128::from(u64::from_le_bytes(context)))
+    }
+}
+
+impl Hash for ColumnKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0 as u64);
+        state.write_u64((self.0 >> 64) as u64);
+    }
+}
+
+/// Every slot of every page is looked up. Whoever makes keys that collide makes a slow page of his own.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64((*byte).into()));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The odd number nearest to 2^64 divided by the golden ratio.
+        self.0 = (self.0.rotate_left(26) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 impl ColumnPlan {
     fn template(&mut self, text: &[u8]) -> Template {
-        let mut template = Template { pieces: vec![Vec::new()], slots: Vec::new(), text_len: 0 };
+        let mut template = Template { text: text.to_vec(), slots: Vec::new() };
         let mut piece_start = 0;
-        for (at, byte) in text.iter().enumerate() {
-            let Some(kind) = SlotKind::of_mark(*byte) else { continue };
+        for at in memchr2_iter(DIGITS_MARK, HEX_MARK, text) {
+            let Some(kind) = SlotKind::of_mark(text[at]) else { continue };
             let piece = &text[piece_start..at];
-            let context = piece[piece.len().saturating_sub(CONTEXT)..].to_vec();
+            let context = &piece[piece.len().saturating_sub(CONTEXT)..];
             let column = self.column(kind, template.slots.len(), context);
-            template.push_piece(piece);
-            template.slots.push(Slot { kind, column });
-            template.pieces.push(Vec::new());
+            // All templates together have at most a megabyte.
+            template.slots.push(Slot { kind, column, at: at as u32 });
             piece_start = at + 1;
         }
-        template.push_piece(&text[piece_start..]);
         template
     }
 
-    fn column(&mut self, kind: SlotKind, number: usize, context: Vec<u8>) -> usize {
+    fn column(&mut self, kind: SlotKind, number: usize, context: &[u8]) -> usize {
         let next = self.kinds.len();
-        let column = *self.columns.entry((kind, number, context)).or_insert(next);
+        let column = *self.columns.entry(ColumnKey::new(kind, number, context)).or_insert(next);
         if column == next {
             self.kinds.push(kind);
         }
@@ -127,12 +169,20 @@ impl ColumnPlan {
 }
 
 impl Template {
-    /// Fills the last piece.
-    fn push_piece(&mut self, text: &[u8]) {
-        self.text_len += text.len();
-        if let Some(last) = self.pieces.last_mut() {
-            last.extend_from_slice(text);
-        }
+    /// Bytes of all pieces.
+    fn text_len(&self) -> usize {
+        self.text.len() - self.slots.len()
+    }
+
+    /// There is one more than slots.
+    fn piece(&self, number: usize) -> &[u8] {
+        let start = number.checked_sub(1).map_or(0, |before| self.slots[before].at as usize + 1);
+        let end = self.slots.get(number).map_or(self.text.len(), |slot| slot.at as usize);
+        &self.text[start..end]
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        (0..=self.slots.len()).map(|number| self.piece(number))
     }
 }
 

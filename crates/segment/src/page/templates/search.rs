@@ -86,9 +86,7 @@ impl TemplateLines {
     /// of slots always are.
     pub(crate) fn rows_with_any_case(&self, needle: &[u8]) -> Vec<u32> {
         let mut templates = self.templates.clone();
-        for piece in templates.iter_mut().flat_map(|template| &mut template.pieces) {
-            piece.make_ascii_lowercase();
-        }
+        templates.iter_mut().for_each(|template| template.text.make_ascii_lowercase());
         let found = self.rows_of(&templates, needle);
         found.unwrap_or_else(|| self.plain().rows_with_any_case(needle))
     }
@@ -132,7 +130,7 @@ impl TemplateLines {
     fn answer<'a>(&self, template: &Template, needle: &'a [u8], conditions: &mut Conditions<'a>) -> Answer {
         let mut ways = Vec::new();
         let Some(first) = needle.first() else { return Answer::All };
-        for (number, piece) in template.pieces.iter().enumerate() {
+        for (number, piece) in template.pieces().enumerate() {
             for at in memchr_iter(*first, piece) {
                 if let Some(way) = walk(template, needle, number, at, 0, Vec::new()) {
                     if way.is_empty() {
@@ -174,7 +172,7 @@ fn walk<'a>(
     mut way: Vec<Condition<'a>>,
 ) -> Option<Vec<Condition<'a>>> {
     loop {
-        let piece = &template.pieces[number][at..];
+        let piece = &template.piece(number)[at..];
         let len = piece.len().min(needle.len() - done);
         if piece[..len] != needle[done..done + len] {
             return None;

@@ -152,6 +152,7 @@ fn columns_are_shared() {
     let mut plan = ColumnPlan::default();
     let first = plan.template(b"level=info status=\x01 took=\x01ms");
     let second = plan.template(b"level=warn status=\x01 took=\x01ms id=\x02");
-    assert_eq!(first.slots[..], second.slots[..2]);
+    let columns = |template: &Template| template.slots.iter().map(|slot| slot.column).collect::<Vec<_>>();
+    assert_eq!(columns(&first), columns(&second)[..2]);
     assert_eq!(plan.kinds.len(), 3);
 }

@@ -26,13 +26,19 @@ impl<'a> Templates<'a> {
     }
 
     /// What is before, between and behind the slots: one more than those. Panics if there is no such template.
-    pub fn pieces(&self, template: usize) -> &'a [Vec<u8>] {
-        &self.0.templates[template].pieces
+    pub fn pieces(&self, template: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.0.templates[template].pieces()
+    }
+
+    /// Stands for a template, also among those of other pages: no two that anybody will ever store share it.
+    /// Panics if there is no such template.
+    pub fn key(&self, template: usize) -> u128 {
+        xxh3_128(&self.0.templates[template].text)
     }
 
     /// Panics if there is no such template.
     pub fn slots(&self, template: usize) -> impl ExactSizeIterator<Item = (SlotKind, usize)> + use<'a> {
-        self.0.templates[template].slots.iter().map(|Slot { kind, column }| (*kind, *column))
+        self.0.templates[template].slots.iter().map(|Slot { kind, column, .. }| (*kind, *column))
     }
 
     /// The values of one column, in the order of the rows whose templates have it; made the first time. Panics
