@@ -44,7 +44,7 @@ pub use eval::{
     CountedRows, Direction, EntryLabels, EvalError, EvalLimits, Identity, InputRow, LabelSet, LivePipeline,
     LogEvaluation, LogParams, LogRow, Memory, MetricAnswer, MetricEvaluation, MetricProgram, Origin, Point,
     RangeQuery, Sample, SampleWindow, Sampler, Series, SeriesLabels, Steps, StreamKey, StreamRows,
-    evaluate_window, group_rows,
+    evaluate_window, group_rows, quantile_of,
 };
 pub use facts::{
     Countable, CountedRange, Division, LabelNeed, Leg, LineNeed, LineSearch, Merge, Reach, Scan, countable,

@@ -25,7 +25,7 @@ pub use live::LivePipeline;
 pub use logs::{Direction, LogEvaluation, LogParams};
 pub(crate) use metric::needed_stages;
 pub use metric::{MetricEvaluation, MetricProgram, RangeQuery, Sampler, SeriesLabels};
-pub use range::{Point, Window as SampleWindow, evaluate as evaluate_window};
+pub use range::{Point, Window as SampleWindow, evaluate as evaluate_window, quantile_of};
 pub use result::{
     EntryLabels, LogRow, MetricAnswer, Origin, Sample, Series, StreamKey, StreamRows, group_rows,
 };

@@ -8,6 +8,8 @@ mod spread;
 
 use larch_types::{Span, Timestamp};
 
+pub use quantile::quantile_of;
+
 use crate::ast::RangeOp;
 
 /// One row's number.
