@@ -15,7 +15,6 @@ use crate::forms::{FormKey, FormOutcome, Forms, KeyParts};
 use crate::gather::{RangeGathered, Sampled};
 use crate::metadata::RowsMetadata;
 use crate::outcome::RowKey;
-use crate::range::Gathers;
 use crate::span::{RowSpan, split};
 use crate::windows;
 
@@ -59,7 +58,8 @@ impl ChunkReader<'_> {
         let Some(templates) = chunk.lines(self.decoder)?.templates() else { return Ok(rows) };
         let metadata = RowsMetadata::read(chunk, &rows, self.uses, self.decoder)?;
         let page = FormedPage::new(reader, templates, &mut out.forms);
-        let mut taking = Taking { chunk: self, reader, page, metadata, text: Vec::new() };
+        let tables = Vec::new();
+        let mut taking = Taking { chunk: self, reader, page, metadata, tables, text: Vec::new() };
         let left = taking.take(spans, &rows, out);
         out.by_form += (rows.len() - left.len()) as u64;
         Ok(left)
@@ -102,7 +102,7 @@ impl<'c> FormedPage<'c> {
         let mut place_of = |slot: u32| {
             let column = of_slots[slot as usize];
             *places[column].get_or_insert_with(|| {
-                self.columns.push(ReadColumn { column, values: self.templates.values(column), next: 0 });
+                self.columns.push(ReadColumn::new(column, self.templates.values(column)));
                 self.columns.len() - 1
             })
         };
@@ -150,6 +150,8 @@ struct Taking<'t, 'a> {
     page: FormedPage<'t>,
     /// Of the rows.
     metadata: RowsMetadata<'t>,
+    /// By template, for the class of streams that is at hand: where outcomes are by a small number, or by none.
+    tables: Vec<Option<usize>>,
     /// A buffer.
     text: Vec<u8>,
 }
@@ -163,6 +165,7 @@ impl Taking<'_, '_> {
         for (span, numbers, of_span) in split(spans, rows) {
             let stream = &self.chunk.rows.streams[span.part].stream;
             let class = out.forms.class(self.reader, stream);
+            self.find_tables(class, &mut out.forms);
             let is_apart = self.reader.value_label().is_some_and(|label| stream.labels.get(label).is_some());
             for (number, row) in numbers.zip(of_span) {
                 for passed in &of_rows[next..*row as usize] {
@@ -187,6 +190,23 @@ impl Taking<'_, '_> {
         left
     }
 
+    /// Values of samples are in no table.
+    fn find_tables(&mut self, class: u32, forms: &mut Forms) {
+        self.tables.clear();
+        let makes_values = self.chunk.plan.gathers.keeps_samples();
+        for shape in &self.page.shapes {
+            let group = shape.as_ref().and_then(|shape| {
+                let is_small = match shape.keys[..] {
+                    [] => true,
+                    [key] => self.page.columns[key].numbers.is_some(),
+                    _ => false,
+                };
+                (is_small && (!makes_values || shape.value.is_some())).then_some(shape.group)
+            });
+            self.tables.push(group.and_then(|group| forms.table(group, class)));
+        }
+    }
+
     /// False if it must be looked at by itself.
     fn take_row(
         &mut self,
@@ -205,21 +225,46 @@ impl Taking<'_, '_> {
         };
         let (metadata, level) = (self.metadata.pairs(number), self.metadata.level(number));
         let has_extras = !metadata.is_empty() || level.is_some();
-        let extras = has_extras.then(|| RowKey::of_row(class, metadata, level).number());
-        let key = self.page.key(shape, &KeyParts { group: shape.group, class, extras });
-        let known = out.forms.outcome(key);
-        let outcome = known.unwrap_or_else(|| self.find_out((part, number, template), key, out));
+        let table = if has_extras { None } else { self.tables[template] };
+        let slot = shape.keys.first().map_or(Some(0), |key| self.page.columns[*key].number());
+        let small = table.zip(slot);
+        let outcome = match small.and_then(|(table, slot)| out.forms.small_outcome(table, slot)) {
+            Some(known) => known,
+            None => {
+                let extras = has_extras.then(|| RowKey::of_row(class, metadata, level).number());
+                let key = self.page.key(shape, &KeyParts { group: shape.group, class, extras });
+                let known = out.forms.outcome(key);
+                let outcome = known.unwrap_or_else(|| self.find_out((part, number, template), key, out));
+                if let Some((table, slot)) = small {
+                    out.forms.keep_small_outcome(table, slot, outcome);
+                }
+                outcome
+            }
+        };
+        self.take_outcome(outcome, own_value, part, (time, steps), out)
+    }
+
+    fn take_outcome(
+        &self,
+        outcome: FormOutcome,
+        own_value: Option<f64>,
+        part: usize,
+        (time, steps): (i64, Option<(u32, u32)>),
+        out: &mut RangeGathered,
+    ) -> bool {
+        let gathers = self.chunk.plan.gathers;
         match outcome {
             FormOutcome::Dropped => true,
             FormOutcome::Apart => false,
-            FormOutcome::Sample { series, value } if self.chunk.plan.gathers == Gathers::Points => {
+            FormOutcome::Sample { series, value } if gathers.keeps_samples() => {
                 let stream = self.chunk.rows.streams[part].stream.place;
                 let value = own_value.unwrap_or(value);
-                out.add_point(series, Sampled { time, value, stream, chunk: self.chunk.rows.order });
+                let sample = Sampled { time, value, stream, chunk: self.chunk.rows.order };
+                out.add_sample(gathers, series, steps, sample);
                 true
             }
             FormOutcome::Sample { series, .. } => {
-                out.add_rows(series, steps, 1);
+                out.add_row(series, steps);
                 true
             }
         }

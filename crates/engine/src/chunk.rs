@@ -146,7 +146,7 @@ impl<'a> ChunkReader<'a> {
         }
         let identities = self.identities(spans, &rows)?;
         let rows = self.without_copies(rows, &identities)?;
-        let identities = if plan.gathers == Gathers::Points { identities } else { Vec::new() };
+        let identities = if plan.gathers.keeps_samples() { identities } else { Vec::new() };
         let rows = if identities.is_empty() { self.read_by_form(spans, rows, out)? } else { rows };
         if rows.is_empty() {
             return Ok(());
@@ -268,7 +268,7 @@ impl<'a> ChunkReader<'a> {
         rows: Vec<u32>,
         identities: &[(usize, Identity)],
     ) -> Result<Vec<u32>, ReadFailure> {
-        if identities.is_empty() || self.plan.gathers == Gathers::Points {
+        if identities.is_empty() || self.plan.gathers.keeps_samples() {
             return Ok(rows);
         }
         let time_of = |number: usize| Timestamp::from_nanos(self.times[rows[number] as usize]);
@@ -322,7 +322,7 @@ impl<'a> ChunkReader<'a> {
         let line = left.lines.as_ref().map_or(&[][..], |lines| lines.get(number));
         let (metadata, level) = (left.metadata.pairs(number), left.metadata.level(number));
         let row = input_row(&of_stream.stream, time, line, metadata, level);
-        if !plan.reads_line && plan.gathers != Gathers::Points {
+        if !plan.reads_line && !plan.gathers.keeps_samples() {
             let key = RowKey::of_row(of_stream.stream.place, metadata, level);
             let outcome = out.outcomes.get(key).unwrap_or_else(|| {
                 let outcome = out.outcome(plan.sampler.sample_filtered(&row, work));
@@ -339,7 +339,7 @@ impl<'a> ChunkReader<'a> {
             return false;
         }
         let series = out.series(&labels);
-        if plan.gathers != Gathers::Points {
+        if !plan.gathers.keeps_samples() {
             out.add(plan.gathers, series, steps, value);
             return true;
         }
@@ -347,7 +347,8 @@ impl<'a> ChunkReader<'a> {
         let place = left.identities.binary_search_by_key(&number, |(number, _)| *number);
         let Ok(place) = place else {
             let time = time.nanos();
-            out.add_point(series, Sampled { time, value, stream, chunk: self.rows.order });
+            let sample = Sampled { time, value, stream, chunk: self.rows.order };
+            out.add_sample(plan.gathers, series, steps, sample);
             return true;
         };
         let stamp = left.stamps.and_then(|stamps| stamps.get(left.rows[number] as usize));

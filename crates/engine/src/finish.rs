@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use larch_logql::{
     EvalError, LabelSet, Memory, MetricAnswer, Point, RangeOp, Sample, SampleWindow, evaluate_window,
+    quantile_of,
 };
 use larch_types::Timestamp;
 
@@ -13,6 +14,7 @@ use crate::memory::SharedMemory;
 use crate::query::MetricQuery;
 use crate::range::{Gathers, RangePlan};
 use crate::streams::StreamTable;
+use crate::values::{StepValues, ValueReader};
 
 impl MetricQuery {
     /// The answer; none if it was stopped.
@@ -65,6 +67,7 @@ enum Samples {
         rows: CountReader,
         bytes: CountReader,
     },
+    Values(ValueReader),
     /// By time; the window begins and ends at these places.
     Points {
         points: Vec<Point>,
@@ -76,8 +79,9 @@ enum Samples {
 impl Finished {
     fn new(plan: &RangePlan, of_threads: Vec<RangeGathered>, ranks: &[u32]) -> Self {
         let all = united(of_threads);
-        let RangeGathered { series, rows, bytes, points, contested, .. } = all;
+        let RangeGathered { series, rows, bytes, points, values, contested, .. } = all;
         let contested = by_series(contested, ranks, series.len());
+        let mut values = values.into_iter();
         let (mut rows, mut bytes) = (rows.into_iter(), bytes.into_iter());
         let (mut points, mut contested) = (points.into_iter(), contested.into_iter());
         let mut finished = Vec::with_capacity(series.len());
@@ -86,6 +90,14 @@ impl Finished {
                 let sampled = points.next().unwrap_or_default();
                 let sampled = in_order(sampled, contested.next().unwrap_or_default(), ranks);
                 Samples::Points { points: sampled, from: 0, to: 0 }
+            } else if plan.gathers == Gathers::Values {
+                let mut values = values.next().unwrap_or_default();
+                for sample in contested.next().unwrap_or_default() {
+                    if let Some((step, _)) = plan.windows.seen(sample.time).steps {
+                        values.push(step, sample.value);
+                    }
+                }
+                Samples::Values(values.reader())
             } else {
                 let rows = rows.next().unwrap_or_default().reader();
                 Samples::Counts { rows, bytes: bytes.next().unwrap_or_default().reader() }
@@ -135,6 +147,10 @@ impl Samples {
                 };
                 (rows > 0, value)
             }
+            Self::Values(values) => {
+                let mut values = values.at(step);
+                (!values.is_empty(), quantile_of(plan.quantile, &mut values))
+            }
             Self::Points { points, from, to } => {
                 let start = end.minus(plan.range);
                 while points.get(*to).is_some_and(|point| point.time <= end) {
@@ -155,8 +171,10 @@ impl Samples {
 fn united(of_threads: Vec<RangeGathered>) -> RangeGathered {
     let mut of_threads = of_threads.into_iter();
     let mut all = of_threads.next().unwrap_or_default();
-    for one in of_threads {
-        let RangeGathered { series, rows, bytes, points, contested, passed, .. } = one;
+    all.settle();
+    for mut one in of_threads {
+        one.settle();
+        let RangeGathered { series, rows, bytes, points, values, contested, passed, .. } = one;
         let mut numbers = Vec::with_capacity(series.len());
         for labels in series.into_labels() {
             numbers.push(all.series.number_of_set(labels).0);
@@ -164,6 +182,7 @@ fn united(of_threads: Vec<RangeGathered>) -> RangeGathered {
         absorb(&mut all.rows, rows, &numbers, StepCounts::absorb);
         absorb(&mut all.bytes, bytes, &numbers, StepCounts::absorb);
         absorb(&mut all.points, points, &numbers, |all, one| all.extend_from_slice(one));
+        absorb(&mut all.values, values, &numbers, StepValues::absorb);
         let renumbered =
             contested.into_iter().map(|one| ContestedSample { series: numbers[one.series as usize], ..one });
         all.contested.extend(renumbered);

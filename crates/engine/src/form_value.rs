@@ -8,7 +8,20 @@ use larch_segment::{Digits, SlotValues};
 pub(crate) struct ReadColumn<'c> {
     pub(crate) column: usize,
     pub(crate) values: SlotValues<'c>,
+    /// The values, if they are numbers.
+    pub(crate) numbers: Option<(Digits, &'c [u64])>,
     pub(crate) next: usize,
+}
+
+impl<'c> ReadColumn<'c> {
+    pub(crate) fn new(column: usize, values: SlotValues<'c>) -> Self {
+        Self { column, values, numbers: values.numbers(), next: 0 }
+    }
+
+    /// The next value, if it is a number.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.numbers.map(|(_, values)| values[self.next])
+    }
 }
 
 /// Where the text comes from. Columns are by their places among those that are read.
@@ -117,7 +130,7 @@ fn exact(whole: &ReadColumn<'_>, fraction: Option<&ReadColumn<'_>>) -> Option<f6
 
 /// The number that the digits are, and how many they are.
 fn digits(column: &ReadColumn<'_>) -> Option<(u64, u32)> {
-    let (form, values) = column.values.numbers()?;
+    let (form, values) = column.numbers?;
     let value = values[column.next];
     let len = value.checked_ilog10().unwrap_or(0) + 1;
     Some(match form {

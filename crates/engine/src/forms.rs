@@ -8,7 +8,7 @@ use std::sync::Arc;
 use larch_logql::{FormReader, FormReading, LineForm, SlotBytes};
 use larch_segment::{SlotKind, Templates};
 use larch_types::Labels;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::outcome::AsIs;
 use crate::streams::KnownStream;
@@ -26,6 +26,8 @@ const MIN_ROWS: u32 = 6;
 pub(crate) struct Forms {
     /// By the hash of the template; none if rows of the form must be looked at one by one.
     known: HashMap<FormKey, Option<Arc<FormReading>>, BuildHasherDefault<AsIs>>,
+    /// A buffer.
+    text: Vec<u8>,
     /// Numbers of what makes two forms one.
     groups: Numbers,
     /// Numbers of what makes two streams one.
@@ -33,7 +35,24 @@ pub(crate) struct Forms {
     /// By stream.
     class_of: Vec<Option<u32>>,
     outcomes: HashMap<FormKey, FormOutcome, BuildHasherDefault<AsIs>>,
+    /// Where the one slot is a small number: outcomes of a group and a class by that number.
+    tables: Vec<SmallTable>,
+    table_of: HashMap<(u32, u32), usize, BuildHasherDefault<AsIs>>,
 }
+
+/// What is known of small numbers, each outcome in one number.
+#[derive(Debug, Default)]
+struct SmallTable(Vec<u32>);
+
+/// The numbers that have a place in a table.
+const MAX_SMALL: u64 = 1 << 16;
+/// Tables have at most 8 MB together.
+const MAX_TABLES: usize = 32;
+
+/// In tables nought is what is not known, and series come behind these.
+const DROPPED: u32 = 1;
+const APART: u32 = 2;
+const FIRST_SERIES: u32 = 3;
 
 /// What becomes of a row by its form.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,13 +80,15 @@ impl Hash for FormKey {
 /// Texts in the order of their coming.
 #[derive(Debug, Default)]
 struct Numbers {
-    known: HashMap<Vec<u8>, u32>,
+    /// By their hashes.
+    known: HashMap<FormKey, u32, BuildHasherDefault<AsIs>>,
     next: u32,
 }
 
 impl Numbers {
     fn of(&mut self, text: &[u8]) -> u32 {
-        if let Some(known) = self.known.get(text) {
+        let key = FormKey(xxh3_128(text));
+        if let Some(known) = self.known.get(&key) {
             return *known;
         }
         if self.known.len() >= MAX_FORMS {
@@ -75,7 +96,7 @@ impl Numbers {
             self.known.clear();
         }
         self.next += 1;
-        self.known.insert(text.to_vec(), self.next);
+        self.known.insert(key, self.next);
         self.next
     }
 }
@@ -89,14 +110,14 @@ impl Forms {
         template: usize,
         rows: u32,
     ) -> Option<Arc<FormReading>> {
-        let key = key_of(templates, template);
+        let key = FormKey(templates.key(template));
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
         if rows < MIN_ROWS {
             return None;
         }
-        let pieces: Vec<&[u8]> = templates.pieces(template).iter().map(Vec::as_slice).collect();
+        let pieces: Vec<&[u8]> = templates.pieces(template).collect();
         let bytes = |(kind, _)| match kind {
             SlotKind::Digits => SlotBytes::Digits,
             SlotKind::Hex => SlotBytes::Hex,
@@ -112,9 +133,10 @@ impl Forms {
 
     /// The number of a signature whose slots' columns have these forms.
     pub(crate) fn group(&mut self, signature: &[u8], columns: impl Iterator<Item = u32>) -> u32 {
-        let mut text = signature.to_vec();
-        columns.for_each(|form| text.extend_from_slice(&form.to_le_bytes()));
-        self.groups.of(&text)
+        self.text.clear();
+        self.text.extend_from_slice(signature);
+        columns.for_each(|form| self.text.extend_from_slice(&form.to_le_bytes()));
+        self.groups.of(&self.text)
     }
 
     /// Streams of one class are one to the range, as long as their rows come to no error.
@@ -143,6 +165,48 @@ impl Forms {
     }
 }
 
+impl Forms {
+    /// The place of the table of a group and a class; none if there are too many.
+    pub(crate) fn table(&mut self, group: u32, class: u32) -> Option<usize> {
+        if let Some(known) = self.table_of.get(&(group, class)) {
+            return Some(*known);
+        }
+        if self.tables.len() >= MAX_TABLES {
+            return None;
+        }
+        self.tables.push(SmallTable::default());
+        self.table_of.insert((group, class), self.tables.len() - 1);
+        Some(self.tables.len() - 1)
+    }
+
+    /// Without the value of a sample, which no table has.
+    pub(crate) fn small_outcome(&self, table: usize, number: u64) -> Option<FormOutcome> {
+        match self.tables[table].0.get(usize::try_from(number).ok()?)? {
+            0 => None,
+            &DROPPED => Some(FormOutcome::Dropped),
+            &APART => Some(FormOutcome::Apart),
+            series => Some(FormOutcome::Sample { series: series - FIRST_SERIES, value: 0.0 }),
+        }
+    }
+
+    pub(crate) fn keep_small_outcome(&mut self, table: usize, number: u64, outcome: FormOutcome) {
+        if number >= MAX_SMALL {
+            return;
+        }
+        let outcomes = &mut self.tables[table].0;
+        let place = number as usize;
+        if outcomes.len() <= place {
+            outcomes.resize((place + 1).next_power_of_two(), 0);
+        }
+        outcomes[place] = match outcome {
+            FormOutcome::Dropped => DROPPED,
+            FormOutcome::Apart => APART,
+            // Memory ends long before four thousand million series.
+            FormOutcome::Sample { series, .. } => series + FIRST_SERIES,
+        };
+    }
+}
+
 /// The labels that matter.
 fn class_text(reader: &FormReader, labels: &Labels) -> Vec<u8> {
     let mut text = Vec::new();
@@ -153,18 +217,6 @@ fn class_text(reader: &FormReader, labels: &Labels) -> Vec<u8> {
         }
     }
     text
-}
-
-fn key_of(templates: Templates<'_>, template: usize) -> FormKey {
-    let mut hash = Xxh3::new();
-    for piece in templates.pieces(template) {
-        hash.update(&(piece.len() as u64).to_le_bytes());
-        hash.update(piece);
-    }
-    for (kind, _) in templates.slots(template) {
-        hash.update(&[u8::from(kind == SlotKind::Hex)]);
-    }
-    FormKey(hash.digest128())
 }
 
 /// What makes the outcomes of rows of one form differ.

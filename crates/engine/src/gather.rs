@@ -9,6 +9,7 @@ use crate::memory::SharedMemory;
 use crate::outcome::{Outcome, Outcomes};
 use crate::range::Gathers;
 use crate::series::SeriesTable;
+use crate::values::StepValues;
 
 /// By range of the query. Belongs to one thread at a time.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ pub(crate) struct RangeGathered {
     pub(crate) bytes: Vec<StepCounts>,
     /// By series.
     pub(crate) points: Vec<Vec<Sampled>>,
+    /// By series: the values of each step.
+    pub(crate) values: Vec<StepValues>,
+    pending: PendingRows,
     /// Samples of rows of which there may be copies.
     pub(crate) contested: Vec<ContestedSample>,
     pub(crate) outcomes: Outcomes,
@@ -37,6 +41,16 @@ pub(crate) struct RangeGathered {
     pub(crate) passed: u64,
     /// What it takes in memory, about.
     held: u64,
+}
+
+/// Rows that the same steps see, by series. Most rows come where the rows before them came.
+#[derive(Debug, Default)]
+struct PendingRows {
+    /// Both included.
+    steps: (u32, u32),
+    counts: Vec<u64>,
+    /// Those that are not nought.
+    counted: Vec<u32>,
 }
 
 /// A sample of a row that is the only one of its kind.
@@ -113,10 +127,48 @@ impl RangeGathered {
         self.held += (marks * MARK_BYTES) as u64;
     }
 
-    pub(crate) fn add_point(&mut self, series: u32, sample: Sampled) {
+    /// One row that the steps see; it may be noted later, together with others.
+    pub(crate) fn add_row(&mut self, series: u32, steps: Option<(u32, u32)>) {
+        let Some(steps) = steps else { return };
+        if self.pending.steps != steps {
+            self.settle();
+            self.pending.steps = steps;
+        }
         self.passed += 1;
-        self.held += size_of::<Sampled>() as u64;
-        at(&mut self.points, series).push(sample);
+        let count = at(&mut self.pending.counts, series);
+        if *count == 0 {
+            self.pending.counted.push(series);
+        }
+        *count += 1;
+    }
+
+    /// Notes all rows that were left for later.
+    pub(crate) fn settle(&mut self) {
+        let mut counted = std::mem::take(&mut self.pending.counted);
+        for series in counted.drain(..) {
+            let rows = std::mem::take(&mut self.pending.counts[series as usize]);
+            let marks = at(&mut self.rows, series).add(self.pending.steps, rows);
+            self.held += (marks * MARK_BYTES) as u64;
+        }
+        self.pending.counted = counted;
+    }
+
+    /// The sample of a row that is the only one of its kind.
+    pub(crate) fn add_sample(
+        &mut self,
+        gathers: Gathers,
+        series: u32,
+        steps: Option<(u32, u32)>,
+        sample: Sampled,
+    ) {
+        self.passed += 1;
+        if gathers != Gathers::Values {
+            self.held += size_of::<Sampled>() as u64;
+            at(&mut self.points, series).push(sample);
+        } else if let Some((step, _)) = steps {
+            self.held += size_of::<f64>() as u64;
+            at(&mut self.values, series).push(step, sample.value);
+        }
     }
 
     pub(crate) fn add_contested(&mut self, sample: ContestedSample) {

@@ -33,6 +33,7 @@ mod seen;
 mod series;
 mod span;
 mod streams;
+mod values;
 mod windows;
 
 pub use chunk::{ChunkRows, StreamRows};

@@ -7,7 +7,7 @@ use larch_types::Timestamp;
 use crate::gather::{ContestedSample, Gathered, RangeGathered, Sampled};
 use crate::memory::SharedMemory;
 use crate::query::MetricQuery;
-use crate::range::{Gathers, RangePlan};
+use crate::range::RangePlan;
 use crate::seen::Seen;
 
 /// A row and what is known of others.
@@ -33,7 +33,7 @@ impl MetricQuery {
     ) -> Result<(), EvalError> {
         for range in ranges {
             let plan = &self.ranges[*range];
-            let kept = if plan.gathers == Gathers::Points {
+            let kept = if plan.gathers.keeps_samples() {
                 rows.to_vec()
             } else {
                 without_copies(*range as u32, rows, memory, seen)?
@@ -74,13 +74,14 @@ fn read_row<'r>(plan: &RangePlan, loose: &LooseRow<'r>, work: &mut Row<'r>, out:
     }
     let Some((value, labels)) = plan.sampler.sample(row, work) else { return };
     let (series, stream) = (out.series(&labels), loose.stream);
-    if plan.gathers != Gathers::Points {
+    if !plan.gathers.keeps_samples() {
         out.add(plan.gathers, series, steps, value);
     } else if loose.is_contested || loose.is_tied {
         let (stamp, index) = (row.order.stamp, row.order.index);
         let identity = row.identity();
         out.add_contested(ContestedSample { series, stream, time, value, stamp, index, identity });
     } else {
-        out.add_point(series, Sampled { time: time.nanos(), value, stream, chunk: 0 });
+        let sample = Sampled { time: time.nanos(), value, stream, chunk: 0 };
+        out.add_sample(plan.gathers, series, steps, sample);
     }
 }

@@ -44,6 +44,15 @@ pub(crate) enum Gathers {
     LineBytes,
     /// Every sample.
     Points,
+    /// The values of each step, of which neither order nor time matters.
+    Values,
+}
+
+impl Gathers {
+    /// Copies of rows are told when all have come.
+    pub(crate) fn keeps_samples(self) -> bool {
+        matches!(self, Self::Points | Self::Values)
+    }
 }
 
 /// What must be fetched of a chunk beside its times.
@@ -87,7 +96,10 @@ impl RangePlan {
         let reads_line =
             stages[front_filters(&stages)..].iter().any(|stage| reads_line(stage, skips_parsers));
         let may_fail = aggregation.range.unwrap.is_some() || stages.iter().any(|stage| may_fail(stage));
+        let (range, offset) = (aggregation.range.range, aggregation.range.offset);
+        let windows = Windows::new(steps, range, offset);
         let gathers = match aggregation.op {
+            RangeOp::QuantileOverTime if windows.are_apart() => Gathers::Values,
             _ if aggregation.range.unwrap.is_some() => Gathers::Points,
             RangeOp::BytesOverTime | RangeOp::BytesRate => Gathers::LineBytes,
             RangeOp::CountOverTime | RangeOp::Rate | RangeOp::AbsentOverTime => Gathers::Rows,
@@ -95,13 +107,12 @@ impl RangePlan {
         };
         // How long each line is no form says.
         let forms = if gathers == Gathers::LineBytes { None } else { FormReader::new(query)? };
-        let (range, offset) = (aggregation.range.range, aggregation.range.offset);
         Ok(Self {
             op: aggregation.op,
             quantile: aggregation.quantile.unwrap_or(f64::NAN),
             range,
             offset,
-            windows: Windows::new(steps, range, offset),
+            windows,
             absent: Arc::new(query.absent_labels()),
             filters: LineFilters::new(log)?,
             sampler: Sampler::new(query)?,
@@ -123,7 +134,7 @@ impl RangePlan {
 
     /// Identities need all of a row, and copies of samples are told apart by the order of pushes.
     pub(crate) fn needed_where_contested(&self) -> Needed {
-        let stamps = self.gathers == Gathers::Points;
+        let stamps = self.gathers.keeps_samples();
         self.needed().or(Needed { lines: true, metadata: true, stamps, ..Needed::default() })
     }
 

@@ -50,6 +50,11 @@ impl Windows {
         }
     }
 
+    /// Whether each time is seen by one step at most.
+    pub(crate) fn are_apart(&self) -> bool {
+        self.steps == 1 || self.range <= self.step
+    }
+
     /// Times, both included, outside of which no row is seen.
     pub(crate) fn bounds(&self) -> (i64, i64) {
         let first = self.start - self.offset - self.range + 1;
@@ -90,6 +95,8 @@ mod tests {
             for other in times.clone().filter(|other| seen.from <= *other && *other <= seen.to) {
                 assert_eq!(steps_of(other), seen.steps, "{other} beside {time} of {windows:?}: {seen:?}");
             }
+            let is_in_one = seen.steps.is_none_or(|(first, last)| first == last);
+            assert!(is_in_one || !windows.are_apart(), "{time} of {windows:?}");
             let (first, last) = windows.bounds();
             assert!(seen.steps.is_none() || (first <= time && time <= last));
         }

@@ -14,7 +14,7 @@ pub(crate) const HOLDERS: u8 = 5;
 pub(crate) const STREAMS: [&str; 5] = [
     r#"{app="a", env="prod"}"#,
     r#"{app="a", env="dev", status="up"}"#,
-    r#"{app="b"}"#,
+    r#"{app="b", took="7"}"#,
     r#"{app="b", detected_level="odd", level="x"}"#,
     r#"{app="c", user="ann"}"#,
 ];
