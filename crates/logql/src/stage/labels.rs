@@ -119,14 +119,20 @@ impl<'a> RowLabels<'a> {
 
     /// The value that a filter, a template or a grouping sees.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.named(name).map(|label| label.value)
+    }
+
+    /// The label of this name, where it is not one of an error.
+    pub(crate) fn named(&self, name: &str) -> Option<LabelRef<'_>> {
         if !self.entries.is_empty()
             && let Some(at) = self.find(hash(name, ""), name, "")
             && self.entries[at].live
         {
-            return Some(&self.values[self.entries[at].value.range()]);
+            return Some(self.label_of(&self.entries[at]));
         }
         let index = self.stream_index(name)?;
-        self.stream_value(index)
+        let (name, value) = (self.stream_name(index)?, self.stream_value(index)?);
+        Some(LabelRef { name, value, category: Category::Stream })
     }
 
     /// As `get`, and the state of errors under its names.
@@ -275,8 +281,7 @@ impl<'a> RowLabels<'a> {
             }
         }
         for entry in self.entries.iter().filter(|entry| entry.live) {
-            let (name, value) = (&self.names[entry.name.range()], &self.values[entry.value.range()]);
-            out.push(LabelRef { name, value, category: entry.category });
+            out.push(self.label_of(entry));
         }
         if !self.error.is_empty() {
             out.push(LabelRef { name: ERROR_LABEL, value: &self.error, category: Category::Parsed });
@@ -296,6 +301,11 @@ impl<'a> RowLabels<'a> {
         let mut out = Vec::new();
         self.sorted_into(&mut out);
         out
+    }
+
+    fn label_of(&self, entry: &Entry) -> LabelRef<'_> {
+        let (name, value) = (&self.names[entry.name.range()], &self.values[entry.value.range()]);
+        LabelRef { name, value, category: entry.category }
     }
 
     fn stream_index(&self, name: &str) -> Option<usize> {

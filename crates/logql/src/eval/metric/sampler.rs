@@ -1,6 +1,7 @@
 //! From a row to its sample: the pipeline, the number, the labels of the series.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::RangeQuery;
 use crate::ast::{FormatValue, Grouping, RangeAggregation, RangeOp, Stage};
@@ -21,6 +22,8 @@ pub struct Sampler {
     value: ValueOf,
     /// Of the aggregation itself, or of a sum right above it. None: all labels.
     grouping: Option<Grouping>,
+    /// The names that it keeps, in their order, if labels can be asked for by name.
+    kept: Option<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -57,11 +60,13 @@ impl Sampler {
         };
         let mut filters = needed_stages(aggregation);
         let stages = filters.split_off(front_filters(&filters));
+        let grouping = aggregation.grouping.as_ref().or(pushed).cloned();
         Ok(Self {
             filters: build::pipeline(filters, &hints)?,
             pipeline: build::pipeline(stages, &hints)?,
             value,
-            grouping: aggregation.grouping.as_ref().or(pushed).cloned(),
+            kept: grouping.as_ref().and_then(kept_names),
+            grouping,
         })
     }
 
@@ -120,6 +125,10 @@ impl Sampler {
     /// A row with an error keeps all its labels, so that the error is not lost.
     fn labels<'w>(&self, work: &'w Row<'_>) -> SeriesLabels<'w> {
         let has_error = work.labels().error().is_some();
+        if let Some(names) = self.kept.as_ref().filter(|_| !has_error) {
+            let found = names.iter().filter_map(|name| work.labels().named(name));
+            return found.map(|label| (label.name, String::from_utf8_lossy(label.value))).collect();
+        }
         let mut labels = Vec::new();
         for label in work.labels().sorted() {
             if has_error || self.keeps(&label) {
@@ -140,6 +149,15 @@ impl Sampler {
             }
         }
     }
+}
+
+/// Names of errors stand for what is known of the row besides its labels.
+fn kept_names(grouping: &Grouping) -> Option<Vec<String>> {
+    if grouping.without || grouping.labels.iter().any(|name| name.starts_with("__")) {
+        return None;
+    }
+    let names: BTreeSet<String> = grouping.labels.iter().cloned().collect();
+    Some(names.into_iter().collect())
 }
 
 /// The stages in the order in which they run, without those that make lines that nobody reads: a template
