@@ -7,9 +7,11 @@ use larch_membership::Members;
 use larch_rpc::Transport;
 use larch_runtime::Env;
 use larch_store::Segments;
+use tokio::sync::Semaphore;
 
 use crate::metrics::Metrics;
 use crate::role::Config;
+use crate::scan::threads_to_share;
 
 pub(crate) struct Deps {
     pub(crate) env: Env,
@@ -19,6 +21,7 @@ pub(crate) struct Deps {
     pub(crate) segments: Segments,
     /// Chunks of one read that are fetched ahead of when they are needed.
     pub(crate) chunks_ahead: usize,
+    pub(crate) more_threads: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
     pub(crate) config: Config,
 }
@@ -32,6 +35,7 @@ impl Deps {
             limits: frame.limits.clone(),
             segments: frame.segments.clone(),
             chunks_ahead: frame.settings.storage.max_chunk_batch_size as usize,
+            more_threads: threads_to_share(),
             metrics: Metrics::new(&frame.metrics),
             config,
         }

@@ -9,3 +9,4 @@ mod threads;
 
 pub(crate) use logs::{ScannedLogs, scan_logs};
 pub(crate) use run::{Scanned, scan};
+pub(crate) use threads::threads_to_share;

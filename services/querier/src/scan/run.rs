@@ -59,7 +59,7 @@ pub(crate) async fn scan(
     let shared = Arc::new(Shared { memory: query.memory(), seen: Seen::new() });
     let mut scan = Scan {
         task,
-        threads: Arc::new(Threads::new(|| query.gathered())),
+        threads: Arc::new(Threads::new(&task.asker.deps.more_threads, || query.gathered())),
         query: Arc::new(query),
         shared,
         streams: KnownStreams::new(task.asker.has_several_tenants()),

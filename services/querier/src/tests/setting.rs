@@ -18,6 +18,7 @@ use super::planner::FakePlanner;
 use crate::deps::Deps;
 use crate::metrics::Metrics;
 use crate::role::Config;
+use crate::scan::threads_to_share;
 use crate::worker::Worker;
 
 pub(super) struct Setting {
@@ -52,6 +53,7 @@ impl Setting {
             limits: TenantLimits::new(limits, OperationalSettings::default()),
             segments,
             chunks_ahead: 3,
+            more_threads: threads_to_share(),
             metrics: Metrics::new(&registry),
             config,
         };

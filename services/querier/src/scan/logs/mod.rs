@@ -68,7 +68,7 @@ pub(crate) async fn scan_logs(task: &Task, query: LogQuery, read: &Read) -> Resu
     let mut scan = Scan {
         task,
         read,
-        threads: Arc::new(Threads::new(|| query.entries())),
+        threads: Arc::new(Threads::new(&task.asker.deps.more_threads, || query.entries())),
         memory: Arc::new(query.memory()),
         query,
         streams: KnownStreams::new(task.asker.has_several_tenants()),
