@@ -681,6 +681,7 @@ fn metrics_have_moved(larch: &Running, client: &mut Client) {
         ("loki_ingester_chunks_created_total", 10),
         ("loki_ingester_chunk_entries_count", 10),
         ("loki_ingester_chunk_utilization_count", 10),
+        ("loki_ingester_chunk_encode_time_seconds_count", 10),
         ("loki_ingester_chunk_age_seconds_count", 10),
         ("loki_ingester_chunk_bounds_hours_count", 10),
     ] {

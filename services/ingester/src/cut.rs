@@ -203,8 +203,8 @@ async fn cut_rows(
     node.note_memory(tenant);
     tenant.cut_done.notify_waiters();
     node.metrics.cuts.inc();
-    node.metrics.cut.count(reason, held, CUT_BYTES, (count, bytes), node.env.clock.now());
     let took = node.env.clock.monotonic().since(started);
+    node.metrics.cut.count(reason, held, CUT_BYTES, (count, bytes), (node.env.clock.now(), took));
     info!(tenant = %tenant.id, rows, raw_bytes, files = count, bytes, duration = ?took, "rows cut");
     Ok(count)
 }

@@ -1,5 +1,7 @@
 //! What dashboards of Loki read about chunks, said of what Larch cuts: all rows that a tenant has in memory.
 
+use std::time::Duration;
+
 use larch_segment::Held;
 use larch_telemetry::{Counter, Family, Histogram, Registry, Spec};
 use larch_types::Timestamp;
@@ -23,6 +25,7 @@ pub(crate) struct CutMetrics {
     age: Histogram,
     hours: Histogram,
     compression: Histogram,
+    encoding: Histogram,
 }
 
 impl CutReason {
@@ -55,6 +58,7 @@ const ENTRIES: [f64; 14] = [
 const AGES: [f64; 10] = [60.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 36_000.0, 43_200.0, 57_600.0];
 const HOURS: [f64; 8] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
 const RATIOS: [f64; 10] = [0.75, 2.75, 4.75, 6.75, 8.75, 10.75, 12.75, 14.75, 16.75, 18.75];
+const ENCODE_SECONDS: [f64; 6] = [0.01, 0.04, 0.16, 0.64, 2.56, 10.24];
 const SHARES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
 
 impl CutMetrics {
@@ -95,6 +99,11 @@ impl CutMetrics {
                 "Bytes of rows for each byte of the segments that hold them.",
                 &RATIOS,
             ),
+            encoding: histogram(
+                "loki_ingester_chunk_encode_time_seconds",
+                "Seconds in which the rows of a cut became synced segment files that the log names.",
+                &ENCODE_SECONDS,
+            ),
         }
     }
 
@@ -105,8 +114,9 @@ impl CutMetrics {
         held: Held,
         full: usize,
         (files, bytes): (usize, u64),
-        now: Timestamp,
+        (now, took): (Timestamp, Duration),
     ) {
+        self.encoding.observe_duration(took);
         self.flushed.with([reason.label()]).inc();
         self.created.add(files as u64);
         self.utilization.observe((held.raw_bytes as f64 / full as f64).min(1.0));
