@@ -7,6 +7,7 @@ use larch_logql::{
     EvalError, FormReader, FormatValue, LabelFilter, LabelMatcher, LabelNeed, LabelSet, Meaningless,
     ParseError, RangeOp, RangeQuery, Sampler, Stage, Steps, front_filters, range_scan, run_order,
 };
+use larch_segment::Column;
 use larch_types::Span;
 
 use crate::filter::LineFilters;
@@ -69,6 +70,19 @@ pub struct Needed {
 impl Needed {
     pub const ALL: Self =
         Self { lines: true, metadata_names: true, metadata: true, levels: true, stamps: true };
+
+    /// Whether a page of this column is among it. Which rows are of which stream the plan says.
+    pub const fn has(self, column: Column) -> bool {
+        match column {
+            Column::Times => true,
+            Column::Streams => false,
+            Column::Shapes => self.metadata || self.metadata_names,
+            Column::MetadataRest | Column::Metadata(_) => self.metadata,
+            Column::Levels => self.levels,
+            Column::Lines => self.lines,
+            Column::Stamps => self.stamps,
+        }
+    }
 
     pub(crate) fn or(self, other: Self) -> Self {
         Self {

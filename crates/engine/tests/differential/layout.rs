@@ -243,19 +243,7 @@ fn runs(segment: &Segment, number: u32) -> Vec<(u32, u32, u32)> {
 }
 
 fn fetch(segment: &Segment, bytes: &Bytes, number: u32, needed: Needed) -> Chunk {
-    fetch_if(segment, bytes, number, is_needed(needed))
-}
-
-fn is_needed(needed: Needed) -> impl Fn(Column) -> bool {
-    move |column: Column| match column {
-        Column::Times => true,
-        Column::Streams => false,
-        Column::Shapes => needed.metadata || needed.metadata_names,
-        Column::MetadataRest | Column::Metadata(_) => needed.metadata,
-        Column::Levels => needed.levels,
-        Column::Lines => needed.lines,
-        Column::Stamps => needed.stamps,
-    }
+    fetch_if(segment, bytes, number, |column| needed.has(column))
 }
 
 fn fetch_if(segment: &Segment, bytes: &Bytes, number: u32, is_needed: impl Fn(Column) -> bool) -> Chunk {

@@ -8,7 +8,7 @@ use larch_engine::{
     ChunkRows, Gathered, MetricQuery, Needed, Overlaps, ReadFailure, Seen, SharedMemory, StreamTable,
 };
 use larch_rpc::CallError;
-use larch_segment::{Column, Columns, PageRef, ReadError};
+use larch_segment::{Columns, PageRef, ReadError};
 use larch_types::Timestamp;
 
 use super::loose;
@@ -220,20 +220,7 @@ struct WantedChunk {
 impl WantedChunk {
     fn pages(&self) -> Vec<PageRef> {
         let mut pages = self.place.directory.pages(Columns::ALL);
-        pages.retain(|page| is_needed(self.needed, page.column));
+        pages.retain(|page| self.needed.has(page.column));
         pages
-    }
-}
-
-/// Which rows are of which stream the plan says.
-fn is_needed(needed: Needed, column: Column) -> bool {
-    match column {
-        Column::Times => true,
-        Column::Streams => false,
-        Column::Shapes => needed.metadata || needed.metadata_names,
-        Column::MetadataRest | Column::Metadata(_) => needed.metadata,
-        Column::Levels => needed.levels,
-        Column::Lines => needed.lines,
-        Column::Stamps => needed.stamps,
     }
 }
