@@ -20,6 +20,7 @@ mod program;
 mod ring;
 mod role;
 mod run;
+mod segment_cache;
 mod settings;
 mod targets;
 mod tool;

@@ -41,6 +41,10 @@ impl Role for Querier {
             Config { querier: blocks.section("querier"), worker: blocks.section("frontend_worker") };
     }
 
+    fn reads_segments(&self) -> bool {
+        true
+    }
+
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         let deps = Arc::new(Deps::new(frame, self.config.clone()));
         let tails = Tails::new(Arc::clone(&deps), frame.tenancy.clone());
