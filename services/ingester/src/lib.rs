@@ -1,6 +1,7 @@
 //! The ingester: makes pushes durable, serves recent rows, cuts and uploads segments.
 
 mod append;
+mod checkpoints;
 mod cut;
 mod cut_metrics;
 mod disk;
@@ -27,7 +28,9 @@ mod service;
 mod set_aside;
 mod settings;
 mod shelf;
+mod shown;
 mod source;
+mod standing;
 mod streams;
 mod tail;
 mod tails;

@@ -65,14 +65,18 @@ impl Replay {
         // A log that lost something may have lost the record that names a file, which is then the only copy
         // of its rows.
         let is_whole = first.records > 0 && first.corruptions == 0;
-        let known = Restore { dir: &**dir, known, is_whole, now: started }.run(&replayed.tenants)?;
+        let recovered = self.metrics.recovered_files.clone();
+        let restore = Restore { dir: &**dir, known, is_whole, now: started, recovered };
+        let known = restore.run(&replayed.tenants)?;
         let node = recovery.node();
         let aside = copies::bring_back(&self, &**dir, node, &known, &mut replayed)?;
         let mut room = Room::new(&**dir, node, self.ceiling);
         let found = read_back(&mut recovery, |position, bytes| {
             self.bring_back(&mut replayed, &known, &aside, WalPosition(position.0), bytes);
             room.make(&self, &mut replayed);
+            self.metrics.replay_bytes.set(replayed.held_bytes as i64);
         })?;
+        self.metrics.replay_bytes.set(0);
         self.metrics.replay_active.set(0);
         let took = self.env.clock.monotonic().since(started);
         self.metrics.replay_seconds.set(took.as_secs_f64());
@@ -124,15 +128,16 @@ impl Replay {
             let of_policy = StreamLimits::of(&limits, &stream.policy, 1, 1);
             let id = StreamId::of_canonical(&stream.labels);
             tenant.streams.recall(id, stream.labels.len(), of_policy, now);
-            self.metrics.recovered_rows.add(stream.entries.len() as u64);
         }
+        let rows = push.streams.iter().map(|stream| stream.entries.len() as u64).sum();
         match tenant.apply(&Arc::new(push), position, now) {
             Ok(duplicates) => {
-                let rows = duplicates.iter().map(|one| one.rows).sum();
-                self.metrics.recovered_duplicates.add(rows);
+                self.metrics.recovered_rows.add(rows);
+                self.metrics.recovered_duplicates.add(duplicates.iter().map(|one| one.rows).sum());
             }
             Err(problem) => {
                 self.metrics.unreadable_records.inc();
+                self.metrics.count_discarded(rows);
                 error!(position = position.0, error = %problem, "a record of the log is skipped");
             }
         }
