@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     pub(crate) standing: Standing,
     pub(crate) replay_seconds: FloatGauge,
     pub(crate) recovered_streams: Counter,
+    pub(crate) carried_bytes: Counter,
     pub(crate) failed_cuts: Counter,
     pub(crate) upload_tries: Counter,
     pub(crate) failed_uploads: Counter,
@@ -95,6 +96,7 @@ impl Metrics {
                 "larch_ingester_cuts_total",
                 "Times that a tenant's rows went from memory into segment files.",
             ),
+            carried_bytes: carried_bytes(registry),
             failed_cuts: counter(registry, "larch_ingester_failed_cuts_total", "Times that they could not."),
             upload_tries: counter(
                 registry,
@@ -199,6 +201,12 @@ fn discarded_rows(registry: &Registry) -> Family<Counter, 1> {
     // Shown from the start, so that the first one is seen as an increase.
     discarded.with([INVALID_LABELS]);
     discarded
+}
+
+fn carried_bytes(registry: &Registry) -> Counter {
+    let help =
+        "Bytes of records that were written again at the end of the log, so that an old file of it could go.";
+    counter(registry, "larch_ingester_carried_bytes_total", help)
 }
 
 fn recovered_streams(registry: &Registry) -> Counter {
