@@ -20,6 +20,7 @@ mod read;
 mod record;
 mod refusal;
 mod replay;
+mod replay_metrics;
 mod restate;
 mod rhythm;
 mod role;

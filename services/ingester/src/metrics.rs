@@ -3,32 +3,23 @@
 use std::time::Duration;
 
 use larch_store::index_requests;
-use larch_telemetry::{Counter, Family, FloatGauge, Gauge, Histogram, Registry, Spec};
+use larch_telemetry::{Counter, Family, Histogram, Registry, Spec};
 use larch_types::TenantId;
 
 use crate::checkpoints::CheckpointMetrics;
 use crate::cut_metrics::CutMetrics;
+use crate::replay_metrics::ReplayMetrics;
 use crate::standing::Standing;
 use crate::tenant::Duplicates;
 
 #[derive(Clone)]
 pub(crate) struct Metrics {
     duplicate_bytes: Family<Counter, 1>,
-    pub(crate) replay_active: Gauge,
-    pub(crate) replay_flushing: Gauge,
-    pub(crate) replay_bytes: Gauge,
-    pub(crate) recovered_rows: Counter,
-    pub(crate) recovered_bytes: Counter,
-    pub(crate) recovered_duplicates: Counter,
-    pub(crate) recovered_files: Counter,
-    discarded_rows: Family<Counter, 1>,
-    pub(crate) unreadable_records: Counter,
+    pub(crate) replay: ReplayMetrics,
     pub(crate) cuts: Counter,
     pub(crate) cut: CutMetrics,
     pub(crate) checkpoints: CheckpointMetrics,
     pub(crate) standing: Standing,
-    pub(crate) replay_seconds: FloatGauge,
-    pub(crate) recovered_streams: Counter,
     pub(crate) carried_bytes: Counter,
     pub(crate) failed_cuts: Counter,
     pub(crate) upload_tries: Counter,
@@ -44,53 +35,16 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
-        let gauge = |name, help| registry.gauge(Spec { name, help, labels: [] }).with([]);
         Self {
             duplicate_bytes: registry.counter(Spec {
                 name: "loki_ingester_duplicate_log_bytes_total",
                 help: "Line bytes of rows that were there already.",
                 labels: ["tenant"],
             }),
-            replay_active: gauge("loki_ingester_wal_replay_active", "Whether the log is being read back."),
-            replay_flushing: gauge(
-                "loki_ingester_wal_replay_flushing",
-                "Whether rows are cut because those read back take more memory than they may.",
-            ),
-            replay_bytes: gauge(
-                "loki_ingester_wal_bytes_in_use",
-                "What rows take in memory that are being read back from the log; 0 when all are.",
-            ),
-            recovered_rows: counter(
-                registry,
-                "loki_ingester_wal_recovered_entries_total",
-                "Rows read back from the log.",
-            ),
-            recovered_bytes: counter(
-                registry,
-                "loki_ingester_wal_recovered_bytes_total",
-                "Bytes read back from the log.",
-            ),
-            recovered_duplicates: counter(
-                registry,
-                "loki_ingester_wal_duplicate_entries_total",
-                "Rows read back from the log that were there already.",
-            ),
-            recovered_files: counter(
-                registry,
-                "loki_ingester_wal_recovered_chunks_total",
-                "Segment files that an earlier life made and that are read again.",
-            ),
-            discarded_rows: discarded_rows(registry),
-            unreadable_records: counter(
-                registry,
-                "larch_ingester_unreadable_records_total",
-                "Records of the log that are whole and mean nothing.",
-            ),
+            replay: ReplayMetrics::new(registry),
             cut: CutMetrics::new(registry),
             checkpoints: CheckpointMetrics::new(registry),
             standing: Standing::new(registry),
-            replay_seconds: replay_seconds(registry),
-            recovered_streams: recovered_streams(registry),
             cuts: counter(
                 registry,
                 "larch_ingester_cuts_total",
@@ -149,11 +103,6 @@ impl Metrics {
         self.announcing.with(["index_chunk", &status.to_string()]).observe_duration(took);
     }
 
-    /// Rows of the log whose stream has labels that mean nothing.
-    pub(crate) fn count_discarded(&self, rows: u64) {
-        self.discarded_rows.with([INVALID_LABELS]).add(rows);
-    }
-
     pub(crate) fn count_applied(&self, tenant: &TenantId, duplicates: &[Duplicates]) {
         let bytes: u64 = duplicates.iter().map(|one| one.bytes).sum();
         if bytes > 0 {
@@ -180,37 +129,10 @@ fn upload_wait(registry: &Registry) -> Histogram {
     registry.histogram(spec, &[0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0]).with([])
 }
 
-fn replay_seconds(registry: &Registry) -> FloatGauge {
-    let spec = Spec {
-        name: "loki_ingester_wal_replay_duration_seconds",
-        help: "How long the log was read back when the process started.",
-        labels: [],
-    };
-    registry.float_gauge(spec).with([])
-}
-
-/// Why rows of the log are not brought back. Limits are no reason: they held when the rows were taken.
-const INVALID_LABELS: &str = "invalid_labels";
-
-fn discarded_rows(registry: &Registry) -> Family<Counter, 1> {
-    let discarded = registry.counter(Spec {
-        name: "loki_ingester_wal_discarded_samples_total",
-        help: "Rows of the log that could not be read back; of records that mean nothing the rows are not known.",
-        labels: ["reason"],
-    });
-    // Shown from the start, so that the first one is seen as an increase.
-    discarded.with([INVALID_LABELS]);
-    discarded
-}
-
 fn carried_bytes(registry: &Registry) -> Counter {
     let help =
         "Bytes of records that were written again at the end of the log, so that an old file of it could go.";
     counter(registry, "larch_ingester_carried_bytes_total", help)
-}
-
-fn recovered_streams(registry: &Registry) -> Counter {
-    counter(registry, "loki_ingester_wal_recovered_streams_total", "Streams read back from the log.")
 }
 
 fn counter(registry: &Registry, name: &'static str, help: &'static str) -> Counter {

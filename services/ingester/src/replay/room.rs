@@ -32,7 +32,7 @@ impl<'a> Room<'a> {
         if replayed.held_bytes <= self.cut_from as isize {
             return;
         }
-        replay.metrics.replay_flushing.set(1);
+        replay.metrics.replay.flushing.set(1);
         let mut tenants = replayed.tenants.all();
         tenants.sort_by_key(|tenant| std::cmp::Reverse(tenant.shelf.holdings().memory_bytes));
         let mut failed = false;
@@ -52,7 +52,7 @@ impl<'a> Room<'a> {
             // Rows must come back all the same; it is tried again when there are some more.
             self.cut_from = replayed.held_bytes.max(0) as usize + self.ceiling / 8;
         }
-        replay.metrics.replay_flushing.set(0);
+        replay.metrics.replay.flushing.set(0);
     }
 
     fn cut(&self, replay: &Replay, tenant: &Tenant) -> Result<(), CutError> {
