@@ -302,6 +302,26 @@ fn what_is_due_is_done_while_outcomes_wait() {
     }
 }
 
+/// Whatever makes old records superfluous is newer than they are: where answers do not wait for the disk, a
+/// loss of power must not take it when the old ones are gone already.
+#[test]
+fn what_was_written_is_durable_before_old_records_go() {
+    for sync in [SyncMode::Interval(Duration::from_secs(3600)), SyncMode::Never] {
+        run(1, async |world| {
+            let settings = LogSettings { sync, ..small_files() };
+            let mut log = start(world.wal_dir.clone(), settings, &world.env);
+            log.append(&[0; 700]).await.unwrap();
+            let copy = log.append(&[0; 700]).await.unwrap();
+            log.log.release(copy);
+            world.env.sleep(Duration::from_secs(1)).await;
+            assert_eq!(log.log.files().len(), 1, "the first has gone");
+            world.wal_dir.power_cut();
+            let (found, _) = read(&world.wal_dir);
+            assert_eq!(found.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [copy.0], "{sync:?}");
+        });
+    }
+}
+
 #[test]
 fn what_is_released_goes_file_by_file_and_the_newest_stays() {
     run(1, async |world| {
