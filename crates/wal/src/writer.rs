@@ -382,6 +382,10 @@ impl Writer {
 
     /// One after another, from the oldest on, so that a power cut leaves no gap behind.
     fn remove_old(&mut self, released: Position) {
+        // What made the old records superfluous may stand in the newest file.
+        if self.can_remove(released) && self.active.as_ref().is_some_and(|active| active.dirty) {
+            self.sync_active();
+        }
         while self.can_remove(released) {
             let Some(file) = self.old.front() else { return };
             if let Err(error) = remove_durably(&*self.dir, file.first.0) {

@@ -17,6 +17,7 @@ use larch_types::{Day, ErrorKind, NodeId, SegmentId, TenantId, Timestamp};
 use larch_wal::Dir;
 use tracing::{error, info};
 
+use crate::carry::{carry, is_small};
 use crate::cut_metrics::CutReason;
 use crate::node::Node;
 use crate::note::{NoteError, begin_note};
@@ -39,8 +40,8 @@ const CUT_MEMORY_BYTES: usize = 2 * CUT_BYTES;
 /// A segment holds rows of one day. Rows of more days than this share one segment for the rest.
 const MOST_DAYS: usize = 8;
 
-/// Files of the log that may be kept for the sake of few rows; beyond, the oldest rows are cut whatever
-/// their size, and the log says again which segment files there are.
+/// Files of the log that may be kept for the sake of old rows; beyond, these are cut or, where they are few, written
+/// again, and the log says again which segment files there are.
 pub(crate) const MOST_LOG_FILES: usize = 8;
 
 /// Tenants that are cut at a time. A cut works on one core and holds one segment in memory beside its rows.
@@ -69,13 +70,11 @@ pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scop
             return;
         }
         node.rhythm.begin_look();
-        let cut = async |(tenant, reason): (Arc<Tenant>, CutReason)| {
-            if !scope.is_cancelled() {
-                // What failed is said, and tried again at the next look.
-                drop(cut_tenant(&node, &tenant, reason).await);
-            }
-        };
-        stream::iter(due(&node, max_age)).for_each_concurrent(PARALLEL_CUTS, cut).await;
+        let Due { cut, carry: small } = due(&node, max_age);
+        cut_all(&node, cut, &scope).await;
+        let too_large = carry(&node, small).await;
+        cut_all(&node, too_large.into_iter().map(|tenant| (tenant, CutReason::Forced)).collect(), &scope)
+            .await;
         if scope.is_cancelled() {
             return;
         }
@@ -84,19 +83,37 @@ pub(crate) async fn cut_when_due(node: Arc<Node>, max_age: Duration, scope: Scop
     }
 }
 
+async fn cut_all(node: &Node, tenants: Vec<(Arc<Tenant>, CutReason)>, scope: &Scope) {
+    let cut = async |(tenant, reason): (Arc<Tenant>, CutReason)| {
+        if !scope.is_cancelled() {
+            // What failed is said, and tried again at the next look.
+            drop(cut_tenant(node, &tenant, reason).await);
+        }
+    };
+    stream::iter(tenants).for_each_concurrent(PARALLEL_CUTS, cut).await;
+}
+
 /// Whether a tenant's rows make a segment.
 pub(crate) const fn is_large(held: &Holdings) -> bool {
     held.raw_bytes >= CUT_BYTES || held.arena_bytes >= CUT_MEMORY_BYTES
 }
 
-/// Tenants to cut: all if somebody asked; those with much, those with old rows, the largest while memory is short, and those
-/// with the oldest rows while the log is long.
-fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
+/// What is to be done with tenants.
+#[derive(Default)]
+struct Due {
+    /// All if somebody asked; those with much, those with old rows, the largest while memory is short, and those with
+    /// the oldest rows while the log is long.
+    cut: Vec<(Arc<Tenant>, CutReason)>,
+    /// Those of the last kind that have little.
+    carry: Vec<Arc<Tenant>>,
+}
+
+fn due(node: &Node, max_age: Duration) -> Due {
     let now = node.env.clock.monotonic();
     let files = node.log.files();
     let keep_from = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first);
     let all = node.take_flush();
-    let mut due = Vec::new();
+    let mut due = Due::default();
     let mut others = Vec::new();
     for tenant in node.tenants.all() {
         let held = tenant.shelf.holdings();
@@ -111,14 +128,18 @@ fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
         let is_old = held.since.is_some_and(|since| now.since(since) >= max_age);
         let in_the_way =
             keep_from.is_some_and(|first| held.oldest_rows.is_some_and(|oldest| oldest.0 < first.0));
-        if all || is_large || is_old || in_the_way {
+        let is_small = is_small(&held);
+        if all || is_large || is_old || (in_the_way && !is_small) {
             let reason = match (is_large, is_old) {
                 (true, _) => CutReason::Full,
                 (false, true) => CutReason::MaxAge,
                 (false, false) => CutReason::Forced,
             };
-            due.push((tenant, reason));
+            due.cut.push((tenant, reason));
         } else {
+            if in_the_way {
+                due.carry.push(Arc::clone(&tenant));
+            }
             others.push((held.memory_bytes, tenant));
         }
     }
@@ -130,7 +151,7 @@ fn due(node: &Node, max_age: Duration) -> Vec<(Arc<Tenant>, CutReason)> {
             break;
         }
         excess = excess.saturating_sub(bytes);
-        due.push((tenant, CutReason::Full));
+        due.cut.push((tenant, CutReason::Full));
     }
     due
 }

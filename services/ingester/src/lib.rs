@@ -1,6 +1,7 @@
 //! The ingester: makes pushes durable, serves recent rows, cuts and uploads segments.
 
 mod append;
+mod carry;
 mod cut;
 mod cut_metrics;
 mod disk;

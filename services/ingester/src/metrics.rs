@@ -24,6 +24,7 @@ pub(crate) struct Metrics {
     pub(crate) cut: CutMetrics,
     pub(crate) replay_seconds: FloatGauge,
     pub(crate) recovered_streams: Counter,
+    pub(crate) carried_bytes: Counter,
     pub(crate) failed_cuts: Counter,
     pub(crate) upload_tries: Counter,
     pub(crate) failed_uploads: Counter,
@@ -75,6 +76,7 @@ impl Metrics {
                 "larch_ingester_cuts_total",
                 "Times that a tenant's rows went from memory into segment files.",
             ),
+            carried_bytes: carried_bytes(registry),
             failed_cuts: counter(registry, "larch_ingester_failed_cuts_total", "Times that they could not."),
             upload_tries: counter(
                 registry,
@@ -274,6 +276,12 @@ fn replay_seconds(registry: &Registry) -> FloatGauge {
         labels: [],
     };
     registry.float_gauge(spec).with([])
+}
+
+fn carried_bytes(registry: &Registry) -> Counter {
+    let help =
+        "Bytes of records that were written again at the end of the log, so that an old file of it could go.";
+    counter(registry, "larch_ingester_carried_bytes_total", help)
 }
 
 fn recovered_streams(registry: &Registry) -> Counter {

@@ -175,12 +175,11 @@ pub(crate) fn is_about_files(record: &[u8]) -> bool {
     record.first().is_some_and(|kind| (CUT..=FORGOTTEN).contains(kind))
 }
 
-/// Whether it is a push of the tenant, for whoever copies it as it is.
-pub(crate) fn is_push_of(record: &[u8], tenant: &TenantId) -> bool {
-    let name = tenant.as_str().as_bytes();
+/// Whose push it is, if it is one, for whoever copies it as it is.
+pub(crate) fn tenant_of_push(record: &[u8]) -> Option<&[u8]> {
     match record {
-        [PUSH, length, rest @ ..] => usize::from(*length) == name.len() && rest.starts_with(name),
-        _ => false,
+        [PUSH, length, rest @ ..] => rest.get(..usize::from(*length)),
+        _ => None,
     }
 }
 

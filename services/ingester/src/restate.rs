@@ -14,7 +14,7 @@ use crate::tenant::Tenant;
 use crate::upload::HandedOver;
 
 /// Records that wait for the log together: a tenth of what its queue takes.
-const RECORDS_AT_ONCE: usize = 1000;
+pub(crate) const RECORDS_AT_ONCE: usize = 1000;
 
 /// For every tenant whose files would keep an old file of the log, or are not named in it yet.
 pub(crate) async fn restate(node: &Node) {

@@ -310,6 +310,19 @@ impl Shelf {
         state.described = described;
     }
 
+    /// A push that is in the arena was written again at this position.
+    pub(crate) fn note_copy(&self, position: WalPosition) {
+        let mut state = self.lock();
+        state.last = state.last.max(position);
+    }
+
+    /// All pushes before a position that are in the arena were written again behind it.
+    pub(crate) fn let_go_before(&self, position: WalPosition) {
+        if let Some(pushes) = &mut self.lock().pushes {
+            pushes.first = pushes.first.max(position);
+        }
+    }
+
     /// The log says at this position again which files there are.
     pub(crate) fn note_description(&self, described: WalPosition) {
         self.lock().described = Some(described);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use larch_testkit::sim::{SimDir, World, run};
 use larch_types::ErrorKind;
-use larch_wal::{AppendError, Dir, Full, LogSettings, Position, Step};
+use larch_wal::{AppendError, Dir, Full, LogSettings, Position, Step, SyncMode};
 
 use crate::support::{Opened, Records, files, read, small_files, start};
 
@@ -237,6 +237,26 @@ fn one_large_file_gives_its_room_back_too() {
             assert_eq!(log.log.used_bytes(), 48, "{:?}", log.log.files());
         }
     });
+}
+
+/// Whatever makes old records superfluous is newer than they are: where answers do not wait for the disk, a
+/// loss of power must not take it when the old ones are gone already.
+#[test]
+fn what_was_written_is_durable_before_old_records_go() {
+    for sync in [SyncMode::Interval(Duration::from_secs(3600)), SyncMode::Never] {
+        run(1, async |world| {
+            let settings = LogSettings { sync, ..small_files() };
+            let mut log = start(world.wal_dir.clone(), settings, &world.env);
+            log.append(&[0; 700]).await.unwrap();
+            let copy = log.append(&[0; 700]).await.unwrap();
+            log.log.release(copy);
+            world.env.sleep(Duration::from_secs(1)).await;
+            assert_eq!(log.log.files().len(), 1, "the first has gone");
+            world.wal_dir.power_cut();
+            let (found, _) = read(&world.wal_dir);
+            assert_eq!(found.iter().map(|(position, _)| *position).collect::<Vec<_>>(), [copy.0], "{sync:?}");
+        });
+    }
 }
 
 #[test]

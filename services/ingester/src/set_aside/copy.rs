@@ -13,7 +13,7 @@ use larch_runtime::Env;
 use larch_types::{NodeId, TenantId};
 use larch_wal::{CopyError, CopyWriter, Dir, FileName, LogFile, Position, read_copy, read_records};
 
-use crate::record::is_push_of;
+use crate::record::tenant_of_push;
 use crate::segment_file::name::{copied, copying, damaged, parse_copy};
 
 /// A copy that is there.
@@ -68,7 +68,7 @@ impl Making {
         copy.push(Position::START, &self.node.as_u128().to_le_bytes())?;
         let mut pushes = 0;
         read_records(&*self.dir, &self.files, &self.range, |position, record| {
-            if !is_push_of(record, &self.tenant) {
+            if tenant_of_push(record) != Some(self.tenant.as_str().as_bytes()) {
                 return Ok(());
             }
             pushes += 1;
