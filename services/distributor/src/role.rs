@@ -45,7 +45,8 @@ impl Role for Distributor {
         let module = DistributorModule { frame: frame.clone(), node: frame.env.new_node_id() };
         let pages = distributor.pages(frame);
         Ok(Service {
-            http: routes(Arc::clone(&distributor)).merge(pages.routes()),
+            http: pages.routes(),
+            http_self_bounded: routes(Arc::clone(&distributor)),
             grpc: grpc::routes(distributor, max_message),
             modules: vec![Arc::new(module)],
         })
