@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 const SETTINGS: &str = "
 auth_enabled: true
 common: {path_prefix: ./data, replication_factor: 1}
+chunk_store_config: {disk_cache: {directory: ./cache}}
 # However full the disk of the test is.
 ingester: {wal: {disk_full_threshold: 0}}
 runtime_config: {file: overrides.yaml}
@@ -28,13 +29,14 @@ overrides:
 ";
 
 /// Labelled metrics that this round does not move, each with what does.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("loki_distributor_ingester_append_failures_total", "an ingester that fails"),
     ("loki_distributor_ingester_append_timeouts_total", "an ingester that hangs"),
     ("loki_distributor_push_structured_metadata_sanitized_total", "metadata that is not UTF-8"),
     ("loki_write_failures_discarded_total", "more refused pushes than are logged"),
     ("loki_chunk_fetcher_storage_errors_total", "a store that fails"),
     ("larch_store_retries_total", "a store that fails"),
+    ("larch_segment_disk_cache_failures_total", "a disk that fails"),
     ("larch_catalog_objects_read_total", "a catalog that another process wrote"),
     ("larch_planner_catalog_folds_total", "a catalog with many facts"),
     ("larch_compactor_swept_objects_total", "objects that are days old"),
