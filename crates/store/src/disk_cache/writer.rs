@@ -4,11 +4,12 @@ use std::io;
 use std::sync::Arc;
 
 use larch_wal::DirFile;
+use tracing::warn;
 
 use super::entry::{Head, encode_range, encode_removed};
 use super::index::Evicted;
 use super::slab::{
-    HEADER_BYTES, ROW_BYTES, Row, TRAILER_BYTES, encode_header, encode_table, find_entries, number_of,
+    Found, HEADER_BYTES, ROW_BYTES, Row, TRAILER_BYTES, encode_header, encode_table, find_entries, number_of,
     slab_name,
 };
 use super::state::{Job, Shared};
@@ -67,24 +68,38 @@ impl Writer {
         Ok(writer)
     }
 
-    /// A file of an earlier process.
+    /// A file of an earlier process. What is of no use makes room.
     fn take_over(&mut self, number: u32) -> io::Result<()> {
         let name = slab_name(number);
-        let file = self.shared.dir.open(&name)?;
-        let (size, found) = (file.size()?, find_entries(&*file, number, self.shared.bounds.entries)?);
-        drop(file);
-        if found.is_damaged {
+        let is_damaged = match self.look_into(number) {
+            Ok((size, found)) if !found.rows.is_empty() => {
+                let mut state = self.shared.state();
+                state.index.add_slab(number, size);
+                for row in found.rows {
+                    state.index.put(row);
+                }
+                found.is_damaged
+            }
+            Ok((_, found)) => {
+                self.shared.dir.remove(&name)?;
+                found.is_damaged
+            }
+            Err(error) => {
+                warn!(file = %name, %error, "a file of the segment cache on disk cannot be read");
+                // Its bytes are not counted; if it cannot be removed either, somebody has to look at the disk anyway.
+                drop(self.shared.dir.remove(&name));
+                true
+            }
+        };
+        if is_damaged {
             self.shared.metrics.damaged.inc();
         }
-        if found.rows.is_empty() {
-            return self.shared.dir.remove(&name);
-        }
-        let mut state = self.shared.state();
-        state.index.add_slab(number, size);
-        for row in found.rows {
-            state.index.put(row);
-        }
         Ok(())
+    }
+
+    fn look_into(&self, number: u32) -> io::Result<(u64, Found)> {
+        let file = self.shared.dir.open(&slab_name(number))?;
+        Ok((file.size()?, find_entries(&*file, number, self.shared.bounds.entries)?))
     }
 
     /// Writes what is still wanted. After an error the file is not appended to again, and whatever was not

@@ -112,6 +112,20 @@ async fn reads_that_fail_are_misses_and_the_disk_is_left_alone() {
     assert_eq!(house.metric("damaged_total"), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn files_that_cannot_be_read_keep_nobody_from_starting() {
+    let dir = Failing::default();
+    let house = House::try_open(SMALL, env(), Arc::new(dir.clone())).await.unwrap();
+    house.put(id(1)).await;
+    house.stop().await;
+    dir.fails.store(true, Ordering::Relaxed);
+    let house = House::try_open(SMALL, env(), Arc::new(dir.clone())).await.unwrap();
+    dir.fails.store(false, Ordering::Relaxed);
+    assert_eq!((house.metric("entries"), house.metric("damaged_total")), (0, 1));
+    house.put(id(1)).await;
+    assert!(house.has(id(1)).await);
+}
+
 /// The disk answers when it likes, in a thread of its own: time stands still meanwhile, and only a deadline ends the wait.
 #[test]
 fn a_disk_that_hangs_is_waited_for_no_longer_than_the_deadline() {
