@@ -58,12 +58,15 @@ struct State<T> {
 struct Waiting<T> {
     record: Bytes,
     token: T,
+    makes_room: bool,
 }
 
 /// What the writer does next.
 pub(crate) struct Batch<T> {
     pub(crate) records: Vec<Bytes>,
     pub(crate) tokens: Vec<T>,
+    /// On the word of one of the records something else may go.
+    pub(crate) makes_room: bool,
     bytes: u64,
     /// Nothing more will come to wait.
     pub(crate) closed: bool,
@@ -109,7 +112,8 @@ impl<T> Log<T> {
     }
 
     /// Like [`Log::append`], for records without which no room can be made: they may use the part of the
-    /// budget and of the disk that is kept for them.
+    /// budget and of the disk that is kept for them. On their word other copies go, so they are durable when
+    /// they are handed out, whatever the mode.
     pub fn append_reserved(&self, record: impl Into<Bytes>, token: T) -> Result<(), (AppendError, T)> {
         self.enqueue(record.into(), token, true)
     }
@@ -122,7 +126,7 @@ impl<T> Log<T> {
         state.bytes += frame_bytes(&record);
         state.records += 1;
         self.0.metrics.waiting.set(to_gauge(state.bytes));
-        state.waiting.push_back(Waiting { record, token });
+        state.waiting.push_back(Waiting { record, token, makes_room });
         drop(state);
         self.0.wake.notify_one();
         Ok(())
@@ -227,16 +231,23 @@ impl<T> Shared<T> {
     /// What waits, as far as it may be written together. Empty if nothing does.
     pub(crate) fn take(&self) -> Batch<T> {
         let mut state = self.state();
-        let mut batch = Batch { records: Vec::new(), tokens: Vec::new(), bytes: 0, closed: state.closed };
+        let mut batch = Batch {
+            records: Vec::new(),
+            tokens: Vec::new(),
+            makes_room: false,
+            bytes: 0,
+            closed: state.closed,
+        };
         while let Some(waiting) = state.waiting.front() {
             let bytes = frame_bytes(&waiting.record);
             let many = batch.records.len() >= BATCH_RECORDS || batch.bytes + bytes > BATCH_BYTES;
             if many && !batch.records.is_empty() {
                 break;
             }
-            let Some(Waiting { record, token }) = state.waiting.pop_front() else { break };
+            let Some(Waiting { record, token, makes_room }) = state.waiting.pop_front() else { break };
             batch.records.push(record);
             batch.tokens.push(token);
+            batch.makes_room |= makes_room;
             batch.bytes += bytes;
         }
         batch

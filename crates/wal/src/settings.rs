@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::frame::MAX_RECORD_BYTES;
 
-/// When the disk is told to keep what was written.
+/// When the disk is told to keep what was written. Records that make room are durable when they are handed out in
+/// all modes, with all that is before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncMode {
     /// Before a record is handed out: what was handed out survives a loss of power.
     Always,
     /// So often: a loss of power takes that much with it, a crash of the process nothing.
     Interval(Duration),
-    /// When the system pleases, and when the log is closed.
+    /// When the system pleases, when a file ends, and when the log is closed.
     Never,
 }
 

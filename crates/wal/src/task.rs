@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use larch_runtime::Scope;
 use tokio::sync::mpsc;
 
@@ -28,17 +28,15 @@ pub(crate) async fn write<T: Send + 'static>(
         let released = shared.released();
         let due = writer.due(released);
         if due == Some(Duration::ZERO) {
-            let Some(after) = call(&shared, writer, move |writer| writer.chores(released)).await else {
-                return;
-            };
-            writer = after.0;
-            shared.note(&writer);
+            let Some(after) = chores(&shared, writer, released).await else { return };
+            writer = after;
         }
         let batch = shared.take();
         if !batch.records.is_empty() {
             let Some(after) = commit(&shared, writer, batch).await else { return };
+            let Some(after) = hand_out(&shared, &outcomes, after).await else { return };
             writer = after.0;
-            if outcomes.send(after.1).await.is_err() {
+            if !after.1 {
                 break;
             }
         } else if batch.closed {
@@ -63,14 +61,46 @@ impl<T> Drop for Ending<T> {
     }
 }
 
+async fn chores<T>(shared: &Shared<T>, writer: Writer, released: Position) -> Option<Writer> {
+    let (writer, ()) = call(shared, writer, move |writer| writer.chores(released)).await?;
+    shared.note(&writer);
+    Some(writer)
+}
+
+/// Whoever takes outcomes may be slow; what is due is done meanwhile. Gives whether they were taken.
+async fn hand_out<T>(
+    shared: &Shared<T>,
+    outcomes: &mpsc::Sender<Vec<Outcome<T>>>,
+    (mut writer, batch): (Writer, Vec<Outcome<T>>),
+) -> Option<(Writer, bool)> {
+    let mut place = pin!(outcomes.reserve());
+    loop {
+        let released = shared.released();
+        let due = writer.due(released);
+        if due == Some(Duration::ZERO) {
+            writer = chores(shared, writer, released).await?;
+        }
+        let change = pin!(change(shared, due));
+        match select(place.as_mut(), change).await {
+            Either::Left((Ok(place), _)) => {
+                place.send(batch);
+                return Some((writer, true));
+            }
+            Either::Left((Err(_), _)) => return Some((writer, false)),
+            Either::Right(_) => {}
+        }
+    }
+}
+
 async fn commit<T: Send + 'static>(
     shared: &Shared<T>,
     writer: Writer,
     batch: Batch<T>,
 ) -> Option<(Writer, Vec<Outcome<T>>)> {
     let (bytes, count) = (batch.bytes(), batch.records.len());
-    let Batch { records, tokens, .. } = batch;
-    let (writer, committed) = call(shared, writer, move |writer| writer.commit(&records)).await?;
+    let Batch { records, tokens, makes_room, .. } = batch;
+    let commit = move |writer: &mut Writer| writer.commit(&records, makes_room);
+    let (writer, committed) = call(shared, writer, commit).await?;
     shared.done(bytes, count, &writer);
     let mut outcomes = Vec::with_capacity(count);
     for (index, token) in tokens.into_iter().enumerate() {
@@ -109,6 +139,14 @@ async fn call<T, R: Send + 'static>(
 
 /// Until there is something to do. Once the scope is asked to stop, the log closes.
 async fn wait<T>(shared: &Shared<T>, scope: &Scope, due: Option<Duration>) {
+    let change = pin!(change(shared, due));
+    if scope.until_cancelled(change).await.is_none() {
+        shared.close();
+    }
+}
+
+/// Until something has come or is due.
+async fn change<T>(shared: &Shared<T>, due: Option<Duration>) {
     let woken = pin!(shared.wake.notified());
     let timer = pin!(async {
         match due {
@@ -116,7 +154,5 @@ async fn wait<T>(shared: &Shared<T>, scope: &Scope, due: Option<Duration>) {
             None => pending().await,
         }
     });
-    if scope.until_cancelled(select(woken, timer)).await.is_none() {
-        shared.close();
-    }
+    select(woken, timer).await;
 }

@@ -153,12 +153,12 @@ impl Writer {
     // === records ===
 
     /// Writes the records in order, all or none, and gives the position of the first. With
-    /// [`SyncMode::Always`] they are durable then.
-    pub(crate) fn commit(&mut self, records: &[Bytes]) -> Result<Position, AppendError> {
-        self.try_commit(records).map_err(|(step, source)| self.failed(step, source))
+    /// [`SyncMode::Always`], or if one of them makes room, they are durable then, and all before them.
+    pub(crate) fn commit(&mut self, records: &[Bytes], makes_room: bool) -> Result<Position, AppendError> {
+        self.try_commit(records, makes_room).map_err(|(step, source)| self.failed(step, source))
     }
 
-    fn try_commit(&mut self, records: &[Bytes]) -> Result<Position, (Step, io::Error)> {
+    fn try_commit(&mut self, records: &[Bytes], makes_room: bool) -> Result<Position, (Step, io::Error)> {
         let total: u64 = records.iter().map(|record| (HEADER_BYTES + record.len()) as u64).sum();
         self.make_room(total, records.len() as u64);
         let mut active = match self.active.take() {
@@ -175,7 +175,7 @@ impl Writer {
             self.next += 1;
         }
         self.written = true;
-        match self.write(&mut active) {
+        match self.write(&mut active, makes_room) {
             Ok(()) => {
                 self.active = Some(active);
                 self.metrics.records.add(records.len() as u64);
@@ -183,6 +183,7 @@ impl Writer {
                 Ok(Position(first))
             }
             Err(failed) => {
+                self.secure_before(&mut active, &failed);
                 // The file ends where it ended before this batch.
                 let end = active.size;
                 let bytes = active.file.size().unwrap_or(end + total);
@@ -193,14 +194,28 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, active: &mut Active) -> Result<(), (Step, io::Error)> {
+    fn write(&mut self, active: &mut Active, makes_room: bool) -> Result<(), (Step, io::Error)> {
         active.file.append(&self.buffer).map_err(|error| (Step::Write, error))?;
-        match self.settings.sync {
-            SyncMode::Always => self.sync(active).map_err(|error| (Step::Sync, error))?,
-            SyncMode::Interval(_) | SyncMode::Never => active.dirty = true,
+        if makes_room || self.settings.sync == SyncMode::Always {
+            self.sync(active).map_err(|error| (Step::Sync, error))?;
+        } else {
+            active.dirty = true;
         }
         active.size += self.buffer.len() as u64;
         Ok(())
+    }
+
+    /// What was handed out before a batch that failed.
+    fn secure_before(&mut self, active: &mut Active, (step, source): &(Step, io::Error)) {
+        if !active.dirty {
+            return;
+        }
+        // After a sync that failed, one that succeeds says nothing.
+        if *step == Step::Sync {
+            self.lost_sync(source);
+        } else if let Err(error) = self.sync(active) {
+            self.lost_sync(&error);
+        }
     }
 
     fn sync(&mut self, active: &mut Active) -> io::Result<()> {
@@ -224,14 +239,13 @@ impl Writer {
         }
     }
 
-    /// Makes the file durable, unless the system may please itself, and never writes to it again.
+    /// Makes the file durable, whatever the mode, and never writes to it again.
     fn end_file(&mut self) {
         let Some(mut active) = self.active.take() else { return };
         if active.dirty
-            && self.settings.sync != SyncMode::Never
             && let Err(error) = self.sync(&mut active)
         {
-            self.lost_sync(error);
+            self.lost_sync(&error);
         }
         let size = active.size;
         self.retire(active, size, size);
@@ -305,7 +319,7 @@ impl Writer {
         match self.sync(&mut active) {
             Ok(()) => self.active = Some(active),
             Err(error) => {
-                self.lost_sync(error);
+                self.lost_sync(&error);
                 let size = active.size;
                 self.retire(active, size, size);
             }
@@ -412,7 +426,7 @@ impl Writer {
     }
 
     /// Records were handed out before they were synced, as the mode allows, and may now be lost.
-    fn lost_sync(&self, source: io::Error) {
+    fn lost_sync(&self, source: &io::Error) {
         self.metrics.failure(Step::Sync);
         error!(error = %source, "records that were answered may be lost with the next loss of power");
     }

@@ -239,6 +239,69 @@ fn one_large_file_gives_its_room_back_too() {
     });
 }
 
+/// The modes in which answers do not wait for the disk.
+const HASTY: [SyncMode; 2] = [SyncMode::Never, SyncMode::Interval(Duration::from_secs(3600))];
+
+fn hasty(sync: SyncMode) -> LogSettings {
+    LogSettings { sync, full_threshold: 0.0, ..small_files() }
+}
+
+/// Other copies go on the word of such a record.
+#[test]
+fn what_makes_room_is_durable_in_all_modes_with_all_before_it() {
+    for (seed, sync) in (0..20).flat_map(|seed| HASTY.map(|sync| (seed, sync))) {
+        run(seed, async |world| {
+            let (mut log, mut taken) =
+                (start(world.wal_dir.clone(), hasty(sync), &world.env), Taken::default());
+            taken.append(&mut log, b"a push").await;
+            taken.0.push((log.append_reserved(b"a cut").await.unwrap().0, b"a cut".to_vec()));
+            log.append(b"may be lost").await.unwrap();
+            world.wal_dir.power_cut();
+            let (mut found, _) = read(&world.wal_dir);
+            found.truncate(2);
+            assert_eq!(found, taken.0);
+        });
+    }
+}
+
+/// Whether it ends because it is full, or because the disk was.
+#[test]
+fn a_file_that_ends_is_durable_in_all_modes() {
+    for (seed, sync) in (0..20).flat_map(|seed| HASTY.map(|sync| (seed, sync))) {
+        run(seed, async |world| {
+            let dir = world.wal_dir.clone();
+            let (mut log, mut taken) = (start(dir.clone(), hasty(sync), &world.env), Taken::default());
+            for _ in 0..3 {
+                taken.append(&mut log, &[1; 700]).await;
+            }
+            let space = dir.space().unwrap();
+            dir.set_capacity(space.total - space.available + 10);
+            log.append(&[2; 100]).await.unwrap_err();
+            dir.power_cut();
+            assert_eq!(read(&dir).0, taken.0);
+        });
+    }
+}
+
+/// A sync of what was handed out does not wait for whoever takes outcomes.
+#[test]
+fn what_is_due_is_done_while_outcomes_wait() {
+    for seed in 0..20 {
+        run(seed, async |world| {
+            let settings = LogSettings { sync: SyncMode::Interval(Duration::from_secs(1)), ..anything() };
+            let mut log = start(world.wal_dir.clone(), settings, &world.env);
+            for record in 0..5 {
+                log.enqueue(&[record; 50]).unwrap();
+                world.env.sleep(Duration::from_millis(1)).await;
+            }
+            let written = files(&world.wal_dir);
+            world.env.sleep(Duration::from_secs(2)).await;
+            world.wal_dir.power_cut();
+            assert_eq!(files(&world.wal_dir), written);
+        });
+    }
+}
+
 /// Whatever makes old records superfluous is newer than they are: where answers do not wait for the disk, a
 /// loss of power must not take it when the old ones are gone already.
 #[test]

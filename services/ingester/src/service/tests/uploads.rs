@@ -31,7 +31,7 @@ fn begin_with(world: &World, change: impl FnOnce(&mut IngesterSettings)) -> Life
 }
 
 /// Ends as if the power had been cut.
-async fn end(world: &World, life: Life) {
+pub(super) async fn end(world: &World, life: Life) {
     world.wal_dir.power_cut();
     drop(life.scope.close(Duration::from_secs(1)).await);
 }
@@ -93,7 +93,7 @@ async fn lines_of(world: &World, life: &Life, entry: &SegmentEntry) -> Vec<Strin
 }
 
 /// How often each line is there, in the ingester and in segments together.
-async fn everywhere(world: &World, life: &Life) -> BTreeMap<String, u32> {
+pub(super) async fn everywhere(world: &World, life: &Life) -> BTreeMap<String, u32> {
     // The ingester first, as every reader does.
     let (head, mut lines) = read(life).await;
     for entry in segments(world, life, head.handed_over).await {
