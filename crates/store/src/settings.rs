@@ -4,6 +4,7 @@ mod azure;
 mod cache;
 mod chunk_store;
 mod common;
+mod disk_cache;
 mod gcs;
 mod local;
 mod object_store;
@@ -18,6 +19,7 @@ pub use cache::{
 };
 pub use chunk_store::ChunkStoreSettings;
 pub use common::CommonStorage;
+pub use disk_cache::DiskCacheSettings;
 pub use gcs::{GcsBucketSettings, GcsSettings};
 pub use local::{CommonDirectories, DirectorySettings, LocalSettings};
 pub use object_store::{NamedBuckets, ObjectStoreSettings};

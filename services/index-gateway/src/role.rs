@@ -38,6 +38,10 @@ impl Role for IndexGateway {
         self.config = Config { index_gateway: blocks.section("index_gateway") };
     }
 
+    fn reads_segments(&self) -> bool {
+        true
+    }
+
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         let metrics = Metrics::new(&frame.metrics);
         let planner = GatewayPlanner::new(frame.env.clone(), frame.segments.clone(), metrics);

@@ -157,6 +157,10 @@ impl Catalog {
         Self(Arc::new(Inner { store, env, days: Mutex::default(), metrics }))
     }
 
+    pub(crate) fn env(&self) -> &Env {
+        &self.0.env
+    }
+
     /// What is known of a day, at most so old; read anew if it is older. The partition `wide` is part of every
     /// plan, and a day of its own here.
     pub async fn view(
