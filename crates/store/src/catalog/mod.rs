@@ -6,9 +6,10 @@
 //! lock decides anything. A snapshot is only a cache: it carries both sets and names the facts it folds.
 //!
 //! `format` is the bytes of a fact, `sets` what facts together mean; neither does any IO. `view` reads a day
-//! and keeps it, `write` announces.
+//! and keeps it, `days` says which are kept, `write` announces.
 
 mod cursor;
+mod days;
 mod find;
 mod format;
 mod sets;
