@@ -2,6 +2,7 @@
 //! again. Nothing here deletes, but for facts that cannot be read and are kept under another name.
 
 mod check;
+mod mend;
 mod pins;
 mod rebuild;
 mod repeated;

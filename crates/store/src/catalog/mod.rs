@@ -18,6 +18,7 @@ mod testing;
 mod view;
 mod write;
 
+pub(crate) use format::fact_length;
 pub use format::{DecodeError, Fact, FactBody, Input, MAX_FACT_BYTES, fuzz_fact};
 pub use sets::{CatalogSets, Removal};
 pub use view::{Catalog, CatalogError, DayView, MAX_UNFOLDED, MAX_VIEW_AGE};
