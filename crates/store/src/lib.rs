@@ -23,8 +23,8 @@ pub use backend::{Backend, OpenError, Variables};
 pub use backing::{Backing, Kind, Sse};
 pub use cache_watch::CacheWatch;
 pub use care::{
-    CareError, Checked, Finding, MAX_PIN, Problem, Rebuilt, Survey, TenantSurvey, check_tenant, list_pins,
-    partitions_of, pin, rebuild_tenant, sort_pins, survey, survey_tenant, unpin,
+    CLOCK_PROBE, CareError, Checked, Finding, MAX_PIN, Problem, Rebuilt, Survey, TenantSurvey, check_tenant,
+    is_repeated, list_pins, partitions_of, pin, rebuild_tenant, sort_pins, survey, survey_tenant, unpin,
 };
 pub use catalog::{
     Catalog, CatalogError, CatalogSets, DayView, DecodeError, EMBED_BELOW_BYTES, Fact, FactBody, Input,
