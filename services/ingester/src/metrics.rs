@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use larch_proto::WalPosition;
 use larch_telemetry::{Counter, Family, FloatGauge, Gauge, Histogram, Registry, Sample, Spec};
 use larch_types::TenantId;
+use tracing::error;
 
 use crate::cut_metrics::CutMetrics;
 use crate::node::Node;
@@ -66,7 +68,7 @@ impl Metrics {
             unreadable_records: counter(
                 registry,
                 "larch_ingester_unreadable_records_total",
-                "Records of the log that are whole and mean nothing.",
+                "Records of the log that are whole, and mean nothing or have rows that no segment can hold.",
             ),
             cut: CutMetrics::new(registry),
             replay_seconds: replay_seconds(registry),
@@ -109,6 +111,14 @@ impl Metrics {
         self.uploaded_bytes.with([tenant.as_str()]).add(bytes);
         self.segment_bytes.observe(bytes as f64);
         self.upload_wait.observe_duration(waited);
+    }
+
+    /// Rows of a record of the log that can be neither read nor stored.
+    pub(crate) fn count_unfit(&self, tenant: &TenantId, position: WalPosition, rows: u64) {
+        if rows > 0 {
+            self.unreadable_records.inc();
+            error!(%tenant, position = position.0, rows, "rows of the log that no segment can hold are left out");
+        }
     }
 
     pub(crate) fn count_applied(&self, tenant: &TenantId, duplicates: &[Duplicates]) {

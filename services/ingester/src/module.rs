@@ -16,8 +16,9 @@ use crate::append::{Waiting, apply_committed};
 use crate::cut::cut_when_due;
 use crate::flush::flush_all;
 use crate::http::Marker;
+use crate::leaving::Left;
 use crate::metrics::{Metrics, show_holdings, show_set_aside, show_waiting};
-use crate::node::{Bounds, Node, Parts};
+use crate::node::{Bounds, Node, Parts, Shutdown};
 use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
 use crate::restate::restate;
@@ -60,11 +61,17 @@ impl Module for IngesterModule {
                     self.marker.clear();
                 }
                 Stage::Cut => {}
-                Stage::Leave => leave(&self.frame, node),
+                Stage::Leave => {
+                    self.say_what_is_left(node);
+                    leave(&self.frame, node);
+                }
                 Stage::Close => {
                     node.log.close().await;
-                    if node.shutdown().is_some_and(|shutdown| shutdown.forget_identity) {
-                        forget_identity(node).await;
+                    match node.shutdown() {
+                        Some(Shutdown { forget_identity: true, flush, .. }) => {
+                            forget_identity(node, flush).await;
+                        }
+                        _ => {}
                     }
                 }
             }
@@ -160,6 +167,21 @@ impl IngesterModule {
         node.shutdown().map_or(is_usual, |shutdown| shutdown.flush)
     }
 
+    /// Where a stop was to put all into the store and could not, in the time that it has.
+    fn say_what_is_left(&self, node: &Node) {
+        let left = node.left();
+        if !left.is_nothing() && self.empties_on_stop(node) {
+            let Left { rows, files, pushes } = left;
+            error!(
+                rows,
+                files,
+                pushes,
+                dir = self.settings.wal.dir,
+                "rows are not in the store, and are lost if ingester.wal.dir is; the next start goes on with them"
+            );
+        }
+    }
+
     fn log_settings(&self) -> LogSettings {
         let wal = &self.settings.wal;
         let sync = match wal.sync {
@@ -179,8 +201,14 @@ pub(crate) fn leave(frame: &Frame, node: &Node) {
     frame.local.remove(&frame.here);
 }
 
-/// The next start makes another id.
-async fn forget_identity(node: &Node) {
+/// The next start makes another id. Where rows were to go before and have not, they stay those of this node.
+async fn forget_identity(node: &Node, is_to_be_empty: bool) {
+    let left = node.left();
+    if is_to_be_empty && !left.is_nothing() {
+        let Left { rows, files, pushes } = left;
+        error!(node = %node.id, rows, files, pushes, "rows are not in the store, and the node's id stays");
+        return;
+    }
     let dir = Arc::clone(&node.dir);
     let forgotten = blocking(&*node.dir, move || forget_node(&*dir)).await;
     let failed = match forgotten {

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use crate::append::Waiting;
 use crate::disk::Disk;
+use crate::leaving::{Left, OnItsWay, Pushes};
 use crate::metrics::Metrics;
 use crate::replay::Replayed;
 use crate::rhythm::Rhythm;
@@ -67,6 +68,7 @@ pub(crate) struct Node {
     /// Somebody wants all rows to be cut.
     flush_asked: AtomicBool,
     leaving: AtomicBool,
+    pub(crate) pushes: Pushes,
     /// How it is to stop, if somebody has said so.
     shutdown: OnceLock<Shutdown>,
     applied: AtomicU64,
@@ -171,6 +173,7 @@ impl Node {
             rhythm: Rhythm::default(),
             flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            pushes: Pushes::default(),
             shutdown: OnceLock::new(),
             applied: AtomicU64::new(replayed.last),
             held_bytes: AtomicIsize::new(replayed.held_bytes),
@@ -194,12 +197,12 @@ impl Node {
 
     /// From now on no rows are taken; readers are still answered.
     pub(crate) fn leave(&self) {
-        self.leaving.store(true, Ordering::Release);
+        self.leaving.store(true, Ordering::SeqCst);
     }
 
     /// Stops taking rows, and notes how it is to stop. `false` if it is stopping already.
     pub(crate) fn begin_shutdown(&self, shutdown: Shutdown) -> bool {
-        let begins = !self.leaving.swap(true, Ordering::AcqRel);
+        let begins = !self.leaving.swap(true, Ordering::SeqCst);
         begins && self.shutdown.set(shutdown).is_ok()
     }
 
@@ -208,11 +211,18 @@ impl Node {
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
+        self.leaving.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn check_writable(&self) -> Result<(), CallError> {
-        if self.is_leaving() { Err(unavailable("Ingester is shutting down")) } else { Ok(()) }
+    /// Lets a push in, unless no rows are taken any more. It counts until its rows are in memory.
+    pub(crate) fn begin_push(&self) -> Result<OnItsWay, CallError> {
+        let push = self.pushes.begin();
+        if self.is_leaving() { Err(unavailable("Ingester is shutting down")) } else { Ok(push) }
+    }
+
+    /// What the store does not have.
+    pub(crate) fn left(&self) -> Left {
+        Left::of(self)
     }
 
     /// Room for rows, with what they take besides their bytes. Rows on their way into memory are not

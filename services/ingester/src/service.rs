@@ -31,6 +31,9 @@ use crate::tenant::Tenant;
 /// How often a live tail without rows hears that the node is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// A disk that syncs for longer is not slow, it hangs.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+
 /// Rows of one event: enough to be few, little enough to be buffered on the way.
 const EVENT_BYTES: usize = 1 << 20;
 
@@ -193,7 +196,7 @@ fn state(node: &Node) -> StateResponse {
         grpc_address: Some(node.here.clone()),
         http_address: None,
         zone: String::new(),
-        state: if node.is_leaving() { MemberState::Leaving } else { MemberState::Active },
+        state: member_state(node.is_leaving(), node.log.running_call()),
         tokens: Vec::new(),
         load: Load { streams, held_bytes: raw_bytes, taken_bytes_per_second: 0 },
         ring_digest: node.ring_digest(),
@@ -211,6 +214,17 @@ fn state(node: &Node) -> StateResponse {
         rows,
         raw_bytes,
         uploads_waiting: files,
+    }
+}
+
+/// Others go round a node whose disk has not answered for long.
+fn member_state(is_leaving: bool, running_call: Option<Duration>) -> MemberState {
+    if is_leaving {
+        MemberState::Leaving
+    } else if running_call.is_some_and(|took| took > STALLED_AFTER) {
+        MemberState::Stalled
+    } else {
+        MemberState::Active
     }
 }
 

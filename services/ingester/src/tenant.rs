@@ -35,6 +35,15 @@ pub(crate) struct Duplicates {
     pub(crate) bytes: u64,
 }
 
+/// What became of rows that are in the log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Of each stream.
+    pub(crate) duplicates: Vec<Duplicates>,
+    /// Rows that no segment can hold. Whatever is logged was checked before, so another version has logged them.
+    pub(crate) unfit: u64,
+}
+
 impl Tenant {
     pub(crate) fn new(id: TenantId, spares: Spares) -> Self {
         Self {
@@ -49,28 +58,30 @@ impl Tenant {
         }
     }
 
-    /// Takes rows that are in the log. Returns the duplicates of each stream.
+    /// Takes rows that are in the log.
     pub(crate) fn apply(
         &self,
         request: &Arc<AppendRequest>,
         position: WalPosition,
         now: Monotonic,
-    ) -> Result<Vec<Duplicates>, InvalidLabels> {
-        let duplicates = self.shelf.apply(position, now, |arena| {
-            let mut duplicates = Vec::with_capacity(request.streams.len());
+    ) -> Result<Taken, InvalidLabels> {
+        let taken = self.shelf.apply(position, now, |arena| {
+            let mut taken =
+                Taken { duplicates: Vec::with_capacity(request.streams.len()), ..Taken::default() };
             for stream in &request.streams {
                 let mut counted = Duplicates::default();
                 for_each_part(request, stream, |part| {
                     let pushed = arena.apply(part);
                     counted.rows += pushed.duplicates as u64;
                     counted.bytes += pushed.duplicate_bytes as u64;
+                    taken.unfit += pushed.unfit as u64;
                 })?;
-                duplicates.push(counted);
+                taken.duplicates.push(counted);
             }
-            Ok(duplicates)
+            Ok(taken)
         })?;
         self.feed.offer(request, position, now);
-        Ok(duplicates)
+        Ok(taken)
     }
 
     /// By how much the memory of its rows has grown since the last look, or shrunk.

@@ -29,6 +29,7 @@ use crate::upload::{UploadSettings, forget_when_due, upload_waiting};
 const APP: &str = "{app=\"a\"}";
 
 mod carry;
+mod leaving;
 mod modes;
 mod set_aside;
 mod uploads;
