@@ -52,8 +52,8 @@ pub(crate) async fn append(
 ) -> Result<AppendResponse, CallError> {
     let on_its_way = node.begin_push()?;
     node.check_room(request.streams.iter().map(memory_bytes).sum())?;
-    node.check_disk()?;
-    let tenant = node.find_or_make_tenant(tenant);
+    node.check_disk().inspect_err(|_| note_pressure(node))?;
+    let tenant = node.tenants.find_or_make(tenant);
     check_cuts(&tenant)?;
     wait_for_cuts(&node.env, &tenant).await;
     check_streams(&tenant, &request)?;
@@ -68,6 +68,7 @@ pub(crate) async fn append(
         if let Waiting::Push(push) = waiting {
             give_back(node, &push);
         }
+        note_pressure(node);
         return Err(refused(&error));
     }
     let gone = |_| unavailable("Ingester is shutting down");

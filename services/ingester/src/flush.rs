@@ -76,7 +76,7 @@ async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushResponse, Cal
         return Err(CallError::new(ErrorKind::Internal, problem.to_string()));
     }
     if request.wait_for_upload {
-        node.uploads.hurry();
+        node.hurry_uploads();
         wait_for_uploads(node, files).await?;
     }
     Ok(FlushResponse { wal_position, segments })
@@ -123,7 +123,7 @@ async fn wait_for_uploads(node: &Node, files: Vec<Arc<SegmentFile>>) -> Result<(
 pub(crate) async fn flush_all(node: &Node) {
     let mut ends = node.uploads.ends();
     cut_all(node, true).await;
-    node.uploads.hurry();
+    node.hurry_uploads();
     loop {
         let mut again = pin!(node.env.sleep(CUT_AGAIN));
         loop {

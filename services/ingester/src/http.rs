@@ -56,7 +56,7 @@ async fn flush(State(desk): State<Arc<Desk>>) -> Response {
     match desk.door.node() {
         Ok(node) => {
             node.ask_for_flush();
-            node.uploads.hurry();
+            node.hurry_uploads();
             done()
         }
         Err(error) => failed(&error),

@@ -113,6 +113,13 @@ impl Metrics {
         self.upload_wait.observe_duration(waited);
     }
 
+    /// A tenant that comes back counts anew.
+    pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
+        for family in [&self.duplicate_bytes, &self.uploaded, &self.uploaded_bytes] {
+            family.remove([tenant.as_str()]);
+        }
+    }
+
     /// Rows of a record of the log that can be neither read nor stored.
     pub(crate) fn count_unfit(&self, tenant: &TenantId, position: WalPosition, rows: u64) {
         if rows > 0 {

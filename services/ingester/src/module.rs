@@ -92,7 +92,7 @@ impl IngesterModule {
             log_metrics: LogMetrics::new(&frame.metrics, &frame.env),
             ceiling: self.settings.wal.replay_memory_ceiling.as_usize(),
         };
-        let settings = self.log_settings();
+        let settings = self.log_settings(dir.space().map_or(0, |space| space.total));
         let (recovery, replayed) = if blocks {
             let dir = Arc::clone(&dir);
             let reading = tokio::task::spawn_blocking(move || replay.run(&dir, settings));
@@ -149,7 +149,7 @@ impl IngesterModule {
                 named_rows: self.settings.max_returned_stream_errors,
                 named_dropped: self.settings.max_dropped_streams as usize,
             },
-            synced: self.log_settings().sync == SyncMode::Always,
+            synced: self.sync_mode() == SyncMode::Always,
             metrics: self.metrics.clone(),
             log,
             dir,
@@ -182,17 +182,34 @@ impl IngesterModule {
         }
     }
 
-    fn log_settings(&self) -> LogSettings {
+    fn sync_mode(&self) -> SyncMode {
         let wal = &self.settings.wal;
-        let sync = match wal.sync {
+        match wal.sync {
             // The log is how rows come in; without it they still survive a crash of the process.
             _ if !wal.enabled => SyncMode::Never,
             WalSync::Always => SyncMode::Always,
             WalSync::Interval => SyncMode::Interval(wal.sync_interval.to_std()),
             WalSync::Never => SyncMode::Never,
-        };
-        LogSettings { sync, full_threshold: wal.disk_full_threshold, ..LogSettings::default() }
+        }
     }
+
+    /// `disk_bytes` is what the disk holds, or 0 if that is not known.
+    fn log_settings(&self, disk_bytes: u64) -> LogSettings {
+        let wal = &self.settings.wal;
+        LogSettings {
+            sync: self.sync_mode(),
+            file_bytes: log_file_bytes(wal.disk_budget.as_u64(), disk_bytes),
+            full_threshold: wal.disk_full_threshold,
+            ..LogSettings::default()
+        }
+    }
+}
+
+/// Room is given back file by file, so the one that is written to is little of what there is. 0 is no bound.
+fn log_file_bytes(budget: u64, disk: u64) -> u64 {
+    let usual = LogSettings::default().file_bytes;
+    let room = [budget, disk].into_iter().filter(|bytes| *bytes > 0).min();
+    room.map_or(usual, |room| usual.min(room / 8).max(1))
 }
 
 /// Nobody is sent here any more.
@@ -219,7 +236,7 @@ async fn forget_identity(node: &Node, is_to_be_empty: bool) {
     error!(node = %node.id, error = %failed, "the node's id stays");
 }
 
-/// Forgets streams that are idle, and memory that nobody needs.
+/// Gives back what nobody needs any more.
 struct Forget {
     node: std::sync::Weak<Node>,
 }
@@ -229,12 +246,27 @@ impl Job for Forget {
 
     async fn run_once(&mut self, _: Timestamp) -> Next {
         let Some(node) = self.node.upgrade() else { return Next::Stop };
-        let now = node.env.clock.monotonic();
-        for tenant in node.tenants.all() {
-            tenant.streams.forget_idle(now);
-            tenant.feed.forget_if_left(now);
-        }
-        node.tenants.forget_spares();
+        node.forget_idle();
         Next::Wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_the_log_are_little_of_what_there_is() {
+        for (budget, disk, want) in [
+            (0, 0, 64 << 20),
+            (1 << 40, 1 << 40, 64 << 20),
+            (400, 0, 50),
+            (400, 1 << 40, 50),
+            (0, 400, 50),
+            (1 << 40, 400, 50),
+            (1, 0, 1),
+        ] {
+            assert_eq!(log_file_bytes(budget, disk), want, "{budget} {disk}");
+        }
     }
 }

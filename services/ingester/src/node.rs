@@ -24,10 +24,10 @@ use crate::set_aside::Budget;
 use crate::tails::Tails;
 use crate::tenant::Tenant;
 use crate::tenants::Tenants;
-use crate::upload::{HandOvers, Queue, UploadSettings};
+use crate::upload::{HandOvers, Queue, Rewrites, UploadSettings};
 
 /// What a tenant takes on a node before it has a row: its tables and its name.
-const TENANT_BYTES: isize = 4096;
+const TENANT_BYTES: usize = 4096;
 
 /// What records leave between each other: some pushes of usual size, which have a megabyte.
 const IDLE_BUFFER_BYTES: usize = 8 << 20;
@@ -58,6 +58,7 @@ pub(crate) struct Node {
     pub(crate) uploading: UploadSettings,
     /// Files that are not uploaded.
     pub(crate) uploads: Queue,
+    pub(crate) rewrites: Rewrites,
     /// Segments that are named to readers.
     pub(crate) handed_over: HandOvers,
     pub(crate) tenants: Tenants,
@@ -72,6 +73,7 @@ pub(crate) struct Node {
     /// How it is to stop, if somebody has said so.
     shutdown: OnceLock<Shutdown>,
     applied: AtomicU64,
+    /// Of rows.
     held_bytes: AtomicIsize,
 }
 
@@ -145,6 +147,7 @@ impl Node {
             replayed,
         } = parts;
         let started = env.clock.now();
+        let rewrites = Rewrites::new(env.clone(), uploading.longest_wait);
         let node = Self {
             id,
             scope,
@@ -166,6 +169,7 @@ impl Node {
             catalog,
             uploading,
             uploads: Queue::default(),
+            rewrites,
             handed_over: HandOvers::default(),
             tenants: replayed.tenants,
             tails: Tails::default(),
@@ -242,12 +246,18 @@ impl Node {
         self.disk.check_room(self.log.used_bytes(), || self.uploads.failure())
     }
 
-    pub(crate) fn find_or_make_tenant(&self, id: &TenantId) -> Arc<Tenant> {
-        if let Some(tenant) = self.tenants.find(id) {
-            return tenant;
+    /// Forgets streams that are idle, tenants that have none and nothing else here, and memory that nobody needs.
+    pub(crate) fn forget_idle(&self) {
+        let now = self.env.clock.monotonic();
+        for tenant in self.tenants.all() {
+            tenant.streams.forget_idle(now);
+            tenant.feed.forget_if_left(now);
         }
-        self.held_bytes.fetch_add(TENANT_BYTES, Ordering::Relaxed);
-        self.tenants.find_or_make(id)
+        for tenant in self.tenants.forget_idle() {
+            self.held_bytes.fetch_sub(tenant.noted_memory() as isize, Ordering::Relaxed);
+            self.metrics.forget_tenant(&tenant.id);
+        }
+        self.tenants.forget_spares();
     }
 
     /// How many ingesters share a tenant's streams.
@@ -269,8 +279,16 @@ impl Node {
         self.held_bytes.fetch_add(tenant.memory_change(), Ordering::Relaxed);
     }
 
+    /// All rows, and what tenants take besides.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes.load(Ordering::Relaxed).max(0) as usize
+        let rows = self.held_bytes.load(Ordering::Relaxed).max(0) as usize;
+        rows + self.tenants.count() * TENANT_BYTES
+    }
+
+    /// What was not uploaded is tried again at once.
+    pub(crate) fn hurry_uploads(&self) {
+        self.rewrites.hurry();
+        self.uploads.hurry();
     }
 
     /// Wants all rows to be cut, soon.

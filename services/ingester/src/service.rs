@@ -241,7 +241,7 @@ impl Tail for Door {
             needles: Needles::new(&request.needles)?,
             most_examples: node.bounds.named_dropped,
         });
-        let tenant = node.find_or_make_tenant(&context.tenant);
+        let tenant = node.tenants.find_or_make(&context.tenant);
         let from = request.from.filter(|from| from.node == node.id).map(|from| from.position);
         let changes = tenant.feed.changes();
         let (listener, position) = tenant.feed.listen(Arc::clone(&filter), from, node.applied());

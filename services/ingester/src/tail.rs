@@ -146,6 +146,12 @@ impl Feed {
         }
     }
 
+    /// Whether nobody listens, or may come back.
+    pub(crate) fn is_unused(&self) -> bool {
+        let kept = self.lock();
+        kept.listeners.is_empty() && kept.left.is_none()
+    }
+
     /// Gives back the memory of pushes that nobody came back for.
     pub(crate) fn forget_if_left(&self, now: Monotonic) {
         let mut kept = self.lock();

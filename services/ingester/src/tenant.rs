@@ -84,6 +84,16 @@ impl Tenant {
         Ok(taken)
     }
 
+    /// Whether it has nothing here, neither rows nor files, and nobody has pushed or listened for a while.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shelf.is_empty() && self.feed.is_unused() && self.streams.counts().active == 0
+    }
+
+    /// What its rows took in memory when that was last looked at.
+    pub(crate) fn noted_memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
+    }
+
     /// By how much the memory of its rows has grown since the last look, or shrunk.
     pub(crate) fn memory_change(&self) -> isize {
         let memory = self.shelf.holdings().memory_bytes;

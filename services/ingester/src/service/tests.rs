@@ -31,6 +31,7 @@ const APP: &str = "{app=\"a\"}";
 mod carry;
 mod leaving;
 mod modes;
+mod room;
 mod set_aside;
 mod uploads;
 

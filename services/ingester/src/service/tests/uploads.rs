@@ -110,7 +110,7 @@ pub(super) async fn check_once(world: &World, life: &Life, want: &[&str]) {
     assert_eq!(found, want);
 }
 
-async fn flush_and_wait(life: &Life) -> Result<u64, CallError> {
+pub(super) async fn flush_and_wait(life: &Life) -> Result<u64, CallError> {
     let request = FlushRequest { tenant: Some(tenant()), any_of: Vec::new(), wait_for_upload: true };
     Ok(life.door.flush(context().call, request).await?.segments)
 }
