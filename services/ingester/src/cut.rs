@@ -261,7 +261,12 @@ pub(crate) fn write_files(
     let now = env.clock.monotonic();
     let file = |file: NewFile| {
         let (id, name) = (file.id(), finished_name(file.id(), tenant));
-        Arc::new(SegmentFile::new(id, name, file.bytes(), now, Progress::default()))
+        let written = SegmentFile::new(id, name, file.bytes(), now, Progress::default());
+        // So that reads of other times need not open it. Of several files each says itself.
+        if let (1, Some(times)) = (ids.len(), rows.held().times) {
+            written.know_times(times);
+        }
+        Arc::new(written)
     };
     Ok(files.into_iter().map(file).collect())
 }

@@ -67,11 +67,8 @@ impl Module for IngesterModule {
                 }
                 Stage::Close => {
                     node.log.close().await;
-                    match node.shutdown() {
-                        Some(Shutdown { forget_identity: true, flush, .. }) => {
-                            forget_identity(node, flush).await;
-                        }
-                        _ => {}
+                    if let Some(Shutdown { forget_identity: true, flush, .. }) = node.shutdown() {
+                        forget_identity(node, flush).await;
                     }
                 }
             }
@@ -213,6 +210,10 @@ fn log_file_bytes(budget: u64, disk: u64) -> u64 {
 }
 
 /// Nobody is sent here any more.
+///
+/// All who read are in this process: its catalog has what was uploaded last, and what is in memory only goes with
+/// them. Once others read, a member that leaves has to be asked until every view of theirs has its uploads, which is
+/// as long as it names them, and one that leaves with rows has to count as one that does not answer.
 pub(crate) fn leave(frame: &Frame, node: &Node) {
     frame.members.leave(Part::Ingester, node.id);
     frame.local.remove(&frame.here);

@@ -9,7 +9,7 @@ use larch_proto::{ReadHead, RingDigest, WalPosition};
 use larch_rpc::CallError;
 use larch_runtime::{BufferPool, Env, Scope};
 use larch_store::{Catalog, Store};
-use larch_types::{Address, ErrorKind, NodeId, TenantId, Timestamp};
+use larch_types::{Address, ErrorKind, NodeId, Timestamp};
 use larch_wal::{Dir, Log, Position};
 use tokio::sync::Notify;
 
@@ -28,6 +28,9 @@ use crate::upload::{HandOvers, Queue, Rewrites, UploadSettings};
 
 /// What a tenant takes on a node before it has a row: its tables and its name.
 const TENANT_BYTES: usize = 4096;
+
+/// Tails of segment files that are read from may take such a part of what rows may.
+const TAILS_SHARE: usize = 4;
 
 /// What records leave between each other: some pushes of usual size, which have a megabyte.
 const IDLE_BUFFER_BYTES: usize = 8 << 20;
@@ -172,7 +175,7 @@ impl Node {
             rewrites,
             handed_over: HandOvers::default(),
             tenants: replayed.tenants,
-            tails: Tails::default(),
+            tails: Tails::new(bounds.memory_bytes / TAILS_SHARE),
             wake_cutter: Notify::new(),
             rhythm: Rhythm::default(),
             flush_asked: AtomicBool::new(false),

@@ -81,7 +81,7 @@ async fn look(
         match place {
             Place::Memory(snapshot) => sources.push(Source::Memory(snapshot)),
             Place::File(file) if file.may_have(chosen.start, chosen.end) => {
-                sources.push(Source::File(file.open(&node.dir, &node.tails).await?));
+                sources.push(Source::File(file.open_among(&node.dir, &node.tails).await?));
             }
             Place::File(_) => {}
         }

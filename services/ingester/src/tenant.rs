@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::failures::Failures;
 use crate::shelf::Shelf;
 use crate::streams::Streams;
-use crate::tail::Feed;
+use crate::tail::{Feed, Feeds};
 
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
@@ -45,11 +45,11 @@ pub(crate) struct Taken {
 }
 
 impl Tenant {
-    pub(crate) fn new(id: TenantId, spares: Spares) -> Self {
+    pub(crate) fn new(id: TenantId, spares: Spares, feeds: Feeds) -> Self {
         Self {
             id,
             streams: Streams::default(),
-            feed: Feed::default(),
+            feed: Feed::new(feeds),
             shelf: Shelf::new(spares),
             cutting: tokio::sync::Mutex::new(()),
             cut_done: Notify::new(),

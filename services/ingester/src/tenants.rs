@@ -7,6 +7,7 @@ use larch_segment::Spares;
 use larch_types::TenantId;
 
 use crate::cut::CUT_BYTES;
+use crate::tail::Feeds;
 use crate::tenant::Tenant;
 
 /// Columns of rows that were cut, kept for rows that come: those of one usual cut, with what they take
@@ -20,11 +21,12 @@ pub(crate) struct Tenants {
     known: RwLock<BTreeMap<TenantId, Arc<Tenant>>>,
     /// For the rows of all of them.
     spares: Spares,
+    feeds: Feeds,
 }
 
 impl Default for Tenants {
     fn default() -> Self {
-        Self { known: RwLock::default(), spares: Spares::new(SPARE_BYTES) }
+        Self { known: RwLock::default(), spares: Spares::new(SPARE_BYTES), feeds: Feeds::default() }
     }
 }
 
@@ -38,7 +40,7 @@ impl Tenants {
             return known;
         }
         let mut tenants = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let make = || Arc::new(Tenant::new(id.clone(), self.spares.clone()));
+        let make = || Arc::new(Tenant::new(id.clone(), self.spares.clone(), self.feeds.clone()));
         Arc::clone(tenants.entry(id.clone()).or_insert_with(make))
     }
 

@@ -99,7 +99,12 @@ fn rows_of_the_log_that_do_not_fit_are_told_of() {
 fn a_start_removes_files_for_good() {
     use larch_wal::Dir;
     run(5, |world| async move {
-        drop(start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX).scope.close(Duration::ZERO).await);
+        drop(
+            start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX)
+                .scope
+                .close(Duration::from_secs(1))
+                .await,
+        );
         let id = world.env.new_segment_id();
         let left_over = crate::segment_file::name::unfinished(id, &context().tenant);
         world.wal_dir.create(&left_over).unwrap();

@@ -70,7 +70,7 @@ fn a_tenant_that_cannot_be_cut_keeps_nobody_from_going_on() {
         world.wal_dir.refuse_names(Some(".acme.seg-new"));
         flush(&life.door).await.unwrap_err();
         let held = node.tenants.find(&other().tenant).unwrap().shelf.holdings();
-        assert_eq!((held.rows, held.files), (0, 1), "a flush of all does not end with the first that fails");
+        assert!(held.rows == 0 && held.files > 0, "a flush of all does not end with the first that fails");
         world.env.sleep(Duration::from_secs(3)).await;
         assert!(node.log.used_bytes() < 3 * SMALL, "{} bytes of log", node.log.used_bytes());
         assert_eq!(rows(&life.door).await?, BTreeMap::from([("one".to_owned(), 1), ("two".to_owned(), 1)]));
