@@ -1,11 +1,12 @@
 //! The recorded pushes, in every encoding, against the built binary: the answer, and what is stored.
 //!
 //! Each case has a tenant of its own, so that none disturbs another. `conformance/push_not_yet.txt` holds
-//! what Larch does not do yet; the list may only become shorter.
+//! what Larch does not do yet; the list may only become shorter. `conformance/push_rules.jsonl` holds what
+//! was not recorded and follows from the rules all the same: other forms, other mistakes, several at once.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
-use larch_testkit::http::{Client, with_query};
+use larch_testkit::http::{Answer, Client, with_query};
 use larch_testkit::process::{Running, built, configured};
 use larch_tests::{
     check_against_list, deflate, expand, from_hex, gzip, ids_listed, now, push_request, read_cases,
@@ -16,6 +17,7 @@ use regex::Regex;
 use serde_json::{Map, Value, json};
 
 const CASES: &str = include_str!("../conformance/push.jsonl");
+const RULES: &str = include_str!("../conformance/push_rules.jsonl");
 const NOT_YET: &str = include_str!("../conformance/push_not_yet.txt");
 
 const SETTINGS: &str = "
@@ -29,16 +31,29 @@ querier: {multi_tenant_queries_enabled: true}
 /// What the recording was made with names a body so unless the case does.
 const DEFAULT_TYPE: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
+const OTLP: &str = "/otlp/v1/logs";
+const TEXT: &str = "text/plain; charset=utf-8";
+
 /// Longer lines are compared by their beginning, which keeps the file of cases small.
 const COMPARED_CHARS: usize = 200;
 
 #[test]
 fn recorded_pushes_are_answered_and_stored_as_recorded() {
+    check_cases("recorded pushes", CASES, 140, NOT_YET);
+}
+
+#[test]
+fn pushes_are_answered_and_stored_by_the_rules() {
+    check_cases("pushes by the rules", RULES, 300, "");
+}
+
+#[track_caller]
+fn check_cases(what: &str, cases: &str, at_least: usize, not_yet: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let larch = Running::start(configured(built("larch"), folder.path(), SETTINGS));
     larch.get_until("/ready", |answer| answer.status == 200);
-    let cases = read_cases(CASES);
-    assert!(cases.len() > 140, "{} cases", cases.len());
+    let cases = read_cases(cases);
+    assert!(cases.len() > at_least, "{} cases", cases.len());
     // Whole seconds, as the recording had them.
     let now = Timestamp::from_secs(now().nanos() / 1_000_000_000);
     let mut client = larch.client();
@@ -48,7 +63,7 @@ fn recorded_pushes_are_answered_and_stored_as_recorded() {
         outcomes.push((text(case, "id").to_owned(), difference));
     }
     larch.stop();
-    check_against_list("recorded pushes", &outcomes, &ids_listed(NOT_YET));
+    check_against_list(what, &outcomes, &ids_listed(not_yet));
 }
 
 fn difference(client: &mut Client, case: &Value, own_tenant: &str, now: Timestamp) -> Option<String> {
@@ -60,9 +75,10 @@ fn difference(client: &mut Client, case: &Value, own_tenant: &str, now: Timestam
         Err(error) => return Some(format!("no answer: {error}")),
     };
     let wanted = &case["expect"];
-    // The bodies of other answers are no text.
-    let has_text = path.starts_with("/loki") || path.starts_with("/api");
-    let found = if has_text { masked(&answer.body, own_tenant) } else { String::new() };
+    if let Some(difference) = odd_head(&answer, path) {
+        return Some(difference);
+    }
+    let found = masked(&answer.body, own_tenant);
     if wanted["status"].as_u64() != Some(u64::from(answer.status)) {
         return Some(format!("status {}, wanted {}: {found}", answer.status, wanted["status"]));
     }
@@ -74,6 +90,21 @@ fn difference(client: &mut Client, case: &Value, own_tenant: &str, now: Timestam
         false => stored(client, case, own_tenant, now),
     };
     (stored != case["stored"]).then(|| format!("stored {stored}, wanted {}", case["stored"]))
+}
+
+/// What is wrong with the head of an answer, or with a body that should not be there.
+fn odd_head(answer: &Answer, path: &str) -> Option<String> {
+    let (content_type, sniffing) = (answer.header("content-type"), answer.header("x-content-type-options"));
+    let is_fine = match answer.status {
+        204 => content_type.is_none() && answer.body.is_empty(),
+        401 => content_type == Some(TEXT) && sniffing == Some("nosniff"),
+        _ if path == OTLP => {
+            let is_status = matches!(content_type, Some("application/json" | "application/x-protobuf"));
+            is_status && sniffing == Some("nosniff")
+        }
+        _ => content_type == Some(TEXT) && sniffing == Some("nosniff") && answer.body.ends_with('\n'),
+    };
+    (!is_fine).then(|| format!("head {} of {:?}", answer.head, answer.body))
 }
 
 fn headers<'a>(case: &'a Value, own_tenant: &str) -> Vec<(&'a str, String)> {

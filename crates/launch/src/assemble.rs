@@ -72,11 +72,12 @@ pub(crate) fn assemble(
     };
     let process = Process::new(env.clone());
     let mut modules: Vec<Arc<dyn Module>> = vec![Arc::new(overrides)];
-    let (mut http, mut grpc) = (Router::new(), Router::new());
+    let (mut http, mut self_bounded, mut grpc) = (Router::new(), Router::new(), Router::new());
     for role in &program.roles {
         let service = role.build(&frame)?;
         modules.extend(service.modules);
         http = http.merge(service.http);
+        self_bounded = self_bounded.merge(service.http_self_bounded);
         // Each role's router answers for the calls that it does not know; here the port does so for all.
         grpc = grpc.merge(service.grpc.reset_fallback());
     }
@@ -90,14 +91,14 @@ pub(crate) fn assemble(
         show_metrics: settings.server.register_instrumentation,
     };
     let pages = admin.routes().merge(config.routes()).merge(RingPages::new(&frame, program).routes());
-    let routes = Routes { admin: pages, data: http };
+    let routes = Routes { admin: pages, data: http, self_bounded };
     // The HTTP port comes first, so that the process can be watched while the rest starts.
     process.add(Arc::new(Server::http(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     for module in modules {
         process.add(module);
     }
     if settings.serves_grpc {
-        let routes = Routes { admin: grpc_health::routes(process.clone()), data: grpc };
+        let routes = Routes { admin: grpc_health::routes(process.clone()), data: grpc, ..Routes::default() };
         process.add(Arc::new(Server::grpc(settings.server.clone(), env.clone(), metrics.clone(), routes)));
     }
     Ok(process)

@@ -76,6 +76,8 @@ pub struct Service {
     /// Started in this order.
     pub modules: Vec<Arc<dyn Module>>,
     pub http: Router,
+    /// Those of its routes that bound the bodies of their requests themselves.
+    pub http_self_bounded: Router,
     pub grpc: Router,
 }
 

@@ -82,9 +82,11 @@ async fn start(settings: ServerSettings, data: Router) -> Started {
         build,
         show_metrics: true,
     };
+    let self_bounded = Router::new().route("/mine", post(async || "as large as I like"));
     let settings =
         ServerSettings { http_listen_address: "127.0.0.1".to_owned(), http_listen_port: 0, ..settings };
-    let http = Arc::new(Server::http(settings, env, metrics, Routes { admin: pages.routes(), data }));
+    let http =
+        Arc::new(Server::http(settings, env, metrics, Routes { admin: pages.routes(), data, self_bounded }));
     process.add(Arc::clone(&http) as Arc<dyn Module>);
     process.start().await.unwrap();
     let address = http.address().unwrap();
@@ -229,6 +231,12 @@ async fn large_bodies_and_slow_clients_are_cut_off() {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let answer = talk(stream, &format!("{head}content-length: 104857601\r\n\r\n")).await;
     assert_eq!((answer.status(), answer.body.as_str()), (413, "http: request body too large\n"));
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let own = "POST /mine HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 104857601\r\n\r\n";
+    assert_eq!(talk(stream, own).await.body, "as large as I like");
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let malformed = talk(stream, &format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\n")).await;
+    assert_eq!(malformed.body, "failed: the request's body is malformed");
     let stream = TcpStream::connect(server.address).await.unwrap();
     let late = talk(stream, &format!("{head}content-length: 10\r\n\r\nabc")).await;
     assert_eq!(late.body, "failed: the request's body did not arrive in time");

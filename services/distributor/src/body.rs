@@ -62,6 +62,7 @@ fn body_error(error: &axum::Error, max: u64) -> PushError {
             Some(BodyError::TooLarge) => return PushError::BodyTooLarge { size: max.saturating_add(1), max },
             Some(BodyError::Late) => return PushError::BodyLate,
             Some(BodyError::Broken) => return PushError::BodyBroken,
+            Some(BodyError::Malformed) => return PushError::Undecodable(BodyError::Malformed.to_string()),
             None => cause = error.source(),
         }
     }

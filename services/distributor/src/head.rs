@@ -66,15 +66,14 @@ const BACKFILL_SHARD: HeaderName = HeaderName::from_static("x-loki-backfill-shar
 
 impl Head {
     pub(crate) fn read(headers: &HeaderMap, endpoint: Endpoint) -> Result<Self, PushError> {
-        let (protocol, form, wrapping) = match endpoint {
-            Endpoint::Loki(dialect) => {
-                (Protocol::Loki, loki_form(headers, dialect)?, loki_wrapping(headers)?)
-            }
-            Endpoint::Pusher => (Protocol::Loki, Form::Message, Wrapping::None),
-            Endpoint::Otlp => (Protocol::Otlp, otlp_form(headers)?, otlp_wrapping(headers)?),
+        // Of two mistakes clients know the one about the encoding.
+        let (wrapping, form) = match endpoint {
+            Endpoint::Loki(dialect) => (loki_wrapping(headers)?, loki_form(headers, dialect)?),
+            Endpoint::Pusher => (Wrapping::None, Form::Message),
+            Endpoint::Otlp => (otlp_wrapping(headers)?, otlp_form(headers)?),
         };
         Ok(Self {
-            protocol,
+            protocol: endpoint.protocol(),
             form,
             wrapping,
             policy: text(headers, &POLICY),
@@ -211,6 +210,17 @@ mod tests {
             ]);
             let error = Head::read(&headers, Endpoint::Otlp).unwrap_err();
             assert_eq!((error.to_string().as_str(), error.status().as_u16()), (text, 400));
+        }
+    }
+
+    #[test]
+    fn the_encoding_is_complained_of_first() {
+        let headers = headers(&[("content-type", b"a/b; c"), ("content-encoding", b"br")]);
+        for (endpoint, text) in [
+            (V1, "Content-Encoding \"br\" not supported"),
+            (Endpoint::Otlp, "unsupported content encoding br: only gzip, lz4 and zstd are supported"),
+        ] {
+            assert_eq!(Head::read(&headers, endpoint).unwrap_err().to_string(), text);
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn media_type(header: &[u8]) -> Result<String, InvalidMediaType> {
     let (kind, mut rest) = header.split_at(end);
     let kind = kind.trim_ascii();
     check_type(kind)?;
-    let mut names: Vec<Vec<u8>> = Vec::new();
+    let mut known: Vec<(Vec<u8>, &[u8])> = Vec::new();
     while !rest.is_empty() {
         rest = rest.trim_ascii_start();
         let Some(parameter) = rest.strip_prefix(b";") else { return Err(InvalidMediaType::Parameter) };
@@ -32,12 +32,13 @@ pub(crate) fn media_type(header: &[u8]) -> Result<String, InvalidMediaType> {
             // A semicolon at the end is a common mistake.
             break;
         }
-        let (name, behind) = take_parameter(parameter).ok_or(InvalidMediaType::Parameter)?;
+        let (name, value, behind) = take_parameter(parameter).ok_or(InvalidMediaType::Parameter)?;
         let name = name.to_ascii_lowercase();
-        if names.contains(&name) {
+        // The same again says nothing new.
+        if known.iter().any(|(other, said)| *other == name && *said != value) {
             return Err(InvalidMediaType::Duplicate);
         }
-        names.push(name);
+        known.push((name, value));
         rest = behind.trim_ascii_start();
     }
     Ok(String::from_utf8_lossy(kind).to_ascii_lowercase())
@@ -59,18 +60,16 @@ fn check_type(kind: &[u8]) -> Result<(), InvalidMediaType> {
     if rest.is_empty() { Ok(()) } else { Err(InvalidMediaType::Rest) }
 }
 
-/// The name of a parameter, and what follows its value.
-fn take_parameter(text: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The name of a parameter, its value as it is written, and what follows.
+fn take_parameter(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (name, rest) = take_token(text);
-    let rest = rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
-    let rest = match rest.strip_prefix(b"\"") {
+    let start = rest.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start();
+    let rest = match start.strip_prefix(b"\"") {
         Some(quoted) => behind_quote(quoted)?,
-        None => {
-            let (value, rest) = take_token(rest);
-            (!value.is_empty()).then_some(rest)?
-        }
+        None => take_token(start).1,
     };
-    (!name.is_empty()).then_some((name, rest))
+    let value = &start[..start.len() - rest.len()];
+    (!name.is_empty() && !value.is_empty()).then_some((name, value, rest))
 }
 
 /// What follows the closing quote.
@@ -104,6 +103,7 @@ mod tests {
             ("application/json;", "application/json"),
             ("application/json; charset=\"utf\\\"-8\" ; a=b", "application/json"),
             ("application/x-www-form-urlencoded", "application/x-www-form-urlencoded"),
+            ("a/b; c=d; C=d", "a/b"),
             ("text", "text"),
         ] {
             assert_eq!(media_type(header.as_bytes()).as_deref(), Ok(want), "{header}");

@@ -43,7 +43,8 @@ impl Role for Distributor {
         let max_message = frame.settings.server.grpc_server_max_recv_msg_size.as_usize();
         let pages = distributor.pages(frame);
         Ok(Service {
-            http: routes(Arc::clone(&distributor)).merge(pages.routes()),
+            http: pages.routes(),
+            http_self_bounded: routes(Arc::clone(&distributor)),
             grpc: grpc::routes(distributor, max_message),
             ..Service::listed(NAME)
         })

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
 
@@ -47,8 +46,8 @@ impl Role for IndexGateway {
         let node = frame.env.new_node_id();
         Ok(Service {
             modules: vec![Arc::new(GatewayModule { frame: frame.clone(), node, planner })],
-            http: Router::new(),
             grpc: grpc.into_routes().into_axum_router(),
+            ..Service::default()
         })
     }
 }

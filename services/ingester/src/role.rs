@@ -87,6 +87,7 @@ impl Role for Ingester {
             modules: vec![Arc::new(module)],
             http: routes(Arc::new(desk)),
             grpc: grpc.into_routes().into_axum_router(),
+            ..Service::default()
         })
     }
 }

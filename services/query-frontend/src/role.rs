@@ -73,6 +73,7 @@ impl Role for QueryFrontend {
             http: routes(frontend),
             // What is at no route of any role is answered by the port itself.
             grpc: grpc.into_routes().into_axum_router().reset_fallback(),
+            ..Service::default()
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Bodies that end in time and in size, and that are counted.
 
+use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,6 +20,9 @@ pub enum BodyError {
     Late,
     #[error("the client went away while it sent its body")]
     Broken,
+    /// The client may be there still: its chunks do not add up.
+    #[error("the request's body is malformed")]
+    Malformed,
 }
 
 /// A request body with a bound on its bytes and on the time that it may take as a whole.
@@ -36,7 +41,7 @@ impl<B> BoundedBody<B> {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for BoundedBody<B> {
+impl<B: Body<Data = Bytes, Error: Error + 'static> + Unpin> Body for BoundedBody<B> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -54,7 +59,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for BoundedBody<B> {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyError::Broken))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(broken_or_malformed(&error)))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending if this.allowed.is_zero() => Poll::Pending,
             Poll::Pending => {
@@ -76,6 +81,19 @@ impl<B: Body<Data = Bytes> + Unpin> Body for BoundedBody<B> {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+/// Whoever frames bodies says of bytes that cannot be read that they are invalid.
+fn broken_or_malformed(error: &(dyn Error + 'static)) -> BodyError {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData)) {
+            return BodyError::Malformed;
+        }
+        cause = error.source();
+    }
+    BodyError::Broken
 }
 
 /// A body that keeps something until its last byte is out or nobody wants it any more.

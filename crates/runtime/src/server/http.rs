@@ -23,7 +23,7 @@ use crate::settings::ServerSettings;
 pub(super) const ALPN: &[&[u8]] = &[b"h2", b"http/1.1"];
 /// Go's servers take so much by default; clients with large cookies and long queries fit.
 pub(super) const MAX_HEAD_BYTES: usize = 1 << 20;
-/// No endpoint takes more, whatever its own bound is: the default bound of a push.
+/// No endpoint takes more but those that bound their bodies themselves.
 const MAX_BODY_BYTES: u64 = 100 << 20;
 /// If no bound is set. Each idle connection costs some kilobytes.
 const DEFAULT_CONNECTIONS: usize = 20_000;
@@ -62,27 +62,37 @@ pub(super) fn router(
     gate: Gate,
     observer: Arc<Observer>,
 ) -> Router {
-    let gated = routes.data.layer(from_fn_with_state(gate, pass_gate));
-    let mut router = routes.admin.merge(gated);
+    let read_timeout = settings.http_server_read_timeout.to_std();
+    let bounded = |routes: Router, max_bytes: u64| {
+        let bound = BodyBound { max_bytes, read_timeout };
+        routes.layer(from_fn(move |request: Request, next: Next| bound_body(request, next, bound)))
+    };
+    let data = bounded(routes.data, MAX_BODY_BYTES).merge(bounded(routes.self_bounded, u64::MAX));
+    let gated = data.layer(from_fn_with_state(gate, pass_gate));
+    let mut router = bounded(routes.admin, MAX_BODY_BYTES).merge(gated);
     router = router.fallback(async || not_found()).method_not_allowed_fallback(async || method_not_allowed());
     let prefix = settings.http_path_prefix.trim_end_matches('/');
     if !prefix.is_empty() {
         router = Router::new().nest(prefix, router).fallback(async || not_found());
     }
-    let read_timeout = settings.http_server_read_timeout.to_std();
-    router
-        .layer(from_fn(move |request: Request, next: Next| bound_body(request, next, read_timeout)))
-        .layer(from_fn_with_state(observer, observe))
+    router.layer(from_fn_with_state(observer, observe))
 }
 
-async fn bound_body(request: Request, next: Next, read_timeout: Duration) -> Response {
+#[derive(Clone, Copy)]
+struct BodyBound {
+    max_bytes: u64,
+    read_timeout: Duration,
+}
+
+async fn bound_body(request: Request, next: Next, bound: BodyBound) -> Response {
+    let BodyBound { max_bytes, read_timeout } = bound;
     let announced = request.headers().get(http::header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
+    if announced.is_some_and(|length| length > max_bytes) {
         let text = "http: request body too large\n";
         return plain(StatusCode::PAYLOAD_TOO_LARGE, text);
     }
-    let bounded = |body| Body::new(BoundedBody::new(body, MAX_BODY_BYTES, read_timeout));
+    let bounded = |body| Body::new(BoundedBody::new(body, max_bytes, read_timeout));
     next.run(request.map(bounded)).await
 }
 

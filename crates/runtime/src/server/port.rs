@@ -17,13 +17,16 @@ use crate::settings::ServerSettings;
 use crate::tls::server_config;
 use crate::{Env, Module, Scope, Stage, StartError};
 
-/// What is served, in two halves.
+/// What is served.
 #[derive(Default)]
 pub struct Routes {
     /// Operational: answered as long as the process lives, also while it stops or is full.
     pub admin: Router,
     /// Everything else: refused while the process stops, bounded in number.
     pub data: Router,
+    /// The same, but for bodies: each of these routes has a bound of its own, which may be larger than that
+    /// of the port, and words of its own for what is beyond.
+    pub self_bounded: Router,
 }
 
 /// The HTTP or the gRPC port.

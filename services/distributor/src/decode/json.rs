@@ -78,7 +78,7 @@ impl<'de> Visitor<'de> for PushSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut streams = Vec::new();
-        while let Some(key) = map.next_key_seed(Key::exactly(&["streams"]))? {
+        while let Some(key) = map.next_key_seed(Key::in_any_case(&["streams"]))? {
             match key {
                 Some(_) => map.next_value_seed(StreamsSeed(self.0, &mut streams))?,
                 None => drop(map.next_value::<IgnoredAny>()?),
@@ -129,6 +129,11 @@ pub(super) struct Key {
 impl Key {
     fn exactly(known: &'static [&'static str]) -> Self {
         Self { known, is: |known, key| known == key }
+    }
+
+    /// Where Loki reads a key into a field of that name, as Go does.
+    fn in_any_case(known: &'static [&'static str]) -> Self {
+        Self { known, is: |known, key| known.eq_ignore_ascii_case(key) }
     }
 }
 

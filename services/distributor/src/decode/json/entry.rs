@@ -58,7 +58,9 @@ impl Visitor<'_> for Nanos {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<PushedTime, E> {
-        text.parse().map(PushedTime::from_nanos).map_err(|_| E::custom("a time is no whole number"))
+        // Rust reads a plus before it, and Loki does not.
+        let number = text.parse().ok().filter(|_| !text.starts_with('+'));
+        number.map(PushedTime::from_nanos).ok_or_else(|| E::custom("a time is no whole number"))
     }
 }
 
@@ -115,7 +117,7 @@ impl<'de> Visitor<'de> for LegacyEntrySeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut entry = PushedEntry { time: PushedTime::MISSING, line: Bytes::new(), metadata: Vec::new() };
-        while let Some(key) = map.next_key_seed(Key::exactly(&["ts", "line", "structuredMetadata"]))? {
+        while let Some(key) = map.next_key_seed(Key::in_any_case(&["ts", "line", "structuredMetadata"]))? {
             match key {
                 Some(0) => entry.time = map.next_value_seed(OrNull(Rfc3339))?.unwrap_or(PushedTime::MISSING),
                 Some(1) => entry.line = map.next_value_seed(OrNull(Raw(self.0.body)))?.unwrap_or_default(),

@@ -17,10 +17,10 @@ const STREAM: usize = 2;
 const VALUES: usize = 3;
 
 impl Dialect {
-    fn keys(self) -> &'static [&'static str] {
+    fn key(self) -> Key {
         match self {
-            Self::V1 => &["labels", "entries", "stream", "values"],
-            Self::Legacy => &["labels", "entries"],
+            Self::V1 => Key::exactly(&["labels", "entries", "stream", "values"]),
+            Self::Legacy => Key::in_any_case(&["labels", "entries"]),
         }
     }
 }
@@ -46,7 +46,7 @@ impl<'de> Visitor<'de> for StreamSeed<'_> {
         let Self(reading) = self;
         let mut labels = PushedLabels::Text(Bytes::new());
         let mut entries = Vec::new();
-        while let Some(key) = map.next_key_seed(Key::exactly(reading.dialect.keys()))? {
+        while let Some(key) = map.next_key_seed(reading.dialect.key())? {
             match key {
                 Some(LABELS) => labels = PushedLabels::Text(map.next_value_seed(Raw(reading.body))?),
                 Some(STREAM) => labels = PushedLabels::Pairs(map.next_value_seed(LabelsSeed)?),
@@ -109,8 +109,8 @@ impl<'de> Visitor<'de> for EntriesSeed<'_> {
     }
 }
 
-/// An object whose values are strings, or other scalars, which stand for their own text. Of a name that
-/// comes twice the last value counts.
+/// An object whose values are strings, or anything else in JSON, which stands for its own text. Of a name
+/// that comes twice the last value counts.
 struct LabelsSeed;
 
 impl<'de> DeserializeSeed<'de> for LabelsSeed {
@@ -134,9 +134,6 @@ impl<'de> Visitor<'de> for LabelsSeed {
             let value = map.next_value::<&RawValue>()?.get();
             let value = match value.as_bytes().first() {
                 Some(b'"') => serde_json::from_str(value).map_err(A::Error::custom)?,
-                Some(b'{' | b'[') => {
-                    return Err(A::Error::custom(format_args!("the value of label {name:?} is no scalar")));
-                }
                 _ => value.to_owned(),
             };
             labels.insert(name, value);

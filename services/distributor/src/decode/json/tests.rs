@@ -72,6 +72,16 @@ fn v1() {
     );
     reads(
         v1,
+        r#"{"streams":[{"stream":{"a":{ "b": [1,"}"] },"c":[]}}]}"#,
+        &[r#"[("a", "{ \"b\": [1,\"}\"] }"), ("c", "[]")] -"#],
+    );
+    reads(
+        v1,
+        r#"{"Streams":[{"stream":{"a":"1"},"Values":[["5","x"]],"values":[["6","y"]]}]}"#,
+        &[r#"[("a", "1")] 6 y"#],
+    );
+    reads(
+        v1,
         r#"{"streams":[{"labels":"{a=\"1\"}","entries":[{"ts":"1970-01-01T00:00:01Z","line":"old form"}]}]}"#,
         &[r#"{a="1"} 1000000000 old form"#],
     );
@@ -82,7 +92,7 @@ fn v1_values() {
     reads_values("null", &["-"]);
     reads_values("[]", &["-"]);
     reads_values("[null, null]", &["-"]);
-    reads_values(r#"[["-5","x"],null,["+7","y"]]"#, &["-5 x", "7 y"]);
+    reads_values(r#"[["-5","x"],null,["007","y"]]"#, &["-5 x", "7 y"]);
     reads_values(r#"[["123"],[]]"#, &["123 ", "none "]);
     reads_values(r#"[["1","x",{"k":"v","k":"w"},"more",{"deep":[[[]]]},5]]"#, &["1 x k=v k=w"]);
     reads_values(
@@ -110,6 +120,11 @@ fn legacy() {
     );
     reads(legacy, r#"{"streams":[{"stream":{"a":"1"},"values":[["5","x"]]}]}"#, &[" -"]);
     reads(legacy, r#"{"streams":[{"labels":"{}","entries":null}]}"#, &["{} -"]);
+    reads(
+        legacy,
+        r#"{"STREAMS":[{"Labels":"{}","Entries":[{"TS":"1970-01-01T00:00:01Z","Line":"x"}]}]}"#,
+        &["{} 1000000000 x"],
+    );
 }
 
 #[test]
@@ -130,8 +145,7 @@ fn refused() {
         r#"{"streams":[{}]"#.into(),
         stream(r#""stream":null"#),
         stream(r#""stream":[]"#),
-        stream(r#""stream":{"a":{}}"#),
-        stream(r#""stream":{"a":[1]}"#),
+        stream(r#""stream":{"a":{1}}"#),
         stream(r#""labels":5"#),
         stream(r#""values":{}"#),
         values("5"),
@@ -140,6 +154,7 @@ fn refused() {
         values(r#"[null,"x"]"#),
         values(r#"["x","x"]"#),
         values(r#"["","x"]"#),
+        values(r#"["+7","x"]"#),
         values(r#"["1.5","x"]"#),
         values(r#"["9223372036854775808","x"]"#),
         values(r#"["1",5]"#),

@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+mod reload;
+
 use larch_testkit::http::{Answer, Client, with_query};
 use larch_testkit::process::{Running, built, configured};
 use larch_tests::{expand, now, push_request, snappy_literals, time_marks_resolved};
