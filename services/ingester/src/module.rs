@@ -1,14 +1,14 @@
 //! The ingester's life: it reads its log back, takes rows, and leaves.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use larch_launch::Frame;
 use larch_membership::{Member, Part};
 use larch_runtime::{Job, Module, Next, Rhythm, Scope, Stage, StartError, spawn_job};
-use larch_types::{NodeId, Timestamp};
+use larch_types::{Monotonic, NodeId, Timestamp};
 use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode, forget_node};
 use tracing::error;
 
@@ -17,7 +17,7 @@ use crate::cut::cut_when_due;
 use crate::flush::flush_all;
 use crate::http::Marker;
 use crate::leaving::Left;
-use crate::metrics::{Metrics, show_holdings, show_set_aside, show_waiting};
+use crate::metrics::Metrics;
 use crate::node::{Bounds, Node, Parts, Shutdown};
 use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
@@ -34,11 +34,14 @@ pub(crate) struct IngesterModule {
     pub(crate) frame: Frame,
     pub(crate) settings: IngesterSettings,
     pub(crate) metrics: Metrics,
+    pub(crate) log_metrics: LogMetrics,
     pub(crate) door: Arc<Door>,
     /// Somebody may ask for a flush on the next stop.
     pub(crate) marker: Marker,
     /// If patterns are mined.
     pub(crate) patterns: Option<Arc<Patterns>>,
+    /// Since when it takes rows.
+    pub(crate) open_since: OnceLock<Monotonic>,
 }
 
 impl Module for IngesterModule {
@@ -48,6 +51,18 @@ impl Module for IngesterModule {
 
     fn start<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(self.open(scope))
+    }
+
+    /// Whoever restarts ingesters one after the other waits for each; a while after it is well, if that is
+    /// wanted.
+    fn unready(&self) -> Option<String> {
+        if self.door.node().is_ok_and(|node| node.is_leaving()) {
+            return Some("Ingester not ready: it is shutting down".to_owned());
+        }
+        let wait = self.settings.lifecycler.min_ready_duration;
+        let since = self.open_since.get()?;
+        let is_waiting = self.frame.env.clock.monotonic().since(*since) < wait.to_std();
+        is_waiting.then(|| format!("Ingester not ready: waiting for {wait} after being ready"))
     }
 
     fn stop(&self, stage: Stage) -> BoxFuture<'_, ()> {
@@ -86,7 +101,7 @@ impl IngesterModule {
             env: frame.env.clone(),
             limits: frame.limits.clone(),
             metrics: self.metrics.clone(),
-            log_metrics: LogMetrics::new(&frame.metrics, &frame.env),
+            log_metrics: self.log_metrics.clone(),
             ceiling: self.settings.wal.replay_memory_ceiling.as_usize(),
         };
         let settings = self.log_settings(dir.space().map_or(0, |space| space.total));
@@ -111,10 +126,10 @@ impl IngesterModule {
         if let Some(patterns) = &self.patterns {
             patterns.start(scope);
         }
-        show_holdings(&frame.metrics, &node);
-        show_waiting(&frame.metrics, &node);
-        show_set_aside(&frame.metrics, &node);
+        self.metrics.standing.mark(self.marker.is_set());
         self.door.open(node);
+        self.metrics.standing.begin_limiting();
+        self.open_since.get_or_init(|| frame.env.clock.monotonic());
         frame.local.add_ingester(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
         frame.local.add_tail(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
         frame.members.enter(Member { part: Part::Ingester, node: id, address: frame.here.clone() });

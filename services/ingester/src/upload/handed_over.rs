@@ -216,6 +216,7 @@ async fn remove_files(node: &Node, named: &[Named]) {
         return;
     }
     let dir = Arc::clone(&node.dir);
+    node.metrics.checkpoints.deletions.inc();
     let problem = match blocking(&*node.dir, move || remove_durably(&*dir, files)).await {
         Ok(Removed { gone, problem }) => {
             for handed in gone {
@@ -227,6 +228,7 @@ async fn remove_files(node: &Node, named: &[Named]) {
         Err(problem) => Some(problem.to_string()),
     };
     if let Some(problem) = problem {
+        node.metrics.checkpoints.failed_deletions.inc();
         warn!(error = %problem, "uploaded segment files are not removed");
     }
 }

@@ -88,7 +88,7 @@ fn rows_of_the_log_that_do_not_fit_are_told_of() {
         drop(life.scope.close(Duration::from_secs(1)).await);
         let life = start(&world, SyncMode::Always, &limits(|_| {}), usize::MAX);
         assert_eq!(rows(&life.door).await?, BTreeMap::from([("fits".to_owned(), 1)]));
-        assert_eq!(life.door.node()?.metrics.unreadable_records.get(), 1);
+        assert_eq!(life.door.node()?.metrics.replay.unreadable_records.get(), 1);
         Ok::<(), CallError>(())
     });
     result.unwrap();
