@@ -5,6 +5,7 @@ mod cache;
 mod chunk_store;
 mod common;
 mod gcs;
+mod idle;
 mod local;
 mod object_store;
 mod s3;
@@ -19,6 +20,7 @@ pub use cache::{
 pub use chunk_store::ChunkStoreSettings;
 pub use common::CommonStorage;
 pub use gcs::{GcsBucketSettings, GcsSettings};
+pub use idle::{IDLE_CHUNK_STORE, IDLE_STORAGE};
 pub use local::{CommonDirectories, DirectorySettings, LocalSettings};
 pub use object_store::{NamedBuckets, ObjectStoreSettings};
 pub use s3::{

@@ -3,17 +3,18 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use larch_launch::{Blocks, Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service, without_effect};
 use larch_runtime::StartError;
 use larch_store::MAX_VIEW_AGE;
 use larch_wal::LogMetrics;
+use tracing::warn;
 
 use crate::http::{Desk, Marker, routes};
 use crate::metrics::Metrics;
 use crate::module::IngesterModule;
 use crate::patterns::Patterns;
 use crate::service::Door;
-use crate::settings::{IngesterSettings, PatternIngesterSettings};
+use crate::settings::{IDLE, IngesterSettings, PatternIngesterSettings};
 use crate::shown::show_node;
 
 /// The blocks of the configuration that are this role's own.
@@ -65,6 +66,9 @@ impl Role for Ingester {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        for line in without_effect("ingester", &self.config.ingester, &IDLE) {
+            warn!("{line}");
+        }
         let shared = &frame.settings;
         let is_alone = shared.runs_all && shared.memberlist.join_members.is_empty();
         check_hand_over(self.config.ingester.keep_handed_over.to_std(), is_alone)?;
