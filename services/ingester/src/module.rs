@@ -13,7 +13,7 @@ use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode, forget_node};
 use tracing::error;
 
 use crate::append::{Waiting, apply_committed};
-use crate::cut::cut_when_due;
+use crate::cut::{MOST_LOG_FILES, cut_when_due};
 use crate::flush::flush_all;
 use crate::http::Marker;
 use crate::leaving::Left;
@@ -217,11 +217,12 @@ impl IngesterModule {
     }
 }
 
-/// Room is given back file by file, so the one that is written to is little of what there is. 0 is no bound.
+/// The log is given back file by file, and rows are cut for it once there are more files than may be kept. These
+/// are half of the budget or of the disk then; the other half is for segment files. 0 is no bound.
 fn log_file_bytes(budget: u64, disk: u64) -> u64 {
     let usual = LogSettings::default().file_bytes;
     let room = [budget, disk].into_iter().filter(|bytes| *bytes > 0).min();
-    room.map_or(usual, |room| usual.min(room / 8).max(1))
+    room.map_or(usual, |room| usual.min(room / (2 * MOST_LOG_FILES as u64)))
 }
 
 /// Nobody is sent here any more.
@@ -276,11 +277,10 @@ mod tests {
         for (budget, disk, want) in [
             (0, 0, 64 << 20),
             (1 << 40, 1 << 40, 64 << 20),
-            (400, 0, 50),
-            (400, 1 << 40, 50),
-            (0, 400, 50),
-            (1 << 40, 400, 50),
-            (1, 0, 1),
+            (400, 0, 25),
+            (400, 1 << 40, 25),
+            (0, 400, 25),
+            (1 << 40, 400, 25),
         ] {
             assert_eq!(log_file_bytes(budget, disk), want, "{budget} {disk}");
         }
