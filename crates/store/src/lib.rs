@@ -42,7 +42,8 @@ pub use segments::{CacheBound, Counting, Fetched, Overlap, SegmentError, Segment
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, DiskCacheSettings,
-    EmbeddedCacheSettings, GcsBucketSettings, GcsSettings, HedgingSettings, IndexPeriodSettings,
+    EmbeddedCacheSettings, GcsBucketSettings, GcsSettings, HedgingSettings, IDLE_CHUNK_STORE, IDLE_STORAGE,
+    IndexPeriodSettings,
     LocalSettings, MemcachedClientSettings, MemcachedSettings, NamedBuckets, NamedStores,
     ObjectStoreSettings, PeriodSettings, RedisSettings, S3Backoff, S3BucketHttp, S3BucketSettings, S3Http,
     S3Settings, SchemaSettings, ShipperSettings, SignatureVersion, SseSettings, StorageSettings,
