@@ -100,29 +100,12 @@ fn warn_of_old_index(tree: &mut Tree) {
     }
 }
 
-/// Settings that are accepted and do nothing, where they are set to do something.
+/// A setting that is accepted and does nothing. Those of limits are told of once their values are read.
 fn warn_of_settings_without_effect(tree: &mut Tree) {
-    const SETTINGS: [(&str, &str); 7] = [
-        ("limits_config.metric_aggregation_enabled", "no metrics are aggregated while rows come in"),
-        ("limits_config.pattern_persistence_enabled", "patterns are kept in memory only"),
-        ("pattern_ingester.volume_threshold", "all patterns are kept, however few rows they have"),
-        ("operational_config.filter_push_request_streams_ips", "streams of all clients are logged"),
-        ("operational_config.log_hash_of_labels", "no hash is logged"),
-        ("operational_config.log_service_name_discovery", "it is not logged"),
-        (
-            "operational_config.log_duplicate_metrics",
-            "loki_ingester_duplicate_log_bytes_total always counts them",
-        ),
-    ];
-    for (path, instead) in SETTINGS {
-        let Some(node) = tree.get(path) else { continue };
-        if node.text() == Some("false") {
-            continue;
-        }
-        let problem =
-            Problem::new(node.origin().clone(), path.to_owned(), format!("has no effect yet: {instead}"));
-        tree.warn(problem);
-    }
+    const PATH: &str = "pattern_ingester.volume_threshold";
+    let Some(node) = tree.get(PATH) else { return };
+    let text = "has no effect: all patterns are kept, however few rows they have";
+    tree.warn(Problem::new(node.origin().clone(), PATH.to_owned(), text));
 }
 
 /// What a process without a configuration file assumes, and where that is written.

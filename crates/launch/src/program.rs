@@ -143,8 +143,11 @@ fn verified(loaded: &Loaded, warnings: &[String]) -> ExitCode {
     }
     let overrides = crate::overrides::verify(loaded).map_err(|problems| problems.to_string());
     let store = || choose_store(&loaded.shared).map_err(|error| error.to_string());
-    match overrides.and_then(|()| store()) {
-        Ok(_) => {
+    match overrides.and_then(|idle| store().map(|_| idle)) {
+        Ok(idle) => {
+            for problem in idle {
+                say_error(&format!("warning: {problem}\n"));
+            }
             say_error("config is valid\n");
             ExitCode::SUCCESS
         }

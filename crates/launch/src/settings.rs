@@ -7,7 +7,7 @@ use larch_config::{
     Arguments, Effective, Environment, Input, Node, Origin, Problem, Problems, Reader, Schema, Tree,
     expand_environment, parse_yaml,
 };
-use larch_limits::{LimitsSettings, OperationalSettings, RuntimeConfigSettings};
+use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings, RuntimeConfigSettings};
 use larch_membership::MemberlistSettings;
 use larch_rpc::IngesterClientSettings;
 use larch_runtime::ServerSettings;
@@ -16,6 +16,7 @@ use larch_telemetry::TracingSettings;
 
 use crate::blocks::Blocks;
 use crate::common::{CommonSettings, derive};
+use crate::idle::given_without_effect;
 use crate::legacy::{derive_for_all, derive_without_file, map_old_settings};
 use crate::loki_flags::LOKI_FLAGS;
 use crate::role::Role;
@@ -138,7 +139,10 @@ pub(crate) fn load(
         role.configure(&mut blocks);
     }
     let effective = reader.finish()?;
-    let (environment, warnings) = (environment.clone(), tree.warnings().to_vec());
+    let (environment, mut warnings) = (environment.clone(), tree.warnings().to_vec());
+    warnings.extend(given_without_effect("limits_config", &limits_node, &shared.limits, &IDLE_LIMITS));
+    let switches = (&operational_node, &shared.operational);
+    warnings.extend(given_without_effect("operational_config", switches.0, switches.1, &IDLE_SWITCHES));
     Ok(Loaded { shared, effective, limits_node, operational_node, environment, warnings })
 }
 

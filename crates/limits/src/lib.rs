@@ -13,8 +13,8 @@ pub use published::PUBLISHED_LIMITS;
 pub use settings::{
     AlertmanagerClientSettings, AlertmanagerSettings, AttributeAction, AttributesSettings,
     AuthorizationSettings, BasicAuthSettings, BlockedQuery, BlockedUntil, DeletionMode, DeniedAction,
-    GenericFields, LabelRules, LimitsSettings, OperationalSettings, OtlpLimits, PolicyLimits, PriorityStream,
-    QueryKind, QueueSettings, RateStrategy, RelabelAction, RelabelSettings, RemoteWriteSettings,
-    RemoteWriteTls, ResourceAttributes, RuntimeConfigSettings, ShardStreamsSettings, ShardingStrategy,
-    SseType, StreamRetention,
+    GenericFields, IDLE_LIMITS, IDLE_SWITCHES, IdleKey, LabelRules, LimitsSettings, OperationalSettings,
+    OtlpLimits, PolicyLimits, PriorityStream, QueryKind, QueueSettings, RateStrategy, RelabelAction,
+    RelabelSettings, RemoteWriteSettings, RemoteWriteTls, ResourceAttributes, RuntimeConfigSettings,
+    ShardStreamsSettings, ShardingStrategy, SseType, StreamRetention,
 };

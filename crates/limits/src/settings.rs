@@ -3,6 +3,7 @@
 mod alertmanager;
 mod check;
 mod discovery;
+mod idle;
 mod labels;
 mod limits;
 mod old_keys;
@@ -17,6 +18,7 @@ mod sharding;
 
 pub use alertmanager::{AlertmanagerClientSettings, AlertmanagerSettings, RelabelAction, RelabelSettings};
 pub use discovery::GenericFields;
+pub use idle::{IDLE_LIMITS, IDLE_SWITCHES, IdleKey};
 pub use labels::{DeniedAction, LabelRules};
 pub use limits::{LimitsSettings, RateStrategy, ShardingStrategy, SseType};
 pub use operational::OperationalSettings;

@@ -15,6 +15,8 @@ pub enum Part {
     WorkQueue,
     /// Knows what is in stored segments.
     Planner,
+    /// Takes pushes, and shares a tenant's rate with others that do.
+    Distributor,
 }
 
 /// One service of one process.

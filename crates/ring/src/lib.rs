@@ -6,5 +6,5 @@
 mod ring;
 mod settings;
 
-pub use ring::Ring;
+pub use ring::{Owned, Ring};
 pub use settings::{KvStore, KvStoreSettings, RingSettings, check_heartbeats, check_tokens};

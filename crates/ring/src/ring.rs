@@ -14,6 +14,16 @@ pub struct Ring {
     tokens: Vec<(u32, u32)>,
 }
 
+/// A member's places, and its share of all keys.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owned {
+    pub node: NodeId,
+    /// Rising.
+    pub tokens: Vec<u32>,
+    /// Of 1.
+    pub share: f64,
+}
+
 /// As many as each of Loki's ingesters has; ownership is then even to within some tenths.
 const TOKENS: u32 = 128;
 
@@ -33,6 +43,22 @@ impl Ring {
     /// How many members there are.
     pub fn size(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// What each member owns, in the order in which they were given. Replicas are not counted.
+    pub fn owned(&self) -> Vec<Owned> {
+        const KEYS: f64 = 4_294_967_296.0;
+        let own = |node: &NodeId| Owned { node: *node, tokens: Vec::new(), share: 0.0 };
+        let mut members: Vec<Owned> = self.nodes.iter().map(own).collect();
+        let mut before = self.tokens.last().map_or(0, |(token, _)| *token);
+        for (token, place) in &self.tokens {
+            let member = &mut members[*place as usize];
+            member.tokens.push(*token);
+            // Keys from the token before it on, round the circle.
+            member.share += f64::from(token.wrapping_sub(before)) / KEYS;
+            before = *token;
+        }
+        members
     }
 
     /// The owner of a key, then the members that follow, each once; fewer than asked for if there are no
@@ -100,6 +126,24 @@ mod tests {
             }
         }
         assert!(Ring::new([]).replicas(key(0), 3).is_empty());
+    }
+
+    #[test]
+    fn all_that_is_owned_is_the_whole() {
+        assert_eq!(Ring::new([]).owned(), []);
+        for count in [1, 2, 7] {
+            let ring = Ring::new(nodes(count));
+            let owned = ring.owned();
+            assert_eq!(owned.len() as u128, count);
+            let whole: f64 = owned.iter().map(|member| member.share).sum();
+            assert!((whole - 1.0).abs() < 1e-9, "{whole}");
+            for member in &owned {
+                assert!(member.tokens.is_sorted() && member.tokens.len() == TOKENS as usize);
+                let has = |number: &usize| ring.replicas(key(*number), 1)[0] == member.node;
+                let part = (0..4000).filter(has).count() as f64 / 4000.0;
+                assert!((part - member.share).abs() < 0.05, "{part} {}", member.share);
+            }
+        }
     }
 
     #[test]

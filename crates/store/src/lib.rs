@@ -4,11 +4,13 @@
 
 mod backend;
 mod backing;
+mod cache_watch;
 mod care;
 mod catalog;
 mod directory;
 mod error;
 mod http;
+mod index_requests;
 mod key;
 mod segments;
 mod settings;
@@ -18,6 +20,7 @@ mod testing;
 
 pub use backend::{Backend, OpenError, Variables};
 pub use backing::{Backing, Kind, Sse};
+pub use cache_watch::CacheWatch;
 pub use care::{
     CareError, Checked, Finding, MAX_PIN, Problem, Rebuilt, Survey, TenantSurvey, check_tenant, list_pins,
     partitions_of, pin, rebuild_tenant, sort_pins, survey, survey_tenant, unpin,
@@ -28,6 +31,7 @@ pub use catalog::{
 };
 pub use error::{Failure, Operation, StoreError};
 pub use http::fuzz_answer;
+pub use index_requests::index_requests;
 pub use key::{
     DocumentKind, FactKind, FactName, Folder, InvalidKey, InvalidName, Key, MAX_DOCUMENT_NAME_BYTES,
     fuzz_names, parse_document_name, parse_segment_name,

@@ -20,8 +20,8 @@ pub use log::{
 pub use metrics::{
     BuildInfo, Counter, DURATION_BUCKETS, Family, FloatCounter, FloatGauge, Format, Gauge, Held, Histogram,
     InvalidNamespace, MAX_LABEL_VALUE_BYTES, MAX_SERIES, MetricInfo, MetricKind, Namespace, OVERFLOW_VALUE,
-    Registry, Sample, Spec, fuzz_accept, inventory_json, inventory_table, panics, register_build_info,
-    register_go_aliases, register_process_metrics,
+    Registry, Sample, Spec, Summary, fuzz_accept, inventory_json, inventory_table, panics,
+    register_build_info, register_go_aliases, register_process_metrics,
 };
 pub use settings::TracingSettings;
 pub use trace::{ExportTask, InvalidEndpoint, RandomIds, TraceOptions, join_trace, outgoing_trace};

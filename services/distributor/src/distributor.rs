@@ -1,9 +1,11 @@
 //! The way of a push, from its request to its answer.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use bytes::Bytes;
 use http::{HeaderMap, Request};
 use larch_api::Tenancy;
@@ -28,6 +30,7 @@ use crate::label_rules::LabelValues;
 use crate::metrics::{Account, Metrics, Reason, Volume, show_ingesters};
 use crate::pages::Pages;
 use crate::place::RingBook;
+use crate::push_log::{agent_address, log_push, needs_address};
 use crate::rate::{Demand, RateExceeded, RateLimiter};
 use crate::rules::{RuleBook, RuleDefaults};
 use crate::send::{Origin, Sender, Sent};
@@ -69,9 +72,6 @@ pub(crate) struct Distributor {
     refusals: FailureLog,
 }
 
-/// Until distributors see each other, each is the only one it knows of.
-const DISTRIBUTORS: u32 = 1;
-
 /// Larger bodies are worked on where they hold nobody up: so many bytes take a millisecond or a few.
 const SMALL_BODY_BYTES: usize = 32 << 10;
 /// What compression makes large.
@@ -104,7 +104,7 @@ impl Distributor {
                 policies: settings.default_policy_stream_mappings.clone(),
                 label_attributes: settings.otlp_config.default_resource_attributes_as_index_labels.clone(),
             }),
-            rates: RateLimiter::new(DISTRIBUTORS),
+            rates: RateLimiter::new(frame.members.clone()),
             stamps: Stamps::new(&frame.env),
             sender: Sender {
                 members: frame.members.clone(),
@@ -120,6 +120,7 @@ impl Distributor {
             label_values: Arc::new(LabelValues::new(metrics.denied_labels.clone())),
             stream_rates: StreamRates::new(
                 settings.rate_store.stream_rate_update_interval.to_std(),
+                Arc::clone(&frame.env.clock),
                 &frame.metrics,
             ),
             refusals: FailureLog::new(&settings.write_failures_logging, &frame.metrics),
@@ -133,11 +134,8 @@ impl Distributor {
     /// What others look at.
     pub(crate) fn pages(&self, frame: &Frame) -> Pages {
         Pages {
-            env: frame.env.clone(),
             tenancy: frame.tenancy.clone(),
-            limits: frame.limits.clone(),
             usage: Arc::clone(&self.usage),
-            here: frame.here.clone(),
             started: frame.env.clock.now(),
         }
     }
@@ -155,7 +153,9 @@ impl Distributor {
             let max = self.settings.max_recv_msg_size.as_u64();
             let body = read_body(&parts.headers, body, max, &mut held).await?;
             let origin = self.origin(tenant.clone(), parts.extensions.get::<RequestId>());
-            self.work_on(origin, head, body, held).await
+            let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+            let address = self.address(&tenant, &parts.headers, peer);
+            self.work_on(origin, head, (body, address), held).await
         };
         self.watch(&tenant, endpoint, take).await
     }
@@ -168,6 +168,7 @@ impl Distributor {
         &self,
         headers: &HeaderMap,
         request: Option<RequestId>,
+        peer: Option<SocketAddr>,
         message: Bytes,
     ) -> Result<Taken, PushError> {
         let tenant = self.tenancy.tenant(headers)?;
@@ -176,7 +177,8 @@ impl Distributor {
             let mut held = self.inflight.hold()?;
             held.grow(message.len())?;
             let origin = self.origin(tenant.clone(), request.as_ref());
-            self.work_on(origin, head, message, held).await
+            let address = self.address(&tenant, headers, peer);
+            self.work_on(origin, head, (message, address), held).await
         };
         self.watch(&tenant, Endpoint::Pusher, take).await
     }
@@ -238,11 +240,14 @@ impl Distributor {
         &self,
         origin: Origin,
         head: Head,
-        body: Bytes,
+        (body, address): (Bytes, String),
         held: HeldBytes,
     ) -> Result<Taken, PushError> {
         let work = Work {
             tenant: origin.tenant.clone(),
+            operational: self.limits.operational(&origin.tenant),
+            address,
+            labels_hash: None,
             rules: self.rules.rules(self.limits.limits(&origin.tenant)),
             head,
             held,
@@ -258,7 +263,7 @@ impl Distributor {
         let small = if is_plain { SMALL_BODY_BYTES } else { SMALL_WRAPPED_BYTES };
         let (work, checked) =
             if body.len() <= small { work.run(body, bound)? } else { run_apart(work, body, bound).await? };
-        self.log_push(&work, &checked);
+        log_push(&work, &checked);
         let latency = work.rules.limits.simulated_push_latency;
         if !latency.is_zero() {
             self.env.sleep(latency.to_std()).await;
@@ -266,20 +271,12 @@ impl Distributor {
         self.finish(&origin, &work, checked).await
     }
 
-    /// For tenants that are looked at closely.
-    fn log_push(&self, work: &Work, checked: &Checked) {
-        let operational = self.limits.operational(&work.tenant);
-        let Work { tenant, .. } = work;
-        if operational.log_push_request {
-            let Volume { rows, line_bytes, metadata_bytes } = checked.received;
-            let (streams, agent) = (checked.streams.len(), work.head.user_agent.as_str());
-            let bytes = line_bytes + metadata_bytes;
-            info!(%tenant, streams, rows, line_bytes, metadata_bytes, bytes, agent, "push request parsed");
-        }
-        if operational.log_push_request_streams {
-            for stream in &checked.streams {
-                info!(%tenant, stream = stream.labels, rows = stream.entries.len(), "push request stream");
-            }
+    /// Of the sender, where it is logged.
+    fn address(&self, tenant: &TenantId, headers: &HeaderMap, peer: Option<SocketAddr>) -> String {
+        if needs_address(&self.limits.operational(tenant)) {
+            agent_address(headers, peer)
+        } else {
+            String::new()
         }
     }
 

@@ -66,7 +66,8 @@ fn check_otlp(logs: Vec<ResourceLogs>, body: usize) {
     assert!(records <= body, "{records} records of {body} bytes");
     let limits = OtlpLimits { severity_text_as_label: true, ..OtlpLimits::default() };
     let rules = OtlpRules::new(&limits, &["service.name".to_owned()]);
-    let mapping = Mapping { rules: &rules, discover: &["service_name".to_owned()], now: Timestamp::MIN };
+    let mapping =
+        Mapping { rules: &rules, discover: &["service_name".to_owned()], now: Timestamp::MIN, watched: None };
     let Ok(streams) = streams_of(logs, mapping) else { return };
     let mut entries = 0;
     for stream in streams {

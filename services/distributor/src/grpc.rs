@@ -5,12 +5,13 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::routing::post;
 use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, Request, Response};
@@ -35,7 +36,8 @@ pub(crate) fn routes(distributor: Arc<Distributor>, max_message: usize) -> Route
 async fn push(State(pusher): State<Pusher>, request: Request<Body>) -> Result<Response<Body>, Infallible> {
     let headers = request.headers().clone();
     let request_id = request.extensions().get::<RequestId>().cloned();
-    let call = Call { distributor: pusher.distributor, headers, request_id };
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    let call = Call { distributor: pusher.distributor, headers, request_id, peer };
     let mut server = Grpc::new(Raw).max_decoding_message_size(pusher.max_message);
     Ok(server.unary(call, request).await.map(Body::new))
 }
@@ -45,6 +47,8 @@ struct Call {
     distributor: Arc<Distributor>,
     headers: HeaderMap,
     request_id: Option<RequestId>,
+    /// The other end of the connection.
+    peer: Option<SocketAddr>,
 }
 
 impl UnaryService<Bytes> for Call {
@@ -54,8 +58,9 @@ impl UnaryService<Bytes> for Call {
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let distributor = Arc::clone(&self.distributor);
         let (headers, request_id) = (std::mem::take(&mut self.headers), self.request_id.take());
+        let peer = self.peer;
         Box::pin(async move {
-            let outcome = distributor.push_message(&headers, request_id, request.into_inner()).await;
+            let outcome = distributor.push_message(&headers, request_id, peer, request.into_inner()).await;
             // A `PushResponse` has no fields.
             answer(outcome).map(|()| tonic::Response::new(Bytes::new()))
         })

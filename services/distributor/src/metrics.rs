@@ -5,6 +5,9 @@ use larch_proto::RefusalReason;
 use larch_telemetry::{Counter, Family, Gauge, Histogram, Registry, Spec};
 use larch_types::TenantId;
 
+use crate::decode::Dialect;
+use crate::head::{Form, Head, Wrapping};
+
 /// Which protocol brought a push, as the label `format` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -17,6 +20,24 @@ impl Protocol {
         match self {
             Self::Loki => "loki",
             Self::Otlp => "otlp",
+        }
+    }
+}
+
+/// How far a push has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It came like this.
+    BeforeCheck,
+    /// Everything in it was left out.
+    AfterCheck,
+}
+
+impl Stage {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::BeforeCheck => "pre-validation",
+            Self::AfterCheck => "post-validation",
         }
     }
 }
@@ -125,6 +146,8 @@ pub(crate) struct Metrics {
     mutated_rows: Family<Counter, 2>,
     mutated_bytes: Family<Counter, 2>,
     sanitized: Family<Counter, 1>,
+    parsed: Family<Counter, 5>,
+    without_streams: Family<Counter, 2>,
     pub(crate) bytes_per_line: Histogram,
     pub(crate) appends: Family<Counter, 1>,
     pub(crate) append_failures: Family<Counter, 1>,
@@ -148,6 +171,8 @@ impl Metrics {
             mutated_rows: metrics.counter(MUTATED_ROWS),
             mutated_bytes: metrics.counter(MUTATED_BYTES),
             sanitized: metrics.counter(SANITIZED),
+            parsed: metrics.counter(PARSED),
+            without_streams: metrics.counter(WITHOUT_STREAMS),
             bytes_per_line: metrics.histogram(BYTES_PER_LINE, &LINE_BUCKETS).with([]),
             appends: metrics.counter(APPENDS),
             append_failures: metrics.counter(APPEND_FAILURES),
@@ -188,6 +213,31 @@ impl Metrics {
     /// Counts values of metadata that were not UTF-8.
     pub(crate) fn sanitized(&self, tenant: &TenantId, values: u64) {
         self.sanitized.with([tenant.as_str()]).add(values);
+    }
+
+    /// Counts a push that could be read, by its form.
+    pub(crate) fn parsed(&self, tenant: &TenantId, head: &Head) {
+        let (content_type, version) = match head.form {
+            Form::Json(Dialect::V1) => ("application/json", "v1"),
+            Form::Json(Dialect::Legacy) => ("application/json", "legacy"),
+            Form::OtlpJson => ("application/json", ""),
+            Form::Protobuf | Form::Message | Form::OtlpProtobuf => ("application/x-protobuf", ""),
+        };
+        let encoding = match (head.wrapping, head.form) {
+            (Wrapping::Gzip, _) => "gzip",
+            (Wrapping::Deflate, _) => "deflate",
+            (Wrapping::Zstd, _) => "zstd",
+            (Wrapping::Lz4, _) => "lz4",
+            (Wrapping::None, Form::Protobuf) => "snappy",
+            (Wrapping::None, _) => "",
+        };
+        let labels = [tenant.as_str(), content_type, encoding, version, head.protocol.label()];
+        self.parsed.with(labels).inc();
+    }
+
+    /// Counts a push that has no stream, at that stage of its way.
+    pub(crate) fn without_streams(&self, tenant: &TenantId, stage: Stage) {
+        self.without_streams.with([tenant.as_str(), stage.label()]).inc();
     }
 
     pub(crate) fn expanded(&self, tenant: &TenantId, protocol: Protocol, bytes: u64) {
@@ -257,6 +307,16 @@ const SANITIZED: Spec<1> = Spec {
     name: "loki_distributor_push_structured_metadata_sanitized_total",
     help: "Values of structured metadata that were not UTF-8.",
     labels: ["tenant"],
+};
+const PARSED: Spec<5> = Spec {
+    name: "loki_distributor_push_stats_count",
+    help: "Pushes that could be read.",
+    labels: ["tenant", "content_type", "content_encoding", "content_version", "format"],
+};
+const WITHOUT_STREAMS: Spec<2> = Spec {
+    name: "loki_distributor_push_zero_streams_count",
+    help: "Pushes without a stream, as they came (pre-validation) or when what breaks limits was left out (post-validation).",
+    labels: ["tenant", "stage"],
 };
 const BYTES_PER_LINE: Spec<0> =
     Spec { name: "loki_bytes_per_line", help: "Bytes of a line in a push.", labels: [] };

@@ -6,13 +6,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use larch_limits::{LimitsSettings, RateStrategy, TokenBucket};
+use larch_membership::{Members, Part};
 use larch_types::{Monotonic, TenantId};
 
 /// One bucket a tenant, and one for each of its policies that has a rate of its own.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    /// How many share a rate that holds for all.
-    distributors: u32,
+    /// The distributors among them share a rate that holds for all.
+    members: Members,
     buckets: Mutex<HashMap<BucketKey, Bucket>>,
 }
 
@@ -50,8 +51,13 @@ const MAX_BUCKETS: usize = 100_000;
 const BYTES_PER_MB: f64 = 1_048_576.0;
 
 impl RateLimiter {
-    pub(crate) fn new(distributors: u32) -> Self {
-        Self { distributors, buckets: Mutex::default() }
+    pub(crate) fn new(members: Members) -> Self {
+        Self { members, buckets: Mutex::default() }
+    }
+
+    /// A distributor that does not know of itself yet counts all the same.
+    fn distributors(&self) -> usize {
+        self.members.view().of(Part::Distributor).count().max(1)
     }
 
     /// Takes all demands or none.
@@ -91,7 +97,7 @@ impl RateLimiter {
     /// push.
     fn rate_of(&self, limits: &LimitsSettings, policy: Option<&str>) -> (f64, u64) {
         let share = match limits.ingestion_rate_strategy {
-            RateStrategy::Global => 1.0 / f64::from(self.distributors.max(1)),
+            RateStrategy::Global => 1.0 / self.distributors() as f64,
             RateStrategy::Local => 1.0,
         };
         let own = policy.and_then(|policy| limits.policy_override_limits.get(policy));
@@ -165,6 +171,8 @@ impl fmt::Display for RateExceeded {
 #[cfg(test)]
 mod tests {
     use larch_limits::PolicyLimits;
+    use larch_membership::Member;
+    use larch_types::NodeId;
 
     use super::*;
 
@@ -178,9 +186,19 @@ mod tests {
 
     const MB: u64 = 1 << 20;
 
+    /// One of so many.
+    fn limiter(distributors: u128) -> RateLimiter {
+        let members = Members::default();
+        for number in 0..distributors {
+            let (node, address) = (NodeId::from_u128(number), format!("d{number}:1").parse().unwrap());
+            members.enter(Member { part: Part::Distributor, node, address });
+        }
+        RateLimiter::new(members)
+    }
+
     #[test]
     fn a_burst_then_the_rate_and_the_text() {
-        let (limiter, limits) = (RateLimiter::new(1), LimitsSettings::default());
+        let (limiter, limits) = (limiter(1), LimitsSettings::default());
         let tenant: TenantId = "acme".parse().unwrap();
         let admit = |millis, bytes| limiter.admit(at(millis), &tenant, &limits, &[demand(None, bytes)]);
         assert_eq!(admit(0, 6 * MB), Ok(()));
@@ -204,7 +222,7 @@ mod tests {
         for (strategy, shown) in [(RateStrategy::Global, "1048576"), (RateStrategy::Local, "4194304")] {
             let limits = LimitsSettings { ingestion_rate_strategy: strategy, ..LimitsSettings::default() };
             let tenant: TenantId = "t".parse().unwrap();
-            let error = RateLimiter::new(4).admit(at(0), &tenant, &limits, &[demand(None, 7 * MB)]);
+            let error = limiter(4).admit(at(0), &tenant, &limits, &[demand(None, 7 * MB)]);
             let text = error.unwrap_err().to_string();
             assert!(text.contains(&format!("(limit: {shown} bytes/sec)")), "{text}");
         }
@@ -214,7 +232,7 @@ mod tests {
     fn without_a_rate_nothing_passes() {
         let limits = LimitsSettings { ingestion_rate_mb: 0.0, ..LimitsSettings::default() };
         let tenant: TenantId = "t".parse().unwrap();
-        assert!(RateLimiter::new(1).admit(at(0), &tenant, &limits, &[demand(None, 1)]).is_err());
+        assert!(limiter(1).admit(at(0), &tenant, &limits, &[demand(None, 1)]).is_err());
     }
 
     #[test]
@@ -224,7 +242,7 @@ mod tests {
             policy_override_limits: [("p".to_owned(), own)].into(),
             ..LimitsSettings::default()
         };
-        let limiter = RateLimiter::new(1);
+        let limiter = limiter(1);
         let tenant: TenantId = "t".parse().unwrap();
         let admit = |demands: &[Demand]| limiter.admit(at(0), &tenant, &limits, demands);
         assert_eq!(admit(&[demand(Some("p"), 6 * MB)]), Ok(()));
@@ -243,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_change_of_limits_holds_at_once() {
-        let limiter = RateLimiter::new(1);
+        let limiter = limiter(1);
         let tenant: TenantId = "t".parse().unwrap();
         let admit = |millis, burst, bytes| {
             let limits = LimitsSettings { ingestion_burst_size_mb: burst, ..LimitsSettings::default() };

@@ -8,6 +8,7 @@ use larch_runtime::StartError;
 use crate::distributor::Distributor as Pushes;
 use crate::grpc;
 use crate::http::routes;
+use crate::module::DistributorModule;
 use crate::settings::DistributorSettings;
 
 /// The blocks of the configuration that are this role's own.
@@ -17,7 +18,7 @@ pub struct Config {
 }
 
 /// The name by which `-target` and `/services` know it.
-const NAME: &str = "distributor";
+pub(crate) const NAME: &str = "distributor";
 
 /// The role, not configured yet.
 pub fn role() -> Box<dyn Role> {
@@ -41,12 +42,13 @@ impl Role for Distributor {
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         let distributor = Arc::new(Pushes::new(frame, self.config.distributor.clone()));
         let max_message = frame.settings.server.grpc_server_max_recv_msg_size.as_usize();
+        let module = DistributorModule { frame: frame.clone(), node: frame.env.new_node_id() };
         let pages = distributor.pages(frame);
         Ok(Service {
             http: pages.routes(),
             http_self_bounded: routes(Arc::clone(&distributor)),
             grpc: grpc::routes(distributor, max_message),
-            ..Service::listed(NAME)
+            modules: vec![Arc::new(module)],
         })
     }
 }

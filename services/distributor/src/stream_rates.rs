@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use larch_limits::ShardStreamsSettings;
-use larch_telemetry::{Counter, Registry, Spec};
+use larch_runtime::Clock;
+use larch_telemetry::{Counter, DURATION_BUCKETS, Family, Histogram, Registry, Spec};
 use larch_types::{Monotonic, StreamId, TenantId};
 
 /// The rates of the streams that are pushed here. Clones are the same.
@@ -17,8 +18,12 @@ pub(crate) struct StreamRates {
     /// How long bytes are counted before they become a rate.
     interval: Duration,
     known: Arc<Mutex<Known>>,
+    clock: Arc<dyn Clock>,
     expired: Counter,
     spread: Counter,
+    shards: Histogram,
+    rates: Histogram,
+    looks: Family<Histogram, 2>,
 }
 
 #[derive(Debug, Default)]
@@ -65,11 +70,17 @@ const LOOK_EVERY: Duration = Duration::from_mins(1);
 const MAX_SHARDS: f64 = 1024.0;
 
 impl StreamRates {
-    pub(crate) fn new(interval: Duration, metrics: &Registry) -> Self {
+    pub(crate) fn new(interval: Duration, clock: Arc<dyn Clock>, metrics: &Registry) -> Self {
         let known = Arc::new(Mutex::new(Known::default()));
         show(&known, metrics);
+        // Nobody is asked for rates, so that asking does not fail.
+        metrics.counter(FAILURES).with(["ring"]);
         Self {
             interval,
+            clock,
+            shards: metrics.histogram(SHARDS, &SHARD_BUCKETS).with([]),
+            rates: metrics.histogram(RATES, &RATE_BUCKETS).with([]),
+            looks: metrics.histogram(LOOKS, &DURATION_BUCKETS),
             known,
             expired: metrics.counter(EXPIRED).with([]),
             spread: metrics.counter(SPREAD).with([]),
@@ -88,7 +99,11 @@ impl StreamRates {
             return 1;
         }
         let mut known = lock(&self.known);
-        self.forget_old(&mut known, now);
+        if known.looked.is_none_or(|looked| now.since(looked) >= LOOK_EVERY) {
+            drop(known);
+            self.look_over(now);
+            known = lock(&self.known);
+        }
         let key = (tenant.clone(), part.stream);
         if known.streams.len() >= MAX_STREAMS && !known.streams.contains_key(&key) {
             return 1;
@@ -102,14 +117,24 @@ impl StreamRates {
         shards
     }
 
-    fn forget_old(&self, known: &mut Known, now: Monotonic) {
-        if known.looked.is_some_and(|looked| now.since(looked) < LOOK_EVERY) {
-            return;
-        }
+    /// Forgets silent streams, and shows how fast the others are.
+    fn look_over(&self, now: Monotonic) {
+        let started = self.clock.monotonic();
+        let mut known = lock(&self.known);
         known.looked = Some(now);
         let before = known.streams.len();
         known.streams.retain(|_, seen| now.since(seen.last) < REMEMBERED);
         self.expired.add((before - known.streams.len()) as u64);
+        let fast = |seen: &Seen| seen.rate.map(|rate| (rate.bytes, seen.shards));
+        let rates: Vec<(f64, u32)> = known.streams.values().filter_map(fast).collect();
+        // Others need not wait for the rest.
+        drop(known);
+        for (bytes, shards) in rates {
+            self.rates.observe(bytes);
+            self.shards.observe(f64::from(shards));
+        }
+        let took = self.clock.monotonic().since(started);
+        self.looks.with(["look over rates", "200"]).observe_duration(took);
     }
 }
 
@@ -150,7 +175,7 @@ impl Seen {
 
 fn show(known: &Arc<Mutex<Known>>, metrics: &Registry) {
     type Number = fn(&Known) -> f64;
-    let numbers: [(Spec<0>, Number); 3] = [
+    let numbers: [(Spec<0>, Number); 4] = [
         (STREAMS, |known| known.streams.len() as f64),
         (MOST_SHARDS, |known| {
             f64::from(known.streams.values().map(|seen| seen.shards).max().unwrap_or_default())
@@ -158,6 +183,10 @@ fn show(known: &Arc<Mutex<Known>>, metrics: &Registry) {
         (FASTEST, |known| {
             let rates = known.streams.values().filter_map(|seen| seen.rate);
             rates.map(|rate| rate.bytes).fold(0.0, f64::max)
+        }),
+        (FASTEST_SHARD, |known| {
+            let of_shard = |seen: &Seen| seen.rate.map(|rate| rate.bytes / f64::from(seen.shards));
+            known.streams.values().filter_map(of_shard).fold(0.0, f64::max)
         }),
     ];
     for (spec, number) in numbers {
@@ -188,15 +217,51 @@ const FASTEST: Spec<0> = Spec {
     help: "Bytes a second of the fastest stream.",
     labels: [],
 };
+const FASTEST_SHARD: Spec<0> = Spec {
+    name: "loki_rate_store_max_unique_stream_rate_bytes",
+    help: "Bytes a second of the fastest stream, where that of a spread stream is that of one of its shards.",
+    labels: [],
+};
+const SHARDS: Spec<0> = Spec {
+    name: "loki_rate_store_stream_shards",
+    help: "Write shards of each stream whose rate is known, once a minute.",
+    labels: [],
+};
+const SHARD_BUCKETS: [f64; 9] = [0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
+const RATES: Spec<0> = Spec {
+    name: "loki_rate_store_stream_rate_bytes",
+    help: "Bytes a second of each stream whose rate is known, once a minute.",
+    labels: [],
+};
+/// From 20 kB/s, doubling, to 164 MB/s.
+const RATE_BUCKETS: [f64; 14] = [
+    20e3, 40e3, 80e3, 160e3, 320e3, 640e3, 1.28e6, 2.56e6, 5.12e6, 10.24e6, 20.48e6, 40.96e6, 81.92e6,
+    163.84e6,
+];
+const LOOKS: Spec<2> = Spec {
+    name: "loki_rate_store_refresh_duration_seconds",
+    help: "How long it took to look over the rates of all streams; they are measured here and asked of nobody.",
+    labels: ["operation", "status_code"],
+};
+const FAILURES: Spec<1> = Spec {
+    name: "loki_rate_store_refresh_failures_total",
+    help: "Times that rates could not be learned; 0, because they are measured here and asked of nobody.",
+    labels: ["source"],
+};
 
 #[cfg(test)]
 mod tests {
+    use larch_runtime::Env;
     use larch_types::ByteSize;
 
     use super::*;
 
     fn at(millis: u64) -> Monotonic {
         Monotonic::from_start(Duration::from_millis(millis))
+    }
+
+    fn clock() -> Arc<dyn Clock> {
+        Env::system().clock
     }
 
     fn settings(desired: u64) -> ShardStreamsSettings {
@@ -206,7 +271,7 @@ mod tests {
     /// Pushes of one stream as (milliseconds, bytes, rows, shards).
     #[track_caller]
     fn check(settings: &ShardStreamsSettings, pushes: &[(u64, u64, usize, u32)]) {
-        let rates = StreamRates::new(Duration::from_secs(1), &Registry::default());
+        let rates = StreamRates::new(Duration::from_secs(1), clock(), &Registry::default());
         let tenant: TenantId = "t".parse().unwrap();
         for (millis, bytes, rows, want) in pushes {
             let part = PushedPart { stream: StreamId::from_u128(1), bytes: *bytes, rows: *rows };
@@ -239,7 +304,7 @@ mod tests {
     #[test]
     fn streams_are_apart_and_forgotten() {
         let metrics = Registry::default();
-        let rates = StreamRates::new(Duration::from_secs(1), &metrics);
+        let rates = StreamRates::new(Duration::from_secs(1), clock(), &metrics);
         let (one, other): (TenantId, TenantId) = ("t".parse().unwrap(), "u".parse().unwrap());
         let part = |stream| PushedPart { stream: StreamId::from_u128(stream), bytes: 1000, rows: 99 };
         let settings = settings(100);
@@ -253,7 +318,11 @@ mod tests {
         assert!(text().contains("loki_rate_store_streams 3"));
         assert!(text().contains("loki_rate_store_max_stream_shards 30"));
         assert!(text().contains("loki_rate_store_max_stream_rate_bytes 2000"));
-        assert_eq!(shards(&one, 601_000, 3), 1);
+        assert!(text().contains("loki_rate_store_max_unique_stream_rate_bytes 66.66"), "{}", text());
+        assert_eq!(shards(&one, 61_000, 2), 1);
+        assert!(text().contains("loki_rate_store_stream_rate_bytes_sum 2000"), "of the one that has a rate");
+        assert!(text().contains("loki_rate_store_stream_shards_sum 30"));
+        assert_eq!(shards(&one, 661_000, 3), 1);
         assert!(text().contains("loki_rate_store_expired_streams_total 3"));
         assert!(text().contains("loki_stream_sharding_count 1"));
     }

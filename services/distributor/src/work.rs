@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use larch_limits::OperationalSettings;
 use larch_runtime::BufferPool;
 use larch_types::{Monotonic, TenantId, Timestamp};
 
@@ -17,8 +18,9 @@ use crate::error::PushError;
 use crate::head::{Form, Head, Wrapping};
 use crate::inflight::HeldBytes;
 use crate::label_rules::{LabelFixes, LabelValues};
-use crate::labels::StreamLabels;
-use crate::metrics::Metrics;
+use crate::labels::{SERVICE_NAME, StreamLabels};
+use crate::metrics::{Metrics, Stage};
+use crate::push_log::{labels_hash, log_discovery};
 use crate::pushed::{PushedEntry, PushedLabels, PushedStream};
 use crate::rules::Rules;
 use crate::usage::UsageBook;
@@ -40,6 +42,11 @@ pub(crate) struct Work {
     pub(crate) buffers: BufferPool,
     pub(crate) usage: Arc<UsageBook>,
     pub(crate) label_values: Arc<LabelValues>,
+    pub(crate) operational: Arc<OperationalSettings>,
+    /// Of the sender, if it is logged.
+    pub(crate) address: String,
+    /// Of all labels, if it is logged.
+    pub(crate) labels_hash: Option<String>,
 }
 
 impl Work {
@@ -47,12 +54,20 @@ impl Work {
     pub(crate) fn run(mut self, body: Bytes, bound: SizeBound) -> Result<(Self, Checked), PushError> {
         let streams = self.decode(body, bound)?;
         if streams.is_empty() {
+            self.metrics.without_streams(&self.tenant, Stage::BeforeCheck);
             return Err(PushError::NoStreams);
         }
         let (streams, unreadable) = self.label(streams)?;
+        self.metrics.parsed(&self.tenant, &self.head);
+        if self.operational.log_hash_of_labels {
+            self.labels_hash = Some(labels_hash(streams.iter().map(|(labels, _)| labels.text.as_str())));
+        }
         let Self { tenant, head, rules, now, metrics, usage, .. } = &self;
         let against = Against { tenant, rules, head, now: *now, metrics, usage };
         let checked = check(&against, streams, &unreadable)?;
+        if checked.streams.is_empty() {
+            metrics.without_streams(tenant, Stage::AfterCheck);
+        }
         Ok((self, checked))
     }
 
@@ -80,7 +95,8 @@ impl Work {
 
     fn streams_of(&self, logs: Vec<ResourceLogs>) -> Result<Vec<PushedStream>, DecodeError> {
         let discover = &self.rules.limits.discover_service_name;
-        streams_of(logs, Mapping { rules: &self.rules.otlp, discover, now: self.now })
+        let watched = self.operational.log_service_name_discovery.then_some(&self.tenant);
+        streams_of(logs, Mapping { rules: &self.rules.otlp, discover, now: self.now, watched })
     }
 
     /// One stream whose labels cannot be read refuses the push, but for gRPC: there only the stream.
@@ -97,7 +113,10 @@ impl Work {
                 _ => None,
             };
             match (StreamLabels::new(labels, &limits.discover_service_name, backfill, fixes), text) {
-                (Ok(labels), _) => labelled.push((labels, entries)),
+                (Ok(labels), _) => {
+                    self.note_discovery(&labels);
+                    labelled.push((labels, entries));
+                }
                 (Err(PushError::Labels(error)), Some(text)) => unreadable.push(Unreadable {
                     text: String::from_utf8_lossy(&text).into_owned(),
                     error: error.reason(),
@@ -107,5 +126,13 @@ impl Work {
             }
         }
         Ok((labelled, unreadable))
+    }
+
+    fn note_discovery(&self, labels: &StreamLabels) {
+        if labels.is_discovered && self.operational.log_service_name_discovery {
+            let service = labels.labels.get(SERVICE_NAME).unwrap_or_default();
+            let candidates = &self.rules.limits.discover_service_name;
+            log_discovery(&self.tenant, &labels.labels, candidates, service);
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! What the planner counts.
 
-use larch_telemetry::{Counter, Family, Registry, Spec};
+use larch_store::index_requests;
+use larch_telemetry::{Counter, Family, Histogram, Registry, Spec};
 
 #[derive(Clone)]
 pub(crate) struct Metrics {
     pub(crate) calls: Family<Counter, 2>,
     pub(crate) chunks: Family<Counter, 1>,
+    pub(crate) chunk_refs: Family<Counter, 1>,
+    pub(crate) seconds: Family<Histogram, 2>,
     pub(crate) folds: Family<Counter, 1>,
 }
 
@@ -14,6 +17,8 @@ impl Metrics {
         Self {
             calls: registry.counter(CALLS),
             chunks: registry.counter(CHUNKS),
+            chunk_refs: registry.counter(CHUNK_REFS),
+            seconds: index_requests(registry),
             folds: registry.counter(FOLDS),
         }
     }
@@ -28,6 +33,11 @@ const CHUNKS: Spec<1> = Spec {
     name: "larch_planner_chunks_total",
     help: "Chunks in the range of plans: those that are to be read, and those that filters ruled out.",
     labels: ["fate"],
+};
+const CHUNK_REFS: Spec<1> = Spec {
+    name: "loki_index_chunk_refs_total",
+    help: "Chunks in the range of plans: those that are to be read (matched), and those that filters ruled out (discarded).",
+    labels: ["status"],
 };
 const FOLDS: Spec<1> = Spec {
     name: "larch_planner_catalog_folds_total",

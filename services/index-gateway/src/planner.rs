@@ -25,6 +25,36 @@ pub(crate) struct GatewayPlanner {
     folding: Folding,
 }
 
+/// What is asked.
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    Plan,
+    Labels,
+    Histogram,
+    Estimate,
+}
+
+impl Call {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Labels => "labels",
+            Self::Histogram => "histogram",
+            Self::Estimate => "estimate",
+        }
+    }
+
+    /// What is nearest to it in Loki. Series are asked for in the same way as labels.
+    const fn operation(self) -> &'static str {
+        match self {
+            Self::Plan => "chunk_refs",
+            Self::Labels => "label_values",
+            Self::Histogram => "volume",
+            Self::Estimate => "stats",
+        }
+    }
+}
+
 impl GatewayPlanner {
     pub(crate) fn new(env: Env, segments: Segments, metrics: Metrics) -> Self {
         Self { env, segments, metrics, folding: Folding::default() }
@@ -57,9 +87,18 @@ impl GatewayPlanner {
         }
     }
 
-    fn counted<T>(&self, call: &str, answer: Result<T, CallError>) -> Result<T, CallError> {
-        let status = answer.as_ref().map_or_else(|error| error.kind().http(), |_| 200);
-        self.metrics.calls.with([call, &status.to_string()]).inc();
+    /// Answers a question of some kind.
+    async fn counted<T>(
+        &self,
+        call: Call,
+        answering: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let started = self.env.clock.monotonic();
+        let answer = answering.await;
+        let took = self.env.clock.monotonic().since(started);
+        let status = answer.as_ref().map_or_else(|error| error.kind().http(), |_| 200).to_string();
+        self.metrics.calls.with([call.name(), &status]).inc();
+        self.metrics.seconds.with([call.operation(), &status]).observe_duration(took);
         answer
     }
 
@@ -70,8 +109,11 @@ impl GatewayPlanner {
     ) -> Result<Headed<PlanHead, PlannedSegment>, CallError> {
         let (chosen, live) = self.find(tenant, &request.scope).await?;
         let plans = plan::read(&self.segments, tenant, &live.segments, &chosen, &request.needles).await?;
-        self.metrics.chunks.with(["planned"]).add(plans.chunks());
-        self.metrics.chunks.with(["ruled_out"]).add(plans.chunks_in_range - plans.chunks());
+        let (planned, ruled_out) = (plans.chunks(), plans.chunks_in_range - plans.chunks());
+        self.metrics.chunks.with(["planned"]).add(planned);
+        self.metrics.chunks.with(["ruled_out"]).add(ruled_out);
+        self.metrics.chunk_refs.with(["matched"]).add(planned);
+        self.metrics.chunk_refs.with(["discarded"]).add(ruled_out);
         let head = PlanHead {
             chunks_of_segments: plans.chunks_of_segments,
             chunks_in_time: plans.chunks_in_time,
@@ -120,8 +162,7 @@ impl Planner for GatewayPlanner {
         context: TenantContext,
         request: PlanRequest,
     ) -> Result<Headed<PlanHead, PlannedSegment>, CallError> {
-        let answer = self.plan_inside(&context.tenant, &request).await;
-        self.counted("plan", answer)
+        self.counted(Call::Plan, self.plan_inside(&context.tenant, &request)).await
     }
 
     async fn labels(
@@ -129,8 +170,7 @@ impl Planner for GatewayPlanner {
         context: TenantContext,
         request: PlanLabelsRequest,
     ) -> Result<Headed<PlanHead, TextBatch>, CallError> {
-        let answer = self.labels_inside(&context.tenant, &request).await;
-        self.counted("labels", answer)
+        self.counted(Call::Labels, self.labels_inside(&context.tenant, &request)).await
     }
 
     async fn histogram(
@@ -138,8 +178,7 @@ impl Planner for GatewayPlanner {
         context: TenantContext,
         request: PlanHistogramRequest,
     ) -> Result<Headed<PlanHead, HistogramBatch>, CallError> {
-        let answer = self.histogram_inside(&context.tenant, request).await;
-        self.counted("histogram", answer)
+        self.counted(Call::Histogram, self.histogram_inside(&context.tenant, request)).await
     }
 
     async fn estimate(
@@ -147,7 +186,6 @@ impl Planner for GatewayPlanner {
         context: TenantContext,
         request: PlanEstimateRequest,
     ) -> Result<Estimate, CallError> {
-        let answer = self.estimate_inside(&context.tenant, &request).await;
-        self.counted("estimate", answer)
+        self.counted(Call::Estimate, self.estimate_inside(&context.tenant, &request)).await
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use larch_rpc::CallError;
 use larch_runtime::{Env, Scope};
-use larch_segment::{Effort, Frozen, Provenance, WriteError};
+use larch_segment::{Effort, Frozen, Provenance, Totals, WriteError};
 use larch_types::{Day, ErrorKind, NodeId, SegmentId, TenantId, Timestamp};
 use larch_wal::Dir;
 use tracing::{error, info};
@@ -174,6 +174,7 @@ pub(crate) async fn cut_tenant(
                 let source = std::error::Error::source(&problem).map(ToString::to_string);
                 error!(tenant = %tenant.id, failures, error = %problem, source, "rows are not cut");
                 node.metrics.failed_cuts.inc();
+                node.metrics.checkpoints.failed_creations.inc();
                 if tenant.failures.are_many() {
                     set_aside(node, tenant).await;
                 }
@@ -202,6 +203,7 @@ async fn cut_rows(
     reason: CutReason,
 ) -> Result<usize, CutError> {
     let started = node.env.clock.monotonic();
+    node.metrics.checkpoints.creations.inc();
     let held = *cut.rows.held();
     let (rows, raw_bytes) = (held.rows, held.raw_bytes);
     let upto = cut.upto;
@@ -212,7 +214,8 @@ async fn cut_rows(
             let (dir, env, id) = (Arc::clone(&node.dir), node.env.clone(), node.id);
             let (name, taken) = (tenant.id.clone(), Arc::clone(&cut));
             let write = move || write_files(&*dir, &name, &taken.rows, &env, id);
-            cut.keep_written(blocking(&*node.dir, write).await??).clone()
+            let written = blocking(&*node.dir, write).await??;
+            cut.keep_written(node.metrics.cut.count_files(written)).clone()
         }
     };
     drop(cut);
@@ -225,9 +228,16 @@ async fn cut_rows(
     tenant.cut_done.notify_waiters();
     node.metrics.cuts.inc();
     let took = node.env.clock.monotonic().since(started);
+    node.metrics.checkpoints.made(bytes, took);
     node.metrics.cut.count(reason, held, CUT_BYTES, (count, bytes), (node.env.clock.now(), took));
     info!(tenant = %tenant.id, rows, raw_bytes, files = count, bytes, duration = ?took, "rows cut");
     Ok(count)
+}
+
+/// A file that is there, and what is in it.
+pub(crate) struct Written {
+    pub(crate) file: Arc<SegmentFile>,
+    pub(crate) totals: Totals,
 }
 
 /// One file a day, and one for the days beyond the eight that have most rows; all or none. It blocks.
@@ -237,7 +247,7 @@ pub(crate) fn write_files(
     rows: &Frozen,
     env: &Env,
     uploader: NodeId,
-) -> Result<Vec<Arc<SegmentFile>>, CutError> {
+) -> Result<Vec<Written>, CutError> {
     let (days, rest) = days_with_files(&rows.days());
     let mut ids: Vec<SegmentId> = days.iter().map(|_| env.new_segment_id()).collect();
     if rest {
@@ -250,16 +260,17 @@ pub(crate) fn write_files(
         };
         write_file(dir, tenant, rows, (ids[place], uploader), passes)
     };
-    let written = (0..ids.len()).map(write).collect::<Result<Vec<NewFile>, CutError>>();
+    let written = (0..ids.len()).map(write).collect::<Result<Vec<(NewFile, Totals)>, CutError>>();
     let finished = written.and_then(|files| {
-        finish(dir, tenant, &files)?;
+        finish(dir, tenant, files.iter().map(|(file, _)| file.id()))?;
         Ok(files)
     });
     let files = finished.inspect_err(|_| remove(dir, tenant, &ids))?;
     let now = env.clock.monotonic();
-    let file = |file: NewFile| {
+    let file = |(file, totals): (NewFile, Totals)| {
         let (id, name) = (file.id(), finished_name(file.id(), tenant));
-        Arc::new(SegmentFile::new(id, name, file.bytes(), now, Progress::default()))
+        let file = Arc::new(SegmentFile::new(id, name, file.bytes(), now, Progress::default()));
+        Written { file, totals }
     };
     Ok(files.into_iter().map(file).collect())
 }
@@ -278,11 +289,12 @@ fn write_file(
     rows: &Frozen,
     (id, uploader): (SegmentId, NodeId),
     passes: impl Fn(Timestamp) -> bool,
-) -> Result<NewFile, CutError> {
+) -> Result<(NewFile, Totals), CutError> {
     let provenance =
         Provenance { id, uploader, inputs: Vec::new(), siblings: Vec::new(), tombstones: Vec::new() };
     let mut file = NewFile::create(dir, tenant, id)?;
-    rows.write(passes, provenance, Effort::Fresh, |piece| file.append(piece).map_err(CutError::Write))?;
+    let put = |piece: &[u8]| file.append(piece).map_err(CutError::Write);
+    let totals = rows.write(passes, provenance, Effort::Fresh, put)?;
     file.sync()?;
-    Ok(file)
+    Ok((file, totals))
 }

@@ -1,10 +1,14 @@
 //! What dashboards of Loki read about chunks, said of what Larch cuts: all rows that a tenant has in memory.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use larch_segment::Held;
 use larch_telemetry::{Counter, Family, Histogram, Registry, Spec};
 use larch_types::Timestamp;
+
+use crate::cut::Written;
+use crate::segment_file::SegmentFile;
 
 /// Why a tenant's rows are cut, in the words that dashboards know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,9 @@ pub(crate) struct CutMetrics {
     entries: Histogram,
     age: Histogram,
     hours: Histogram,
+    chunks_per_file: Histogram,
+    rows_per_file: Histogram,
+    streams_per_file: Histogram,
     compression: Histogram,
     encoding: Histogram,
 }
@@ -57,6 +64,12 @@ const ENTRIES: [f64; 14] = [
 ];
 const AGES: [f64; 10] = [60.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14_400.0, 36_000.0, 43_200.0, 57_600.0];
 const HOURS: [f64; 8] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+const BLOCKS: [f64; 6] = [5.0, 10.0, 20.0, 40.0, 80.0, 160.0];
+/// Those of Loki, and on to what a segment of full size holds.
+const SAMPLES: [f64; 9] =
+    [4096.0, 6144.0, 8192.0, 10_240.0, 12_288.0, 14_336.0, 65_536.0, 262_144.0, 1_048_576.0];
+/// Those of Loki, whose chunks have one stream, and on to many thousands of streams in a segment.
+const INDEX_ENTRIES: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16_384.0];
 const RATIOS: [f64; 10] = [0.75, 2.75, 4.75, 6.75, 8.75, 10.75, 12.75, 14.75, 16.75, 18.75];
 const ENCODE_SECONDS: [f64; 6] = [0.01, 0.04, 0.16, 0.64, 2.56, 10.24];
 const SHARES: [f64; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
@@ -66,11 +79,7 @@ impl CutMetrics {
         let histogram =
             |name, help, bounds: &[f64]| registry.histogram(Spec { name, help, labels: [] }, bounds).with([]);
         Self {
-            flushed: registry.counter(Spec {
-                name: "loki_ingester_chunks_flushed_total",
-                help: "Times that a tenant's rows went from memory into segment files, by the reason.",
-                labels: ["reason"],
-            }),
+            flushed: flushed(registry),
             created: registry
                 .counter(Spec {
                     name: "loki_ingester_chunks_created_total",
@@ -94,6 +103,21 @@ impl CutMetrics {
                 "Hours between the oldest and the newest row of a cut.",
                 &HOURS,
             ),
+            chunks_per_file: histogram(
+                "loki_ingester_blocks_per_chunk",
+                "Column groups of a segment file that a cut made.",
+                &BLOCKS,
+            ),
+            rows_per_file: histogram(
+                "loki_ingester_samples_per_chunk",
+                "Rows of a segment file that a cut made.",
+                &SAMPLES,
+            ),
+            streams_per_file: histogram(
+                "loki_chunk_store_index_entries_per_chunk",
+                "Streams in the index of a segment file that a cut made.",
+                &INDEX_ENTRIES,
+            ),
             compression: histogram(
                 "loki_ingester_chunk_compression_ratio",
                 "Bytes of rows for each byte of the segments that hold them.",
@@ -105,6 +129,18 @@ impl CutMetrics {
                 &ENCODE_SECONDS,
             ),
         }
+    }
+
+    /// Counts the files of a cut by what is in them.
+    pub(crate) fn count_files(&self, written: Vec<Written>) -> Vec<Arc<SegmentFile>> {
+        let mut files = Vec::with_capacity(written.len());
+        for Written { file, totals } in written {
+            self.chunks_per_file.observe(f64::from(totals.chunks));
+            self.rows_per_file.observe(totals.rows as f64);
+            self.streams_per_file.observe(f64::from(totals.streams));
+            files.push(file);
+        }
+        files
     }
 
     /// Counts a cut that is in files. `full` is how many raw bytes make one.
@@ -129,4 +165,22 @@ impl CutMetrics {
             self.compression.observe(held.raw_bytes as f64 / bytes as f64);
         }
     }
+}
+
+/// Reasons that Loki has and that never come about here: rows are cut all together, so that there is nothing
+/// to close early, and streams do not change their owner.
+const NEVER: [&str; 3] = ["idle", "synced", "not_owned"];
+
+/// All reasons are shown from the start, so that the first of each is seen as an increase.
+fn flushed(registry: &Registry) -> Family<Counter, 1> {
+    let flushed = registry.counter(Spec {
+        name: "loki_ingester_chunks_flushed_total",
+        help: "Times that a tenant's rows went from memory into segment files, by the reason; idle, synced and not_owned stay 0.",
+        labels: ["reason"],
+    });
+    let reasons = [CutReason::Full, CutReason::MaxAge, CutReason::Forced].map(CutReason::label);
+    for reason in reasons.into_iter().chain(NEVER) {
+        flushed.with([reason]);
+    }
+    flushed
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use http::{Request, StatusCode};
 use larch_api::{Form, Tenancy};
 use larch_launch::{Frame, OpenDir};
@@ -23,6 +23,7 @@ use crate::flush::{flush_all, flush_to_the_end};
 use crate::module::leave;
 use crate::node::Shutdown;
 use crate::service::Door;
+use crate::standing::Standing;
 
 /// The file whose being there means that the next stop cuts all rows. Loki's has this name.
 const MARKER: &str = "shutdown-requested.txt";
@@ -40,6 +41,7 @@ pub(crate) struct Marker {
     pub(crate) open_dir: OpenDir,
     /// Empty if none is configured.
     pub(crate) dir: String,
+    pub(crate) standing: Standing,
 }
 
 pub(crate) fn routes(desk: Arc<Desk>) -> Router {
@@ -48,6 +50,7 @@ pub(crate) fn routes(desk: Arc<Desk>) -> Router {
         .route("/flush/tenant", post(flush_tenant))
         .route("/ingester/shutdown", get(shutdown).post(shutdown))
         .route("/ingester/prepare_shutdown", get(show_prepared).post(prepare).delete(forget_prepared))
+        .route("/ingester/prepare_partition_downscale", any(no_partitions))
         .with_state(desk)
 }
 
@@ -145,11 +148,23 @@ async fn show_prepared(State(desk): State<Arc<Desk>>) -> Response {
 }
 
 async fn prepare(State(desk): State<Arc<Desk>>) -> Response {
-    desk.marker.with(set).map_or_else(|error| failed(&error), |()| done())
+    answer_marked(desk.marker.set())
 }
 
 async fn forget_prepared(State(desk): State<Arc<Desk>>) -> Response {
-    desk.marker.with(unset).map_or_else(|error| failed(&error), |()| done())
+    answer_marked(desk.marker.unset())
+}
+
+fn answer_marked(marked: Result<(), CallError>) -> Response {
+    marked.map_or_else(|error| failed(&error), |()| done())
+}
+
+/// Rows come from distributors and not from a queue with partitions. Loki without one answers like this, and
+/// so does what asks for it before it takes an ingester away.
+async fn no_partitions() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
 }
 
 impl Marker {
@@ -160,10 +175,22 @@ impl Marker {
     /// It was meant for the stop that has done what it asks for.
     pub(crate) fn clear(&self) {
         if self.is_set()
-            && let Err(error) = self.with(unset)
+            && let Err(error) = self.unset()
         {
             warn!(%error, "the mark for a flush on the next stop stays");
         }
+    }
+
+    fn set(&self) -> Result<(), CallError> {
+        self.with(set)?;
+        self.standing.mark(true);
+        Ok(())
+    }
+
+    fn unset(&self) -> Result<(), CallError> {
+        self.with(unset)?;
+        self.standing.mark(false);
+        Ok(())
     }
 
     fn with<T>(&self, work: impl FnOnce(&dyn Dir, &FileName) -> std::io::Result<T>) -> Result<T, CallError> {

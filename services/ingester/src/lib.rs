@@ -2,6 +2,7 @@
 
 mod append;
 mod carry;
+mod checkpoints;
 mod cut;
 mod cut_metrics;
 mod disk;
@@ -19,6 +20,7 @@ mod read;
 mod record;
 mod refusal;
 mod replay;
+mod replay_metrics;
 mod restate;
 mod rhythm;
 mod role;
@@ -28,7 +30,9 @@ mod service;
 mod set_aside;
 mod settings;
 mod shelf;
+mod shown;
 mod source;
+mod standing;
 mod streams;
 mod tail;
 mod tails;

@@ -1,22 +1,22 @@
 //! The ingester's life: it reads its log back, takes rows, and leaves.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use larch_launch::Frame;
 use larch_membership::{Member, Part};
 use larch_runtime::{Job, Module, Next, Rhythm, Scope, Stage, StartError, spawn_job};
-use larch_types::{NodeId, Timestamp};
+use larch_types::{Monotonic, NodeId, Timestamp};
 use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode, forget_node};
 use tracing::error;
 
 use crate::append::{Waiting, apply_committed};
-use crate::cut::cut_when_due;
+use crate::cut::{MOST_LOG_FILES, cut_when_due};
 use crate::flush::flush_all;
 use crate::http::Marker;
-use crate::metrics::{Metrics, show_holdings, show_set_aside, show_waiting};
+use crate::metrics::Metrics;
 use crate::node::{Bounds, Node, Parts};
 use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
@@ -33,11 +33,14 @@ pub(crate) struct IngesterModule {
     pub(crate) frame: Frame,
     pub(crate) settings: IngesterSettings,
     pub(crate) metrics: Metrics,
+    pub(crate) log_metrics: LogMetrics,
     pub(crate) door: Arc<Door>,
     /// Somebody may ask for a flush on the next stop.
     pub(crate) marker: Marker,
     /// If patterns are mined.
     pub(crate) patterns: Option<Arc<Patterns>>,
+    /// Since when it takes rows.
+    pub(crate) open_since: OnceLock<Monotonic>,
 }
 
 impl Module for IngesterModule {
@@ -47,6 +50,18 @@ impl Module for IngesterModule {
 
     fn start<'a>(&'a self, scope: &'a Scope) -> BoxFuture<'a, Result<(), StartError>> {
         Box::pin(self.open(scope))
+    }
+
+    /// Whoever restarts ingesters one after the other waits for each; a while after it is well, if that is
+    /// wanted.
+    fn unready(&self) -> Option<String> {
+        if self.door.node().is_ok_and(|node| node.is_leaving()) {
+            return Some("Ingester not ready: it is shutting down".to_owned());
+        }
+        let wait = self.settings.lifecycler.min_ready_duration;
+        let since = self.open_since.get()?;
+        let is_waiting = self.frame.env.clock.monotonic().since(*since) < wait.to_std();
+        is_waiting.then(|| format!("Ingester not ready: waiting for {wait} after being ready"))
     }
 
     fn stop(&self, stage: Stage) -> BoxFuture<'_, ()> {
@@ -82,7 +97,7 @@ impl IngesterModule {
             env: frame.env.clone(),
             limits: frame.limits.clone(),
             metrics: self.metrics.clone(),
-            log_metrics: LogMetrics::new(&frame.metrics, &frame.env),
+            log_metrics: self.log_metrics.clone(),
             ceiling: self.settings.wal.replay_memory_ceiling.as_usize(),
         };
         let settings = self.log_settings();
@@ -107,10 +122,10 @@ impl IngesterModule {
         if let Some(patterns) = &self.patterns {
             patterns.start(scope);
         }
-        show_holdings(&frame.metrics, &node);
-        show_waiting(&frame.metrics, &node);
-        show_set_aside(&frame.metrics, &node);
+        self.metrics.standing.mark(self.marker.is_set());
         self.door.open(node);
+        self.metrics.standing.begin_limiting();
+        self.open_since.get_or_init(|| frame.env.clock.monotonic());
         frame.local.add_ingester(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
         frame.local.add_tail(frame.here.clone(), Arc::clone(&self.door) as Arc<_>);
         frame.members.enter(Member { part: Part::Ingester, node: id, address: frame.here.clone() });
@@ -169,8 +184,20 @@ impl IngesterModule {
             WalSync::Interval => SyncMode::Interval(wal.sync_interval.to_std()),
             WalSync::Never => SyncMode::Never,
         };
-        LogSettings { sync, full_threshold: wal.disk_full_threshold, ..LogSettings::default() }
+        LogSettings {
+            sync,
+            full_threshold: wal.disk_full_threshold,
+            file_bytes: log_file_bytes(wal.disk_budget.as_u64()),
+            ..LogSettings::default()
+        }
     }
+}
+
+/// The log is given back file by file, and rows are cut for it once there are more files than may be kept. These
+/// are half of the budget then; the other half is for segment files.
+fn log_file_bytes(budget: u64) -> u64 {
+    let usual = LogSettings::default().file_bytes;
+    if budget == 0 { usual } else { usual.min(budget / (2 * MOST_LOG_FILES as u64)) }
 }
 
 /// Nobody is sent here any more.

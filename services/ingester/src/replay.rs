@@ -58,26 +58,30 @@ impl Replay {
             .map_err(|error| StartError::caused_by("open the log in ingester.wal.dir", error))?;
         let mut replayed = Replayed::default();
         let started = self.env.clock.monotonic();
-        self.metrics.replay_active.set(1);
+        self.metrics.replay.active.set(1);
         // Twice, because a cut stands behind the pushes that it makes superfluous.
         let mut known = Known::default();
         let first = read_back(&mut recovery, |position, bytes| learn(&mut known, position, bytes))?;
         // A log that lost something may have lost the record that names a file, which is then the only copy
         // of its rows.
         let is_whole = first.records > 0 && first.corruptions == 0;
-        let known = Restore { dir: &**dir, known, is_whole, now: started }.run(&replayed.tenants)?;
+        let recovered = self.metrics.replay.files.clone();
+        let restore = Restore { dir: &**dir, known, is_whole, now: started, recovered };
+        let known = restore.run(&replayed.tenants)?;
         let node = recovery.node();
         let aside = copies::bring_back(&self, &**dir, node, &known, &mut replayed)?;
         let mut room = Room::new(&**dir, node, self.ceiling);
         let found = read_back(&mut recovery, |position, bytes| {
             self.bring_back(&mut replayed, &known, &aside, WalPosition(position.0), bytes);
             room.make(&self, &mut replayed);
+            self.metrics.replay.memory.set(replayed.held_bytes as i64);
         })?;
-        self.metrics.replay_active.set(0);
+        self.metrics.replay.memory.set(0);
+        self.metrics.replay.active.set(0);
         let took = self.env.clock.monotonic().since(started);
-        self.metrics.replay_seconds.set(took.as_secs_f64());
+        self.metrics.replay.seconds.set(took.as_secs_f64());
         for tenant in replayed.tenants.all() {
-            self.metrics.recovered_streams.add(tenant.streams.counts().active as u64);
+            self.metrics.replay.streams.add(tenant.streams.counts().active as u64);
         }
         info!(
             node = %recovery.node(),
@@ -101,7 +105,7 @@ impl Replay {
         bytes: &[u8],
     ) {
         replayed.last = position.0;
-        self.metrics.recovered_bytes.add(bytes.len() as u64);
+        self.metrics.replay.bytes.add(bytes.len() as u64);
         match decode(bytes) {
             Ok(Record { tenant, content: Content::Push(push) }) => {
                 if known.upto(&tenant) < position && !aside.contains(&position) {
@@ -110,7 +114,7 @@ impl Replay {
             }
             Ok(_) => {}
             Err(problem) => {
-                self.metrics.unreadable_records.inc();
+                self.metrics.replay.unreadable_records.inc();
                 error!(position = position.0, error = %problem, "a record of the log is skipped");
             }
         }
@@ -124,15 +128,16 @@ impl Replay {
             let of_policy = StreamLimits::of(&limits, &stream.policy, 1, 1);
             let id = StreamId::of_canonical(&stream.labels);
             tenant.streams.recall(id, stream.labels.len(), of_policy, now);
-            self.metrics.recovered_rows.add(stream.entries.len() as u64);
         }
+        let rows = push.streams.iter().map(|stream| stream.entries.len() as u64).sum();
         match tenant.apply(&Arc::new(push), position, now) {
             Ok(duplicates) => {
-                let rows = duplicates.iter().map(|one| one.rows).sum();
-                self.metrics.recovered_duplicates.add(rows);
+                self.metrics.replay.rows.add(rows);
+                self.metrics.replay.duplicates.add(duplicates.iter().map(|one| one.rows).sum());
             }
             Err(problem) => {
-                self.metrics.unreadable_records.inc();
+                self.metrics.replay.unreadable_records.inc();
+                self.metrics.replay.count_discarded(rows);
                 error!(position = position.0, error = %problem, "a record of the log is skipped");
             }
         }

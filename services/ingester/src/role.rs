@@ -1,9 +1,10 @@
 //! The role as binaries see it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use larch_launch::{Blocks, Frame, Role, Service};
 use larch_runtime::StartError;
+use larch_wal::LogMetrics;
 
 use crate::http::{Desk, Marker, routes};
 use crate::metrics::Metrics;
@@ -11,6 +12,7 @@ use crate::module::IngesterModule;
 use crate::patterns::Patterns;
 use crate::service::Door;
 use crate::settings::{IngesterSettings, PatternIngesterSettings};
+use crate::shown::show_node;
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,17 +49,22 @@ impl Role for Ingester {
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         let patterns = Patterns::configured(&self.config.pattern_ingester, frame);
         let door = Arc::new(Door::new(patterns.clone()));
+        let metrics = Metrics::new(&frame.metrics);
+        show_node(&frame.metrics, &door);
         let marker = Marker {
             open_dir: Arc::clone(&frame.open_dir),
             dir: self.config.ingester.shutdown_marker_path.clone(),
+            standing: metrics.standing.clone(),
         };
         let module = IngesterModule {
             frame: frame.clone(),
             settings: self.config.ingester.clone(),
-            metrics: Metrics::new(&frame.metrics),
+            metrics,
+            log_metrics: LogMetrics::new(&frame.metrics, &frame.env),
             door: Arc::clone(&door),
             marker: marker.clone(),
             patterns,
+            open_since: OnceLock::new(),
         };
         let desk =
             Desk { door: Arc::clone(&door), frame: frame.clone(), tenancy: frame.tenancy.clone(), marker };

@@ -76,9 +76,13 @@ impl NewFile {
 
 /// Files that are synced get their names, and survive a power cut then. All or none: nobody has a finished
 /// name before all are synced.
-pub(crate) fn finish(dir: &dyn Dir, tenant: &TenantId, files: &[NewFile]) -> io::Result<()> {
-    for file in files {
-        dir.rename(&name::unfinished(file.id, tenant), &name::finished(file.id, tenant))?;
+pub(crate) fn finish(
+    dir: &dyn Dir,
+    tenant: &TenantId,
+    files: impl Iterator<Item = SegmentId>,
+) -> io::Result<()> {
+    for id in files {
+        dir.rename(&name::unfinished(id, tenant), &name::finished(id, tenant))?;
     }
     dir.sync()
 }

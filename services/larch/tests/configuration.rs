@@ -53,9 +53,10 @@ fn configurations_that_people_run_are_valid_with_warnings() {
 #[test]
 fn what_has_no_effect_is_said_where_it_is_asked_for() {
     let text = verify_fixture("without-effect.yaml");
-    let places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+    let mut places: Vec<&str> = text.lines().filter_map(|line| line.split(": ").nth(1)).collect();
+    places.sort_unstable();
     assert_eq!(places, ["without-effect.yaml:2", "without-effect.yaml:5", "without-effect.yaml:7"], "{text}");
-    assert_eq!(text.matches("has no effect yet").count(), 3, "{text}");
+    assert_eq!(text.matches("has no effect: ").count(), 3, "{text}");
     assert!(text.ends_with("config is valid\n"));
 }
 

@@ -115,6 +115,36 @@ runtime_config: {file: overrides.yaml, period: 20ms}
 }
 
 #[test]
+fn settings_without_effect_are_told_of_tenants_and_of_roles() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("overrides.yaml"), "overrides: {acme: {cardinality_limit: 7}}")
+        .unwrap();
+    let configuration = "
+common: {path_prefix: ./data}
+runtime_config: {file: overrides.yaml}
+limits_config: {index_gateway_shard_size: 3}
+querier: {extra_query_delay: 1s}
+frontend_worker: {frontend_address: 'frontend:9095'}
+frontend: {downstream_url: 'http://elsewhere'}
+";
+    let larch = Running::start(configured(binary(), folder.path(), configuration));
+    larch.get_until("/ready", |answer| answer.status == 200);
+    let (_, log) = larch.stop();
+    let told: Vec<&String> = log.iter().filter(|line| line.contains("has no effect: ")).collect();
+    for wanted in [
+        "overrides.yaml:1: overrides.acme.cardinality_limit",
+        "larch.yaml:4: limits_config.index_gateway_shard_size",
+        "querier.extra_query_delay",
+        "frontend_worker.frontend_address",
+        "frontend.downstream_url",
+    ] {
+        let lines = told.iter().filter(|line| line.contains(wanted) && line.contains("level=warn")).count();
+        assert_eq!(lines, 1, "{wanted}: {told:#?}");
+    }
+    assert_eq!(told.len(), 5, "{told:#?}");
+}
+
+#[test]
 fn a_stopping_process_says_so_and_a_second_signal_ends_it() {
     use rustix::process::Signal;
 

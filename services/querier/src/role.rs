@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use larch_launch::{Blocks, Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service, without_effect};
 use larch_runtime::{Module, Scope, Stage, StartError};
+use tracing::warn;
 
 use crate::deps::Deps;
-use crate::settings::{FrontendWorkerSettings, QuerierSettings};
+use crate::settings::{FrontendWorkerSettings, IDLE, IDLE_OF_WORKER, QuerierSettings};
 use crate::tail::Tails;
 use crate::worker::Worker;
 
@@ -42,6 +43,11 @@ impl Role for Querier {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let mut idle = without_effect("querier", &self.config.querier, &IDLE);
+        idle.extend(without_effect("frontend_worker", &self.config.worker, &IDLE_OF_WORKER));
+        for line in idle {
+            warn!("{line}");
+        }
         let deps = Arc::new(Deps::new(frame, self.config.clone()));
         let tails = Tails::new(Arc::clone(&deps), frame.tenancy.clone());
         let http = tails.routes();

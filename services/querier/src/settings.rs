@@ -1,5 +1,6 @@
 //! Settings of the querier: `querier` and `frontend_worker`.
 
+use larch_limits::IdleKey;
 use larch_rpc::GrpcClientSettings;
 use larch_types::{ByteSize, InvalidSetting, NamedFile, OldKey, Section, Span, ensure};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct QuerierSettings {
     /// How long a live tail may last.
     pub tail_max_duration: Span,
-    /// Wait before the ingesters that a quorum does not need are asked too; 0 asks all at once.
+    /// Has no effect: all ingesters are asked at once.
     pub extra_query_delay: Span,
     /// Bounds of the evaluation.
     pub engine: EngineSettings,
@@ -30,29 +31,45 @@ pub struct QuerierSettings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSettings {
-    /// Most series that an approximate `topk` follows.
+    /// Has no effect: `approx_topk` is exact.
     pub max_count_min_sketch_heap_size: u32,
     /// Most memory that the evaluation of one piece of a query may take, and as much again for rows on their way
     /// to it.
     pub max_memory: ByteSize,
 }
 
-/// The block `frontend_worker`: how queriers find the queue. Without an address they find it through
-/// membership.
+/// The block `frontend_worker`. Queriers find the queue through membership; what else it says is how they
+/// speak to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FrontendWorkerSettings {
-    /// Address of the query frontends, as `host:port`.
+    /// Has no effect: frontends are found through membership.
     pub frontend_address: String,
-    /// Address of the processes that hold the queue, as `host:port`.
+    /// Has no effect: the queue is part of the frontends.
     pub scheduler_address: String,
-    /// How often DNS is asked for the address again.
+    /// Has no effect: no address is looked up.
     pub dns_lookup_duration: Span,
-    /// Name of this querier in the queue; empty means the host name.
+    /// Has no effect: the queue knows queriers by ids of its own.
     pub id: String,
     /// The connections to them.
     pub grpc_client_config: GrpcClientSettings,
 }
+
+/// Keys of `querier` that are accepted and change nothing.
+pub(crate) const IDLE: [IdleKey; 2] = [
+    ("extra_query_delay", "all ingesters are asked at once, for each may be the only one that has a row"),
+    ("engine.max_count_min_sketch_heap_size", "approx_topk is exact"),
+];
+
+const BY_MEMBERSHIP: &str = "queriers and frontends find each other through membership";
+
+/// Of `frontend_worker`.
+pub(crate) const IDLE_OF_WORKER: [IdleKey; 4] = [
+    ("frontend_address", BY_MEMBERSHIP),
+    ("scheduler_address", BY_MEMBERSHIP),
+    ("dns_lookup_duration", BY_MEMBERSHIP),
+    ("id", "the queue knows queriers by ids of its own"),
+];
 
 impl Default for QuerierSettings {
     fn default() -> Self {

@@ -43,7 +43,7 @@ impl Frontend {
             config: config.clone(),
             published: frame.settings.top.tenant_limits_allow_publish.clone(),
             runner: Runner::new(queue, metrics, config.query_range.max_retries.max(1)),
-            caches: Caches::new(&config.query_range),
+            caches: Caches::new(&config.query_range, &frame.env, &frame.metrics),
             watched: Arc::new(watched),
         })
     }

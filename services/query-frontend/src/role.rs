@@ -13,7 +13,7 @@ use tracing::warn;
 use crate::frontend::Frontend;
 use crate::http::routes;
 use crate::queue::{Queue, SWEEP, ServedQueue, Sweep};
-use crate::settings::{FrontendSettings, QueryRangeSettings, QuerySchedulerSettings, without_effect};
+use crate::settings::{FrontendSettings, QueryRangeSettings, QuerySchedulerSettings, all_without_effect};
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -56,7 +56,7 @@ impl Role for QueryFrontend {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
-        for line in without_effect(&self.config, &frame.limits.default_limits()) {
+        for line in all_without_effect(&self.config) {
             warn!("{line}");
         }
         let frontend = Frontend::new(frame, &self.config);

@@ -7,7 +7,7 @@ mod query_range;
 mod scheduler;
 
 pub use frontend::FrontendSettings;
-pub(crate) use idle::without_effect;
+pub(crate) use idle::all_without_effect;
 pub use query_range::{CacheCompression, QueryRangeSettings, ResultsCacheSettings};
 pub use scheduler::QuerySchedulerSettings;
 

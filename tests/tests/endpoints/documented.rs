@@ -89,5 +89,7 @@ fn what_is_served_is_documented() {
     let mut routed = routed();
     // Of gRPC, which the page names elsewhere.
     assert!(routed.remove("/logproto.Pusher/Push"));
+    // It takes no method at all.
+    assert!(routed.remove("/ingester/prepare_partition_downscale"));
     assert_eq!(routed, documented);
 }

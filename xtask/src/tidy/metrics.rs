@@ -49,14 +49,20 @@ impl Inventory {
         Ok(Self(metrics))
     }
 
-    /// Whether a sample of this name is exported: a metric's own, or one of a histogram's three.
+    /// Whether a sample of this name is exported: a metric's own, one of a histogram's three, or one of the
+    /// two that a summary has beside its own.
     fn exports(&self, sample: &str) -> bool {
-        let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| sample.strip_suffix(suffix));
         let kind_of = |name: &str| self.0.get(name).map(String::as_str);
+        let part_of = |suffix: &str| sample.strip_suffix(suffix).and_then(kind_of);
         match kind_of(sample) {
             Some("histogram") => false,
             Some(_) => true,
-            None => histogram.and_then(kind_of) == Some("histogram"),
+            None => {
+                part_of("_bucket") == Some("histogram")
+                    || ["_sum", "_count"]
+                        .into_iter()
+                        .any(|suffix| matches!(part_of(suffix), Some("histogram" | "summary")))
+            }
         }
     }
 }
@@ -161,7 +167,8 @@ mod tests {
     const LIST: &str = r#"[
         {"name": "loki_a_total", "kind": "counter", "labels": [], "help": ""},
         {"name": "loki_b_seconds", "kind": "histogram", "labels": [], "help": ""},
-        {"name": "loki_c_count", "kind": "gauge", "labels": [], "help": ""}
+        {"name": "loki_c_count", "kind": "gauge", "labels": [], "help": ""},
+        {"name": "loki_d_seconds", "kind": "summary", "labels": [], "help": ""}
     ]"#;
 
     #[test]
@@ -171,11 +178,11 @@ mod tests {
         scratch.write(
             "dashboards/deep/a.json",
             "{\"panels\": [{\"targets\": [\n{\"expr\": \"rate(loki_a_total[1m]) / loki_gone\"},\n\
-             {\"expr\": \"loki_b_seconds_bucket + loki_c_count\"}]}],\n\"title\": \"loki_title\"}",
+             {\"expr\": \"loki_b_seconds_bucket + loki_c_count + loki_d_seconds + loki_d_seconds_sum\"}]}],\n\"title\": \"loki_title\"}",
         );
         scratch.write(
             "helm/larch/rules.yaml",
-            "groups:\n- rules:\n  - expr: loki_b_seconds > loki_a_total_sum\n",
+            "groups:\n- rules:\n  - expr: loki_b_seconds > loki_a_total_sum + loki_d_seconds_bucket\n",
         );
         scratch.write("docs/a.yaml", "expr: loki_elsewhere");
         assert!(are_named(scratch.root()).unwrap());
@@ -186,6 +193,7 @@ mod tests {
             "dashboards/deep/a.json:2: `loki_gone` is",
             "helm/larch/rules.yaml:3: `loki_b_seconds` is",
             "helm/larch/rules.yaml:3: `loki_a_total_sum` is",
+            "helm/larch/rules.yaml:3: `loki_d_seconds_bucket` is",
         ];
         assert_eq!(got.len(), want.len(), "{got:?}");
         for (got, want) in got.iter().zip(want) {

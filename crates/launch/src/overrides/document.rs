@@ -1,10 +1,12 @@
 //! The text of overrides files: limits and logging of single tenants, over those of all.
 
 use larch_config::{Node, Problem, Problems, overlay, overlay_levels, parse_yaml, read_node};
-use larch_limits::{LimitsSettings, OperationalSettings, Overrides};
+use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings, Overrides};
 use larch_types::{Section, TenantId};
 use serde::Serialize;
 use serde_json::Value as Json;
+
+use crate::idle::given_without_effect;
 
 /// What tenants' overrides lie over: the limits of all, as read and as written.
 #[derive(Debug, Clone)]
@@ -21,13 +23,15 @@ pub(crate) struct Base {
 pub(crate) struct Document {
     pub(crate) overrides: Overrides,
     pub(crate) ignored: Vec<Problem>,
+    /// What tenants have set that changes nothing.
+    pub(crate) idle: Vec<Problem>,
 }
 
 /// Reads files by name and text, each over the one before. One invalid tenant refuses all: half a file
 /// is not what anybody meant.
 pub(crate) fn read_documents(base: &Base, files: &[(String, String)]) -> Result<Document, Problems> {
     let overrides = Overrides::none(base.limits.clone(), base.operational.clone());
-    let mut document = Document { overrides, ignored: Vec::new() };
+    let mut document = Document { overrides, ignored: Vec::new(), idle: Vec::new() };
     let limits_shape = shape::<LimitsSettings>();
     let operational_shape = shape::<OperationalSettings>();
     let merged = merged_files(files)?;
@@ -37,13 +41,18 @@ pub(crate) fn read_documents(base: &Base, files: &[(String, String)]) -> Result<
                 for (tenant, node) in tenants_of("overrides", tenants, &mut document.ignored)? {
                     let under = (&base.limits_node, &limits_shape);
                     let limits = read_tenant("overrides", &tenant, node, under, &mut document.ignored)?;
+                    let path = format!("overrides.{tenant}");
+                    document.idle.extend(given_without_effect(&path, node, &limits, &IDLE_LIMITS));
                     document.overrides.set_limits(tenant, limits);
                 }
             }
             ("configs", tenants) => {
                 for (tenant, node) in tenants_of("configs", tenants, &mut document.ignored)? {
                     let under = (&base.operational_node, &operational_shape);
-                    let operational = read_tenant("configs", &tenant, node, under, &mut document.ignored)?;
+                    let operational: OperationalSettings =
+                        read_tenant("configs", &tenant, node, under, &mut document.ignored)?;
+                    let path = format!("configs.{tenant}");
+                    document.idle.extend(given_without_effect(&path, node, &operational, &IDLE_SWITCHES));
                     document.overrides.set_operational(tenant, operational);
                 }
             }

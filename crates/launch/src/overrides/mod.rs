@@ -4,12 +4,13 @@
 
 mod document;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
-use larch_config::Problems;
+use larch_config::{Problem, Problems};
 use larch_limits::{LimitsSettings, OperationalSettings, Overrides};
 use larch_runtime::{Env, Job, Module, Next, Rhythm, Scope, StartError, spawn_job};
 use larch_telemetry::{Family, Gauge, Registry, Spec};
@@ -130,7 +131,9 @@ async fn fetch_one(file: &str) -> Result<String, String> {
 }
 
 /// For `-verify-config`: files that are there must be right. Those behind a URL are not asked for.
-pub(crate) fn verify(loaded: &Loaded) -> Result<(), Problems> {
+///
+/// Gives what in them changes nothing.
+pub(crate) fn verify(loaded: &Loaded) -> Result<Vec<Problem>, Problems> {
     let source = Source::of(loaded);
     let mut texts = Vec::new();
     for file in source.files.iter().filter(|file| !file.starts_with("http")) {
@@ -138,7 +141,9 @@ pub(crate) fn verify(loaded: &Loaded) -> Result<(), Problems> {
             texts.push((file.clone(), text));
         }
     }
-    read_documents(&source.base, &texts).map(|_| ())
+    let Document { mut ignored, idle, .. } = read_documents(&source.base, &texts)?;
+    ignored.extend(idle);
+    Ok(ignored)
 }
 
 /// Reads the files at the start, where they must be right, and again and again.
@@ -193,6 +198,7 @@ impl Module for OverridesModule {
                 limits: self.limits.clone(),
                 metrics: self.metrics.clone(),
                 hash: String::new(),
+                told: HashSet::new(),
             };
             reload.once().await.map_err(StartError::new)?;
             spawn_job(scope, &self.env, Rhythm::every(self.period), reload);
@@ -208,6 +214,8 @@ struct Reload {
     metrics: ReloadMetrics,
     /// Of the files in use.
     hash: String,
+    /// Keys of tenants in them of which it was said that they change nothing.
+    told: HashSet<String>,
 }
 
 impl Job for Reload {
@@ -231,9 +239,12 @@ impl Reload {
         if hash == self.hash {
             return Ok(());
         }
-        let Document { overrides, ignored } =
+        let Document { overrides, ignored, idle } =
             read_documents(&self.source.base, &texts).map_err(|problems| problems.to_string())?;
         for problem in ignored {
+            warn!("{problem}");
+        }
+        for problem in self.not_told(idle) {
             warn!("{problem}");
         }
         info!(tenants = overrides.tenants().count(), sha256 = %hash, "overrides loaded");
@@ -242,6 +253,16 @@ impl Reload {
         self.metrics.hash.with([&hash]).set(1);
         self.hash = hash;
         Ok(())
+    }
+}
+
+impl Reload {
+    /// Leaves those that earlier files had as well. What has gone from the files is told anew when it comes back.
+    fn not_told(&mut self, mut idle: Vec<Problem>) -> Vec<Problem> {
+        let all = idle.iter().map(|problem| problem.path.clone()).collect();
+        let told = std::mem::replace(&mut self.told, all);
+        idle.retain(|problem| !told.contains(&problem.path));
+        idle
     }
 }
 

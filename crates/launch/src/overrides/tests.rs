@@ -30,6 +30,16 @@ fn read_over(limits_config: &str, files: &[&str]) -> Result<Document, Problems> 
     read_documents(&base(limits_config), &named)
 }
 
+fn reload(files: Vec<String>, metrics: &Registry, limits: TenantLimits) -> Reload {
+    Reload {
+        source: Source { files, base: base("{}") },
+        limits,
+        metrics: ReloadMetrics { successful: metrics.gauge(SUCCESSFUL).with([]), hash: metrics.gauge(HASH) },
+        hash: String::new(),
+        told: HashSet::new(),
+    }
+}
+
 #[track_caller]
 fn accepted(limits_config: &str, text: &str) -> Overrides {
     let document = read_over(limits_config, &[text]).unwrap();
@@ -154,6 +164,43 @@ configs: {a: {log_everything: true}}
 }
 
 #[test]
+fn what_changes_nothing_is_told_of_each_tenant_once() {
+    let idle = |text: &str| {
+        let document = read_over("{cardinality_limit: 7}", &[text]).unwrap();
+        assert_eq!(document.ignored, []);
+        document.idle
+    };
+    let first = idle(
+        "overrides:\n  a: {cardinality_limit: 8, max_query_series: 1}\n  b: {max_query_series: 1}\n\
+         \x20 c: {cardinality_limit: 100000}\nconfigs: {b: {log_duplicate_metrics: true, log_push_request: true}}",
+    );
+    let said: Vec<String> = first.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "o0.yaml:2: overrides.a.cardinality_limit: has no effect: max_query_series and memory bound what a \
+             query may find",
+            "o0.yaml:5: configs.b.log_duplicate_metrics: has no effect: \
+             loki_ingester_duplicate_log_bytes_total always counts them",
+        ]
+    );
+    let mut reload = reload(
+        Vec::new(),
+        &Registry::default(),
+        TenantLimits::new(base("{}").limits, OperationalSettings::default()),
+    );
+    let mut told = |text| {
+        let paths = reload.not_told(idle(text)).into_iter().map(|problem| problem.path);
+        paths.collect::<Vec<_>>()
+    };
+    let (a, b) = ("overrides.a.cardinality_limit", "overrides.b.cardinality_limit");
+    assert_eq!(told("overrides: {a: {cardinality_limit: 8}}"), [a]);
+    assert_eq!(told("overrides: {a: {cardinality_limit: 9}, b: {cardinality_limit: 9}}"), [b]);
+    assert_eq!(told("overrides: {b: {cardinality_limit: 9}}"), Vec::<String>::new());
+    assert_eq!(told("overrides: {a: {cardinality_limit: 9}}"), [a], "it was gone");
+}
+
+#[test]
 fn one_wrong_tenant_refuses_all() {
     for (text, want) in [
         ("[]", "o0.yaml:1: expected a mapping with the keys overrides and configs, found a list"),
@@ -200,12 +247,7 @@ async fn a_broken_new_file_keeps_the_old_one_and_is_counted() {
     let metrics = Registry::default();
     let limits = TenantLimits::new(LimitsSettings::default(), OperationalSettings::default());
     limits.register(&metrics);
-    let mut reload = Reload {
-        source: Source { files: vec![file.display().to_string()], base: base("{}") },
-        limits: limits.clone(),
-        metrics: ReloadMetrics { successful: metrics.gauge(SUCCESSFUL).with([]), hash: metrics.gauge(HASH) },
-        hash: String::new(),
-    };
+    let mut reload = reload(vec![file.display().to_string()], &metrics, limits.clone());
     let series = || limits.limits(&tenant("a")).max_query_series;
     assert_eq!(reload.run_once(Timestamp::EPOCH).await, Next::Wait);
     assert_eq!(series(), 1);

@@ -21,7 +21,9 @@ pub(super) struct Hedging {
     /// Nothing is awaited while it is held.
     tokens: Mutex<TokenBucket>,
     sent: Counter,
-    won: Counter,
+    held_back: Counter,
+    won_by_first: Counter,
+    won_by_further: Counter,
 }
 
 const SENT: Spec<0> = Spec {
@@ -29,17 +31,24 @@ const SENT: Spec<0> = Spec {
     help: "Further requests sent because a read of the store was slow.",
     labels: [],
 };
-const WON: Spec<0> = Spec {
-    name: "hedged_requests_won_total",
-    help: "Further requests that answered before the first.",
+const HELD_BACK: Spec<0> = Spec {
+    name: "hedged_requests_rate_limited_total",
+    help: "Further requests that were not sent because hedging.max_per_second had been reached.",
     labels: [],
+};
+const WON: Spec<1> = Spec {
+    name: "hedged_requests_won_total",
+    help: "Reads with further requests, by which answered first: the first (original) or a further one (hedged).",
+    labels: ["type"],
 };
 
 impl Hedging {
     /// `None` if the settings want none.
     pub(super) fn new(settings: &HedgingSettings, env: &Env, registry: &Registry) -> Option<Self> {
         let wait = Duration::from_nanos(settings.at.nanos().try_into().unwrap_or(0));
-        let (sent, won) = (registry.counter(SENT).with([]), registry.counter(WON).with([]));
+        let (sent, held_back) = (registry.counter(SENT).with([]), registry.counter(HELD_BACK).with([]));
+        let won = registry.counter(WON);
+        let (won_by_first, won_by_further) = (won.with(["original"]), won.with(["hedged"]));
         let per_second = settings.max_per_second;
         let tokens = TokenBucket::new(f64::from(per_second), u64::from(per_second), env.clock.monotonic());
         (!wait.is_zero()).then(|| Self {
@@ -47,7 +56,9 @@ impl Hedging {
             most: settings.up_to.max(1),
             tokens: Mutex::new(tokens),
             sent,
-            won,
+            held_back,
+            won_by_first,
+            won_by_further,
         })
     }
 
@@ -74,15 +85,20 @@ impl Hedging {
                         running.push(numbered(started));
                         continue;
                     }
-                    Either::Right(_) => running.next().await,
+                    Either::Right(_) => {
+                        self.held_back.inc();
+                        running.next().await
+                    }
                 }
             } else {
                 running.next().await
             };
             match next {
                 Some((number, Ok(value))) => {
-                    if number > 1 {
-                        self.won.inc();
+                    match (started, number) {
+                        (1, _) => {}
+                        (_, 1) => self.won_by_first.inc(),
+                        _ => self.won_by_further.inc(),
                     }
                     return Ok(value);
                 }

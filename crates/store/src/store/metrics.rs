@@ -52,10 +52,17 @@ const TRY_BUCKETS: [f64; 7] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0];
 
 impl StoreMetrics {
     pub(super) fn new(registry: &Registry, backing: &Backing) -> Self {
+        let bucket = backing.bucket().to_owned();
+        let (started, failed) = (registry.counter(STARTED), registry.counter(FAILED));
+        // Shown from the start, so that the first failure is seen as an increase.
+        for operation in OPERATIONS.map(name) {
+            started.with([&bucket, operation]);
+            failed.with([&bucket, operation]);
+        }
         Self {
-            bucket: backing.bucket().to_owned(),
-            started: registry.counter(STARTED),
-            failed: registry.counter(FAILED),
+            bucket,
+            started,
+            failed,
             duration: registry.histogram(DURATION, &DURATION_BUCKETS),
             bytes: registry.counter(BYTES),
             retries: registry.counter(RETRIES),
@@ -106,6 +113,15 @@ impl Inner {
         result
     }
 }
+
+const OPERATIONS: [Operation; 6] = [
+    Operation::Put,
+    Operation::Get,
+    Operation::GetRange,
+    Operation::Head,
+    Operation::List,
+    Operation::Delete,
+];
 
 fn name(operation: Operation) -> &'static str {
     match operation {

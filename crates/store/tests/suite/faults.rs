@@ -172,6 +172,9 @@ fn a_second_request_overtakes_a_slow_one() {
             line.rsplit(' ').next().unwrap().parse().unwrap()
         };
         assert!(count("hedged_requests_total") >= 10, "{text}");
-        assert!((1..20).contains(&count("hedged_requests_won_total")), "{text}");
+        let won = |by: &str| count(&format!("hedged_requests_won_total{{type=\"{by}\"}}"));
+        assert!((1..20).contains(&won("hedged")), "{text}");
+        assert_eq!(won("hedged") + won("original"), count("hedged_requests_total"), "one of two wins");
+        assert!(count("hedged_requests_rate_limited_total") <= 10, "{text}");
     });
 }

@@ -71,7 +71,9 @@ impl<const N: usize> Callbacks<N> {
     fn write(&self, encoder: MetricEncoder<'_>, names: Names, value: f64) -> fmt::Result {
         match self.0.kind {
             MetricKind::Counter => write_counter(encoder, names, value),
-            MetricKind::Gauge | MetricKind::Histogram => write_float_gauge(encoder, value),
+            MetricKind::Gauge | MetricKind::Histogram | MetricKind::Summary => {
+                write_float_gauge(encoder, value)
+            }
         }
     }
 }

@@ -58,6 +58,7 @@ impl<'a> Head<'a, '_> {
 
 /// The whole text of one scrape.
 pub(crate) fn encode(entries: Vec<Arc<Entry>>, format: Format) -> String {
+    let summaries = summaries(&entries);
     let mut registry = registry::Registry::default();
     registry.register_collector(Box::new(Scrape { entries, format }));
     let mut text = String::new();
@@ -66,6 +67,7 @@ pub(crate) fn encode(entries: Vec<Arc<Entry>>, format: Format) -> String {
         Format::OpenMetrics => text::encode(&mut text, &registry),
     };
     debug_assert!(written.is_ok(), "writing to a string does not fail");
+    let text = as_summaries(text, &summaries);
     match format {
         Format::Prometheus => with_short_bounds(&text),
         Format::OpenMetrics => text,
@@ -94,7 +96,8 @@ impl Collector for Scrape {
             let names = if name == info.name { Names::Same } else { Names::WithTotal };
             let metric_type = match (info.kind, self.format, names) {
                 (MetricKind::Gauge, ..) => MetricType::Gauge,
-                (MetricKind::Histogram, ..) => MetricType::Histogram,
+                // The encoder knows no summaries; what they are called is put right in the end.
+                (MetricKind::Histogram | MetricKind::Summary, ..) => MetricType::Histogram,
                 (MetricKind::Counter, Format::OpenMetrics, Names::Same) => MetricType::Unknown,
                 (MetricKind::Counter, ..) => MetricType::Counter,
             };
@@ -135,6 +138,20 @@ pub(crate) fn write_float_gauge(mut encoder: MetricEncoder<'_>, value: f64) -> f
         return encoder.encode_gauge(&(value as i64));
     }
     encoder.encode_gauge(&value)
+}
+
+fn summaries(entries: &[Arc<Entry>]) -> Vec<String> {
+    let summaries = entries.iter().filter(|entry| entry.info.kind == MetricKind::Summary);
+    summaries.map(|entry| entry.info.name.clone()).collect()
+}
+
+/// Names the type of summaries. A line that begins like this is no sample, whatever label values hold.
+fn as_summaries(mut text: String, names: &[String]) -> String {
+    for name in names {
+        text =
+            text.replacen(&format!("\n# TYPE {name} histogram\n"), &format!("\n# TYPE {name} summary\n"), 1);
+    }
+    text
 }
 
 /// Writes a bucket's bound `1.0` as `1`, the way Loki does in Prometheus' format and recording rules

@@ -13,6 +13,7 @@ mod process;
 mod registry;
 mod spec;
 mod standard;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -28,3 +29,4 @@ pub use registry::Registry;
 pub use spec::{InvalidNamespace, MetricInfo, MetricKind, Namespace, Spec};
 pub use standard::{BuildInfo, panics, register_build_info, register_go_aliases};
 pub(crate) use standard::{dropped_log_lines, internal_log_messages};
+pub use summary::Summary;

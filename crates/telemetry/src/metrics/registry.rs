@@ -13,6 +13,7 @@ use super::family::Family;
 use super::gauge::{FloatGauge, Gauge};
 use super::histogram::Histogram;
 use super::spec::{MetricInfo, MetricKind, Namespace, Spec};
+use super::summary::Summary;
 
 /// The metrics of one process; a test may hold several. Clones are the same registry.
 ///
@@ -55,6 +56,14 @@ impl Registry {
         assert!(rising && bounds.iter().all(|bound| bound.is_finite()), "{}: {bounds:?}", spec.name);
         let bounds: Box<[f64]> = bounds.into();
         self.family(spec, MetricKind::Histogram, move || Histogram::new(&bounds))
+    }
+
+    /// Shows these quantiles of so many of the latest observations. Of two declarations the first one's hold.
+    pub fn summary(&self, spec: Spec<0>, quantiles: &[f64], window: usize) -> Summary {
+        assert!(quantiles.iter().all(|share| (0.0..=1.0).contains(share)), "{}: {quantiles:?}", spec.name);
+        let quantiles: Box<[f64]> = quantiles.into();
+        let family = self.family(spec, MetricKind::Summary, move || Summary::new(&quantiles, window));
+        family.with([])
     }
 
     /// A counter that is computed when it is read. Callbacks of several owners are shown together.

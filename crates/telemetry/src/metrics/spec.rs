@@ -21,6 +21,7 @@ pub enum MetricKind {
     Counter,
     Gauge,
     Histogram,
+    Summary,
 }
 
 impl MetricKind {
@@ -29,6 +30,7 @@ impl MetricKind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
+            Self::Summary => "summary",
         }
     }
 }
@@ -61,7 +63,7 @@ impl MetricInfo {
     pub(crate) fn open_metrics_family(&self) -> &str {
         match self.kind {
             MetricKind::Counter => self.name.strip_suffix("_total").unwrap_or(&self.name),
-            MetricKind::Gauge | MetricKind::Histogram => &self.name,
+            MetricKind::Gauge | MetricKind::Histogram | MetricKind::Summary => &self.name,
         }
     }
 }

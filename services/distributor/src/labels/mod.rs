@@ -34,6 +34,8 @@ pub(crate) struct StreamLabels {
     pub(crate) duplicate: Option<String>,
     /// What the tenant's rules keep out of the labels.
     pub(crate) denied: Denied,
+    /// `service_name` is from the other labels.
+    pub(crate) is_discovered: bool,
 }
 
 impl StreamLabels {
@@ -64,6 +66,7 @@ impl StreamLabels {
             let known = labels.iter().map(|label| (label.name.clone(), label.value.clone()));
             labels = labels_of(known.chain([(SERVICE_NAME.into(), service.as_str().into())]));
         }
+        let is_discovered = service.is_some();
         let text = match all {
             None => labels.canonical(),
             Some(mut pairs) => {
@@ -73,7 +76,7 @@ impl StreamLabels {
             }
         };
         check_names_come_back(&labels, &text, duplicate.is_some())?;
-        Ok(Self { labels, text, duplicate, denied })
+        Ok(Self { labels, text, duplicate, denied, is_discovered })
     }
 
     /// Whether Larch writes the stream for itself.

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
-use larch_limits::{DeniedAction, GenericFields, LabelRules, LimitsSettings, RateStrategy};
+use larch_limits::{DeniedAction, GenericFields, LabelRules, LimitsSettings};
 use larch_proto::{Failure, RefusalReason};
 use larch_types::ErrorKind;
 use serde_json::{Value, json};
@@ -203,34 +203,5 @@ fn fast_streams_say_so_to_ingesters() {
         // Two million bytes a second, and a push of one million: that is two or three times 1536 KB.
         assert_eq!(shards, [1, 1, 2, 2]);
         assert_eq!(house.scraped("loki_stream_sharding_count"), ["loki_stream_sharding_count 2"]);
-    });
-}
-
-#[test]
-fn the_ring_of_one() {
-    in_house(Wanted::default(), async |house| {
-        let accept = [("accept", "application/json")];
-        let (status, content_type, text) = get(&house, "/distributor/ring", &accept).await;
-        assert_eq!((status, content_type.as_str()), (200, "application/json"));
-        let ring: Value = serde_json::from_str(&text).unwrap();
-        let member = &ring["shards"][0];
-        assert_eq!((member["id"].as_str(), member["state"].as_str()), (Some("here:1"), Some("ACTIVE")));
-        assert_eq!(member["tokens"].as_array().unwrap().len(), 1);
-        assert_eq!(ring["now"], house.now().to_string());
-        let (_, content_type, page) = get(&house, "/distributor/ring", &[]).await;
-        assert_eq!(content_type, "text/html; charset=utf-8");
-        assert!(page.contains("<td>here:1</td><td>ACTIVE</td>"), "{page}");
-        let request = Request::post("/distributor/ring").body(Body::from("forget=here:1")).unwrap();
-        let response = house.router.clone().oneshot(request).await.unwrap();
-        assert_eq!(
-            (response.status().as_u16(), &response.headers()["location"]),
-            (302, &"#".parse().unwrap())
-        );
-    });
-    let limits = LimitsSettings { ingestion_rate_strategy: RateStrategy::Local, ..LimitsSettings::default() };
-    in_house(Wanted { limits, ..Wanted::default() }, async |house| {
-        let (status, _, page) = get(&house, "/distributor/ring", &[("accept", "application/json")]).await;
-        assert_eq!(status, 200);
-        assert!(page.contains("there is no ring"), "{page}");
     });
 }

@@ -544,6 +544,8 @@ fn what_is_counted() {
                     .to_owned(),
                 format!(r#"loki_distributor_lines_received_total{{tenant="t",{of_a}2"#),
                 format!(r#"loki_distributor_lines_received_total{{tenant="t",{of_b}1"#),
+                r#"loki_distributor_push_stats_count{tenant="t",content_type="application/json",content_encoding="",content_version="v1",format="loki"} 1"#
+                    .to_owned(),
                 "loki_distributor_replication_factor 1".to_owned(),
                 format!(
                     r#"loki_distributor_structured_metadata_bytes_received_total{{tenant="t",retention_hours="744",{of_a}2"#

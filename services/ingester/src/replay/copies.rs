@@ -29,7 +29,7 @@ pub(super) fn bring_back(
         remove_unfinished(dir, &name).map_err(failed)?;
         let Some(found) = read(dir, &name).map_err(failed)? else { continue };
         if found.corruptions > 0 || found.node.is_none() {
-            replay.metrics.unreadable_records.add(found.corruptions.max(1));
+            replay.metrics.replay.unreadable_records.add(found.corruptions.max(1));
             error!(
                 tenant = %found.tenant, file = %name, damaged = found.corruptions,
                 "a file of rows that were set aside is damaged; what can be read of it is"
@@ -61,7 +61,7 @@ fn one(
             }
         }
         let Ok(record) = record::decode(bytes) else {
-            replay.metrics.unreadable_records.inc();
+            replay.metrics.replay.unreadable_records.inc();
             error!(tenant = %id, file = %copy.name, position = position.0, "a record that was set aside is skipped");
             continue;
         };

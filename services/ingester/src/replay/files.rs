@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use larch_proto::WalPosition;
 use larch_runtime::StartError;
+use larch_telemetry::Counter;
 use larch_types::{Monotonic, SegmentId, TenantId};
 use larch_wal::{Dir, FileName};
 use tracing::{error, info, warn};
@@ -24,6 +25,7 @@ pub(super) struct Restore<'a> {
     /// The log has lost nothing.
     pub(super) is_whole: bool,
     pub(super) now: Monotonic,
+    pub(super) recovered: Counter,
 }
 
 /// Finished files, by id, and whose they are if their names say so.
@@ -154,6 +156,7 @@ impl Restore<'_> {
         progress: Progress,
     ) -> Result<Arc<SegmentFile>, StartError> {
         let bytes = self.dir.open(&name).and_then(|file| file.size()).map_err(failed)?;
+        self.recovered.inc();
         Ok(Arc::new(SegmentFile::new(id, name, bytes, self.now, progress)))
     }
 

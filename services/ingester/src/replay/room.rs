@@ -32,7 +32,7 @@ impl<'a> Room<'a> {
         if replayed.held_bytes <= self.cut_from as isize {
             return;
         }
-        replay.metrics.replay_flushing.set(1);
+        replay.metrics.replay.flushing.set(1);
         let mut tenants = replayed.tenants.all();
         tenants.sort_by_key(|tenant| std::cmp::Reverse(tenant.shelf.holdings().memory_bytes));
         let mut failed = false;
@@ -41,6 +41,7 @@ impl<'a> Room<'a> {
                 break;
             }
             if let Err(problem) = self.cut(replay, &tenant) {
+                replay.metrics.checkpoints.failed_creations.inc();
                 let source = std::error::Error::source(&problem).map(ToString::to_string);
                 warn!(tenant = %tenant.id, error = %problem, source, "rows that are read back stay in memory");
                 failed = true;
@@ -51,13 +52,18 @@ impl<'a> Room<'a> {
             // Rows must come back all the same; it is tried again when there are some more.
             self.cut_from = replayed.held_bytes.max(0) as usize + self.ceiling / 8;
         }
-        replay.metrics.replay_flushing.set(0);
+        replay.metrics.replay.flushing.set(0);
     }
 
     fn cut(&self, replay: &Replay, tenant: &Tenant) -> Result<(), CutError> {
         tenant.shelf.begin_cut();
         while let Some(cut) = tenant.shelf.oldest_cut() {
-            let files = write_files(self.dir, &tenant.id, &cut.rows, &replay.env, self.node)?;
+            let started = replay.env.clock.monotonic();
+            replay.metrics.checkpoints.creations.inc();
+            let written = write_files(self.dir, &tenant.id, &cut.rows, &replay.env, self.node)?;
+            let files = replay.metrics.cut.count_files(written);
+            let bytes = files.iter().map(|file| file.bytes).sum();
+            replay.metrics.checkpoints.made(bytes, replay.env.clock.monotonic().since(started));
             replay.metrics.cuts.inc();
             info!(tenant = %tenant.id, rows = cut.rows.held().rows, files = files.len(), "rows cut while the log is read back");
             tenant.shelf.finish_cut(files, None);

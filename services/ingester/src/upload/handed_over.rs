@@ -205,12 +205,15 @@ async fn remove_files(node: &Node, named: &[Named]) {
         return;
     }
     let dir = Arc::clone(&node.dir);
-    match blocking(&*node.dir, move || remove_durably(&*dir, &names)).await {
-        Ok(Ok(())) => {}
-        // The next start removes what stays.
-        Ok(Err(problem)) => warn!(error = %problem, "uploaded segment files are not removed"),
-        Err(problem) => warn!(error = %problem, "uploaded segment files are not removed"),
-    }
+    node.metrics.checkpoints.deletions.inc();
+    let problem = match blocking(&*node.dir, move || remove_durably(&*dir, &names)).await {
+        Ok(Ok(())) => return,
+        Ok(Err(problem)) => problem.to_string(),
+        Err(problem) => problem.to_string(),
+    };
+    // The next start removes what stays.
+    node.metrics.checkpoints.failed_deletions.inc();
+    warn!(error = %problem, "uploaded segment files are not removed");
 }
 
 fn remove_durably(dir: &dyn Dir, names: &[FileName]) -> io::Result<()> {

@@ -76,7 +76,10 @@ async fn bring(node: &Node, task: &Task) -> Result<SegmentEntry, UploadError> {
     };
     let new = NewSegment { entry: object.entry, carried };
     let (partition, fact) = (new.entry.partition, fact_of(segment));
+    let started = node.env.clock.monotonic();
     let added = node.catalog.add(&task.tenant.id, partition, fact, vec![new.clone()], last).await;
+    let status = added.as_ref().map_or_else(|error| error.kind().http(), |_| 200);
+    node.metrics.count_announced(status, node.env.clock.monotonic().since(started));
     let added = added.map_err(UploadError::Add)?;
     Ok(added.into_iter().next().unwrap_or(new.entry))
 }

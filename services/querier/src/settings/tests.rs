@@ -101,3 +101,14 @@ fn refuses_what_cannot_be_meant() {
         assert_eq!(refusal::<FrontendWorkerSettings>(given), text, "{given}");
     }
 }
+
+#[test]
+fn settings_without_effect_are_there() {
+    let querier = serde_json::to_value(QuerierSettings::default()).unwrap();
+    let worker = serde_json::to_value(FrontendWorkerSettings::default()).unwrap();
+    for (settings, idle) in [(querier, &IDLE[..]), (worker, &IDLE_OF_WORKER)] {
+        for (key, _) in idle {
+            assert!(settings.pointer(&format!("/{}", key.replace('.', "/"))).is_some(), "{key}");
+        }
+    }
+}

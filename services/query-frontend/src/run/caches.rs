@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use larch_store::{CacheBound, CacheSettings};
+use larch_runtime::{Clock, Env};
+use larch_store::{CacheBound, CacheSettings, CacheWatch};
+use larch_telemetry::Registry;
 use larch_types::Span;
 use moka::future::Cache;
 
@@ -20,6 +22,8 @@ pub(crate) struct KeptAnswer {
 /// Answers by what was asked.
 pub(crate) struct AnswerCache {
     entries: Cache<Arc<str>, Arc<KeptAnswer>>,
+    clock: Arc<dyn Clock>,
+    watch: CacheWatch,
     most_bytes: u64,
 }
 
@@ -33,29 +37,38 @@ pub(crate) struct Caches {
     pub(crate) volume: Option<Arc<AnswerCache>>,
 }
 
+/// Names by which dashboards of Loki know the caches.
+const RESULTS: &str = "frontend.embedded-cache";
+const INSTANT: &str = "frontend.instant-metric-results-cache.embedded-cache";
+const STATS: &str = "frontend.index-stats-results-cache.embedded-cache";
+const VOLUME: &str = "frontend.volume-results-cache.embedded-cache";
+
 /// A single answer may take this share of a cache.
 const MOST_SHARE: u64 = 8;
 
 impl Caches {
-    pub(crate) fn new(settings: &QueryRangeSettings) -> Self {
-        let common = Arc::new(AnswerCache::new(&settings.results_cache.cache));
-        let of = |is_on: bool, own: &ResultsCacheSettings| match (is_on, own.cache.is_configured()) {
+    pub(crate) fn new(settings: &QueryRangeSettings, env: &Env, metrics: &Registry) -> Self {
+        let make = |settings: &CacheSettings, name: &str| {
+            Arc::new(AnswerCache::new(settings, Arc::clone(&env.clock), CacheWatch::new(name, metrics)))
+        };
+        let common = make(&settings.results_cache.cache, RESULTS);
+        let of = |is_on: bool, own: &ResultsCacheSettings, name| match (is_on, own.cache.is_configured()) {
             (false, _) => None,
             (true, false) => Some(Arc::clone(&common)),
-            (true, true) => Some(Arc::new(AnswerCache::new(&own.cache))),
+            (true, true) => Some(make(&own.cache, name)),
         };
         let instant = settings.cache_instant_metric_results;
         Self {
             results: settings.cache_results.then(|| Arc::clone(&common)),
-            instant: of(instant, &settings.instant_metric_results_cache),
-            stats: of(settings.cache_index_stats_results, &settings.index_stats_results_cache),
-            volume: of(settings.cache_volume_results, &settings.volume_results_cache),
+            instant: of(instant, &settings.instant_metric_results_cache, INSTANT),
+            stats: of(settings.cache_index_stats_results, &settings.index_stats_results_cache, STATS),
+            volume: of(settings.cache_volume_results, &settings.volume_results_cache, VOLUME),
         }
     }
 }
 
 impl AnswerCache {
-    fn new(settings: &CacheSettings) -> Self {
+    fn new(settings: &CacheSettings, clock: Arc<dyn Clock>, watch: CacheWatch) -> Self {
         let embedded = &settings.embedded_cache;
         let bound = CacheBound::new(embedded);
         let weigh = move |key: &Arc<str>, kept: &Arc<KeptAnswer>| {
@@ -66,11 +79,18 @@ impl AnswerCache {
         if ttl > Span::ZERO {
             entries = entries.time_to_live(ttl.to_std());
         }
-        Self { entries: entries.build(), most_bytes: bound.capacity() / MOST_SHARE }
+        let entries = watch.watching(entries, |kept: &Arc<KeptAnswer>| kept.gathered.bytes).build();
+        Self { entries, clock, watch, most_bytes: bound.capacity() / MOST_SHARE }
     }
 
     pub(super) async fn get(&self, key: &Arc<str>) -> Option<Arc<KeptAnswer>> {
-        self.entries.get(key).await
+        let started = self.clock.monotonic();
+        let kept = self.entries.get(key).await;
+        self.watch.asked(1, self.clock.monotonic().since(started));
+        if let Some(kept) = &kept {
+            self.watch.found(kept.gathered.bytes);
+        }
+        kept
     }
 
     /// The answer that was kept, if the worker says that it is the right one; or the new one, which is kept if
@@ -95,6 +115,7 @@ impl AnswerCache {
             && gathered.bytes <= self.most_bytes
         {
             let kept = KeptAnswer { facts, gathered: Arc::clone(&gathered) };
+            self.watch.added(gathered.bytes);
             self.entries.insert(key, Arc::new(kept)).await;
         }
         Ok(gathered)

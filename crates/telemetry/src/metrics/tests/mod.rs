@@ -28,6 +28,9 @@ fn one_of_each(registry: &Registry) {
     histogram.with(["x"]).observe(0.75);
     histogram.with(["x"]).observe_duration(Duration::from_millis(1500));
     histogram.with(["x"]).observe(f64::NAN);
+    let summary = registry.summary(spec("loki_lasted_seconds", []), &[0.5, 0.99], 8);
+    summary.observe(0.5);
+    summary.observe(2.0);
 }
 
 #[test]
@@ -47,6 +50,12 @@ fn prometheus_text() {
         # HELP loki_inflight_requests Something that is counted.
         # TYPE loki_inflight_requests gauge
         loki_inflight_requests -2
+        # HELP loki_lasted_seconds Something that is counted.
+        # TYPE loki_lasted_seconds summary
+        loki_lasted_seconds_sum 2.5
+        loki_lasted_seconds_count 2
+        loki_lasted_seconds{quantile="0.5"} 0.5
+        loki_lasted_seconds{quantile="0.99"} 2
         # HELP loki_query_seconds_total Something that is counted.
         # TYPE loki_query_seconds_total counter
         loki_query_seconds_total 0.5
@@ -81,6 +90,12 @@ fn open_metrics_text() {
         # HELP larch_inflight_requests Something that is counted.
         # TYPE larch_inflight_requests gauge
         larch_inflight_requests -2
+        # HELP larch_lasted_seconds Something that is counted.
+        # TYPE larch_lasted_seconds summary
+        larch_lasted_seconds_sum 2.5
+        larch_lasted_seconds_count 2
+        larch_lasted_seconds{quantile="0.5"} 0.5
+        larch_lasted_seconds{quantile="0.99"} 2
         # HELP larch_query_seconds Something that is counted.
         # TYPE larch_query_seconds counter
         larch_query_seconds_total 0.5
@@ -174,6 +189,7 @@ fn contradictions_are_found() {
         (|r| drop(r.gauge(spec("loki_b", ["le"]))), "not a label name"),
         (|r| drop(r.gauge(spec("loki_b", ["x", "x"]))), "comes twice"),
         (|r| drop(r.histogram(spec("loki_b", []), &[1.0, 1.0])), "loki_b: [1.0, 1.0]"),
+        (|r| drop(r.summary(spec("loki_b", []), &[1.5], 9)), "loki_b: [1.5]"),
     ] {
         let message = refused(declare);
         assert!(message.contains(reason), "{message}");

@@ -90,7 +90,7 @@ fn quoted(text: &str) -> (String, &str) {
 fn check_family(name: &str, family: &Scraped, format: Format) {
     let kinds: &[&str] = match format {
         Format::Prometheus => &["counter", "gauge", "histogram", "summary", "untyped"],
-        Format::OpenMetrics => &["counter", "gauge", "histogram", "unknown"],
+        Format::OpenMetrics => &["counter", "gauge", "histogram", "summary", "unknown"],
     };
     assert!(kinds.contains(&family.kind.as_str()), "{name} is of type {:?}", family.kind);
     assert!(!family.help.is_empty() && !family.samples.is_empty(), "{name} shows nothing");
@@ -99,6 +99,7 @@ fn check_family(name: &str, family: &Scraped, format: Format) {
         let suffix = sample.name.strip_prefix(name).expect("samples carry the family's name");
         let fits = match (family.kind.as_str(), format) {
             ("histogram", _) => matches!(suffix, "_bucket" | "_sum" | "_count"),
+            ("summary", _) => matches!(suffix, "" | "_sum" | "_count"),
             ("counter", Format::OpenMetrics) => suffix == "_total",
             _ => suffix.is_empty(),
         };

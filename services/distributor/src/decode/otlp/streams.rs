@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use larch_logql::{normalized_name, service_name};
-use larch_types::{Labels, Timestamp};
+use larch_types::{Labels, TenantId, Timestamp};
 
 use super::value::text_of;
 use super::{Attribute, Record, ResourceLogs, Scope, ScopeLogs, Value};
 use crate::attributes::{Action, AttributeRules, OtlpRules};
 use crate::decode::{Allowance, DecodeError, MAX_ELEMENTS, MAX_MADE_BYTES};
 use crate::labels::SERVICE_NAME;
+use crate::push_log::log_discovery;
 use crate::pushed::{PushedEntry, PushedLabels, PushedPair, PushedStream, PushedTime};
 
 /// What streams are made by.
@@ -22,6 +23,8 @@ pub(crate) struct Mapping<'m> {
     pub(crate) discover: &'m [String],
     /// The time of records that have none.
     pub(crate) now: Timestamp,
+    /// The tenant, if it is logged how services are found.
+    pub(crate) watched: Option<&'m TenantId>,
 }
 
 /// One stream for each set of labels. Resources and records whose labels are not UTF-8 are left out, and
@@ -119,7 +122,12 @@ impl Maker<'_> {
     fn service(&self, labels: &LabelMap) -> Option<String> {
         // Names are not empty and come once, which is all that could be refused.
         let labels = Labels::from_pairs(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        service_name(&labels.ok()?, self.mapping.discover).map(str::to_owned)
+        let (labels, Mapping { discover, watched, .. }) = (labels.ok()?, self.mapping);
+        let service = service_name(&labels, discover)?;
+        if let Some(tenant) = watched {
+            log_discovery(tenant, &labels, discover, service);
+        }
+        Some(service.to_owned())
     }
 
     fn place(&mut self, labels: &LabelMap) -> Result<usize, DecodeError> {

@@ -27,7 +27,8 @@ fn made(
 ) -> Result<Vec<PushedStream>, DecodeError> {
     let discover = LimitsSettings::default().discover_service_name;
     let rules = rules(limits);
-    let mapping = Mapping { rules: &rules, discover: &discover, now: Timestamp::from_nanos(77) };
+    let mapping =
+        Mapping { rules: &rules, discover: &discover, now: Timestamp::from_nanos(77), watched: None };
     make(read_otlp_protobuf(&request.encode_to_vec().into())?, mapping, bounds)
 }
 
@@ -107,7 +108,7 @@ fn services_are_discovered() {
     let want = "{container_name=c k8s_job_name=j service_name=c} 5 x | app=of metadata";
     check(&of_resource(resource), &defaults, &[want]);
     let rules = rules(&defaults);
-    let mapping = Mapping { rules: &rules, discover: &[], now: Timestamp::MIN };
+    let mapping = Mapping { rules: &rules, discover: &[], now: Timestamp::MIN, watched: None };
     let request = of_resource(Vec::new()).encode_to_vec();
     let streams = streams_of(read_otlp_protobuf(&request.into()).unwrap(), mapping).unwrap();
     assert_eq!(streams[0].labels, PushedLabels::Pairs(Vec::new()), "the tenant wants none");
@@ -268,7 +269,7 @@ fn labels_that_are_not_utf_8_leave_their_rows_out() {
         scopes: vec![ScopeLogs { scope: Scope::default(), records }],
     };
     let rules = rules(&limits);
-    let mapping = Mapping { rules: &rules, discover: &[], now: Timestamp::MIN };
+    let mapping = Mapping { rules: &rules, discover: &[], now: Timestamp::MIN, watched: None };
     let logs = vec![
         of_service(b"\xff", vec![Record::default()]),
         of_service(b"a", vec![record(b"\xff"), record(b"b")]),
@@ -307,7 +308,7 @@ fn what_is_made_is_bounded() {
 fn lines_and_metadata_are_not_copied() {
     let body = Bytes::from(of_record(log("a line", vec![pair("name", text("value"))])).encode_to_vec());
     let rules = rules(&OtlpLimits::default());
-    let mapping = Mapping { rules: &rules, discover: &[], now: Timestamp::MIN };
+    let mapping = Mapping { rules: &rules, discover: &[], now: Timestamp::MIN, watched: None };
     let streams = streams_of(read_otlp_protobuf(&body).unwrap(), mapping).unwrap();
     let entry = &streams[0].entries[0];
     for part in [&entry.line, &entry.metadata[0].name, &entry.metadata[0].value] {

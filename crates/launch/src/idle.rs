@@ -1,0 +1,77 @@
+//! Settings that are accepted and change nothing. Whoever sets one to something is told so once.
+
+use larch_config::{Node, Problem};
+use larch_limits::IdleKey;
+use serde::Serialize;
+use serde_json::Value;
+
+/// What is set although it changes nothing, each as a sentence for the log. A key may lie deeper: `a.b`.
+pub fn without_effect<S: Serialize + Default>(block: &str, settings: &S, idle: &[IdleKey]) -> Vec<String> {
+    let sentence = |(key, why): &IdleKey| format!("{block}.{key} has no effect: {why}");
+    set_to_something(settings, idle).map(sentence).collect()
+}
+
+/// The same of what a file gives, with its place there. What is not in the node was not given by it.
+pub(crate) fn given_without_effect<S: Serialize + Default>(
+    path: &str,
+    given: &Node,
+    settings: &S,
+    idle: &[IdleKey],
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (key, why) in set_to_something(settings, idle) {
+        if let Some(node) = given.child(key) {
+            let (origin, path) = (node.origin().clone(), format!("{path}.{key}"));
+            problems.push(Problem::new(origin, path, format!("has no effect: {why}")));
+        }
+    }
+    problems
+}
+
+/// Whatever is not as it is by default was set by somebody.
+fn set_to_something<'i, S: Serialize + Default>(
+    settings: &S,
+    idle: &'i [IdleKey],
+) -> impl Iterator<Item = &'i IdleKey> {
+    let (now, default) = (tree(settings), tree(&S::default()));
+    idle.iter().filter(move |(key, _)| {
+        let pointer = format!("/{}", key.replace('.', "/"));
+        now.pointer(&pointer) != default.pointer(&pointer)
+    })
+}
+
+/// Settings are maps of plain values, which always become a tree.
+fn tree<S: Serialize>(settings: &S) -> Value {
+    serde_json::to_value(settings).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings};
+
+    use super::*;
+
+    #[test]
+    fn all_of_them_are_there() {
+        for (settings, idle) in [
+            (tree(&LimitsSettings::default()), &IDLE_LIMITS[..]),
+            (tree(&OperationalSettings::default()), &IDLE_SWITCHES),
+        ] {
+            for (key, _) in idle {
+                assert!(settings.get(key).is_some(), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_is_set_is_told() {
+        let mut limits = LimitsSettings::default();
+        assert_eq!(without_effect("limits_config", &limits, &IDLE_LIMITS), Vec::<String>::new());
+        limits.cardinality_limit = 7;
+        assert_eq!(
+            without_effect("limits_config", &limits, &IDLE_LIMITS),
+            ["limits_config.cardinality_limit has no effect: max_query_series and memory bound what a \
+                 query may find"]
+        );
+    }
+}
