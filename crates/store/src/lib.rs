@@ -43,11 +43,10 @@ pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, DiskCacheSettings,
     EmbeddedCacheSettings, GcsBucketSettings, GcsSettings, HedgingSettings, IDLE_CHUNK_STORE, IDLE_STORAGE,
-    IndexPeriodSettings,
-    LocalSettings, MemcachedClientSettings, MemcachedSettings, NamedBuckets, NamedStores,
-    ObjectStoreSettings, PeriodSettings, RedisSettings, S3Backoff, S3BucketHttp, S3BucketSettings, S3Http,
-    S3Settings, SchemaSettings, ShipperSettings, SignatureVersion, SseSettings, StorageSettings,
-    TablePeriodSettings,
+    IndexPeriodSettings, LocalSettings, MemcachedClientSettings, MemcachedSettings, NamedBuckets,
+    NamedStores, ObjectStoreSettings, PeriodSettings, RedisSettings, S3Backoff, S3BucketHttp,
+    S3BucketSettings, S3Http, S3Settings, SchemaSettings, ShipperSettings, SignatureVersion, SseSettings,
+    StorageSettings, TablePeriodSettings,
 };
 pub use store::{
     FileSource, Listed, Listing, ObjectInfo, Patience, Source, Store, StoreOptions, Tail, TenantSse,
