@@ -23,8 +23,8 @@ pub use backend::{Backend, OpenError, Variables};
 pub use backing::{Backing, Kind, Sse};
 pub use cache_watch::CacheWatch;
 pub use care::{
-    CareError, Checked, Finding, MAX_PIN, Problem, Rebuilt, Survey, TenantSurvey, check_tenant, list_pins,
-    partitions_of, pin, rebuild_tenant, sort_pins, survey, survey_tenant, unpin,
+    CLOCK_PROBE, CareError, Checked, Finding, MAX_PIN, Problem, Rebuilt, Survey, TenantSurvey, check_tenant,
+    is_repeated, list_pins, partitions_of, pin, rebuild_tenant, sort_pins, survey, survey_tenant, unpin,
 };
 pub use catalog::{
     Catalog, CatalogError, CatalogSets, DayView, DecodeError, EMBED_BELOW_BYTES, Fact, FactBody, Input,
@@ -42,11 +42,11 @@ pub use segments::{CacheBound, Counting, Fetched, Overlap, SegmentError, Segment
 pub use settings::{
     AzureBucketSettings, AzureEnvironment, AzureSettings, BackgroundSettings, BucketLookup, CacheSettings,
     ChunkStoreSettings, CommonDirectories, CommonStorage, DirectorySettings, DiskCacheSettings,
-    EmbeddedCacheSettings, GcsBucketSettings, GcsSettings, HedgingSettings, IndexPeriodSettings,
-    LocalSettings, MemcachedClientSettings, MemcachedSettings, NamedBuckets, NamedStores,
-    ObjectStoreSettings, PeriodSettings, RedisSettings, S3Backoff, S3BucketHttp, S3BucketSettings, S3Http,
-    S3Settings, SchemaSettings, ShipperSettings, SignatureVersion, SseSettings, StorageSettings,
-    TablePeriodSettings,
+    EmbeddedCacheSettings, GcsBucketSettings, GcsSettings, HedgingSettings, IDLE_CHUNK_STORE, IDLE_STORAGE,
+    IndexPeriodSettings, LocalSettings, MemcachedClientSettings, MemcachedSettings, NamedBuckets,
+    NamedStores, ObjectStoreSettings, PeriodSettings, RedisSettings, S3Backoff, S3BucketHttp,
+    S3BucketSettings, S3Http, S3Settings, SchemaSettings, ShipperSettings, SignatureVersion, SseSettings,
+    StorageSettings, TablePeriodSettings,
 };
 pub use store::{
     FileSource, Listed, Listing, ObjectInfo, Patience, Source, Store, StoreOptions, Tail, TenantSse,

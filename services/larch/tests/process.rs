@@ -126,6 +126,11 @@ limits_config: {index_gateway_shard_size: 3}
 querier: {extra_query_delay: 1s}
 frontend_worker: {frontend_address: 'frontend:9095'}
 frontend: {downstream_url: 'http://elsewhere'}
+compactor: {retention_enabled: true}
+index_gateway: {mode: ring}
+ingester: {autoforget_unhealthy: true}
+storage_config: {tsdb_shipper: {cache_location: ./tsdb-cache}}
+chunk_store_config: {chunk_cache_config: {memcached_client: {host: memcached}}}
 ";
     let larch = Running::start(configured(binary(), folder.path(), configuration));
     larch.get_until("/ready", |answer| answer.status == 200);
@@ -137,11 +142,16 @@ frontend: {downstream_url: 'http://elsewhere'}
         "querier.extra_query_delay",
         "frontend_worker.frontend_address",
         "frontend.downstream_url",
+        "compactor.retention_enabled",
+        "index_gateway.mode",
+        "ingester.autoforget_unhealthy",
+        "larch.yaml:11: storage_config.tsdb_shipper.cache_location",
+        "larch.yaml:12: chunk_store_config.chunk_cache_config.memcached_client",
     ] {
         let lines = told.iter().filter(|line| line.contains(wanted) && line.contains("level=warn")).count();
         assert_eq!(lines, 1, "{wanted}: {told:#?}");
     }
-    assert_eq!(told.len(), 5, "{told:#?}");
+    assert_eq!(told.len(), 10, "{told:#?}");
 }
 
 #[test]
