@@ -20,6 +20,9 @@ const OTLP: &str = "/otlp/v1/logs";
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
 
+/// What a sender makes of a body before it goes out.
+type Encode = fn(&[u8]) -> Vec<u8>;
+
 fn any(value: Any) -> AnyValue {
     AnyValue { value: Some(value) }
 }
@@ -121,7 +124,7 @@ fn every_form_and_compression() {
         "tags": "[\"a\",1]",
         "trace_id": "4b".repeat(16),
     }});
-    let encodings: [(Option<&str>, fn(&[u8]) -> Vec<u8>); 4] =
+    let encodings: [(Option<&str>, Encode); 4] =
         [(None, plain), (Some("gzip"), gzip), (Some("zstd"), zstd), (Some("lz4"), lz4)];
     for (content_type, body) in [(PROTOBUF, &protobuf), (JSON, &json)] {
         for (encoding, encode) in encodings {

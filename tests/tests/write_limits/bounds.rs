@@ -73,7 +73,7 @@ fn larger_than_elsewhere(larch: &Running, client: &mut Client) {
         let mut stream = open(larch.address(), DEADLINE).expect("connect");
         stream.write_all(head_of(path, MAX + 1).as_bytes()).expect("send a head");
         let (answer, _) = read_answer(&mut BufReader::new(stream)).expect("an answer");
-        assert_eq!((answer.status, answer.body), (413, body), "{path}");
+        assert_eq!((answer.status, &answer.body), (413, &body), "{path}");
         assert_eq!(answer.header("connection"), Some("close"), "what follows is not read");
     }
     let labels = ["reason=\"request_body_too_large\"".to_owned(), "tenant=\"acme\"".to_owned()];
