@@ -4,6 +4,7 @@ mod azure;
 mod cache;
 mod chunk_store;
 mod common;
+mod disk_cache;
 mod gcs;
 mod idle;
 mod local;
@@ -19,6 +20,7 @@ pub use cache::{
 };
 pub use chunk_store::ChunkStoreSettings;
 pub use common::CommonStorage;
+pub use disk_cache::DiskCacheSettings;
 pub use gcs::{GcsBucketSettings, GcsSettings};
 pub use idle::{IDLE_CHUNK_STORE, IDLE_STORAGE};
 pub use local::{CommonDirectories, DirectorySettings, LocalSettings};

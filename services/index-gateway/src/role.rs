@@ -39,6 +39,10 @@ impl Role for IndexGateway {
         self.config = Config { index_gateway: blocks.section("index_gateway") };
     }
 
+    fn reads_segments(&self) -> bool {
+        true
+    }
+
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         for line in without_effect("index_gateway", &self.config.index_gateway, &IDLE) {
             warn!("{line}");

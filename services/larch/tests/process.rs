@@ -234,6 +234,42 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_cache_directory_is_one_process_s_and_must_be_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = |directory: &str| {
+        format!(
+            "{{common: {{path_prefix: ./data}}, chunk_store_config: {{disk_cache: {{directory: {directory}}}}}}}"
+        )
+    };
+    let larch = Running::start(configured(binary(), folder.path(), &configuration("deep/cache")));
+    larch.get_until("/ready", |answer| answer.status == 200);
+    assert!(larch.get("/services").body.contains("segment-cache => Running\n"));
+    assert!(larch.get("/metrics").body.contains("larch_segment_disk_cache_entries 0\n"));
+    let second = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("deep/cache");
+    let refused = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        stderr(&output)
+    };
+    let text = refused(&mut configured(binary(), second.path(), &configuration(taken.to_str().unwrap())));
+    let words = ["chunk_store_config.disk_cache.directory", "deep/cache", "take the directory", "in use by"];
+    assert!(words.iter().all(|words| text.contains(words)), "{text}");
+    // Who reads no segments needs no directory.
+    let mut command = configured(binary(), second.path(), &configuration(taken.to_str().unwrap()));
+    command.arg("-target=distributor");
+    let distributor = Running::start(command);
+    assert!(!distributor.get("/services").body.contains("segment-cache"));
+    distributor.stop();
+    let (_, log) = larch.stop();
+    assert!(!log.iter().any(|line| line.contains("level=error")), "{log:#?}");
+
+    std::fs::write(second.path().join("file"), "").unwrap();
+    let text = refused(&mut configured(binary(), second.path(), &configuration("file/cache")));
+    assert!(text.contains("open chunk_store_config.disk_cache.directory"), "{text}");
+}
+
+#[test]
 fn questions_that_need_no_running_process() {
     let folder = tempfile::tempdir().unwrap();
     let version = run(folder.path(), &["-version"]);
