@@ -19,6 +19,9 @@ use crate::source::Source;
 /// on the way.
 const PART_BYTES: usize = 1 << 20;
 
+/// Streams by chunk.
+type Undecided = BTreeMap<u32, Vec<u32>>;
+
 /// A source with its streams that are meant.
 struct Asked {
     source: Source,
@@ -42,7 +45,7 @@ impl Asked {
 
     /// Streams that have rows in the range as far as an index says so, and the chunks where others may have
     /// some: all, if there is no index.
-    fn presence(&self, chosen: &Chosen) -> Result<(OrdinalSet, Option<BTreeMap<u32, Vec<u32>>>), CallError> {
+    fn presence(&self, chosen: &Chosen) -> Result<(OrdinalSet, Option<Undecided>), CallError> {
         match &self.source {
             Source::Memory(_) => Ok((OrdinalSet::none(self.streams.count()), None)),
             Source::File(file) => {

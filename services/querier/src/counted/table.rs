@@ -43,8 +43,11 @@ struct Part {
     end: i64,
     tally: Tally,
     line_bytes: u64,
-    levels: Box<[(Option<Arc<str>>, u64, u64)]>,
+    levels: Box<[OfLevel]>,
 }
+
+/// Rows of a level, and bytes of their lines.
+type OfLevel = (Option<Arc<str>>, u64, u64);
 
 /// Rows behind the start and up to the end are to be read.
 #[derive(Debug, Clone, Copy)]
