@@ -166,7 +166,8 @@ impl Taking<'_, '_> {
             let stream = &self.chunk.rows.streams[span.part].stream;
             let class = out.forms.class(self.reader, stream);
             self.find_tables(class, &mut out.forms);
-            let is_apart = self.reader.value_label().is_some_and(|label| stream.labels.get(label).is_some());
+            let is_apart =
+                self.reader.value_label().is_some_and(|label| stream.labels().get(label).is_some());
             for (number, row) in numbers.zip(of_span) {
                 for passed in &of_rows[next..*row as usize] {
                     self.page.pass(usize::from(*passed));

@@ -367,5 +367,5 @@ pub(crate) fn input_row<'r>(
     level: Option<&'r str>,
 ) -> InputRow<'r> {
     let order = RowOrder { timestamp: time, stamp: PushStamp(0), index: 0 };
-    InputRow { stream: stream.id, labels: &stream.labels, order, line, metadata, level }
+    InputRow { stream: stream.id, labels: stream.labels(), order, line, metadata, level }
 }

@@ -148,7 +148,7 @@ impl Forms {
         if let Some(known) = self.class_of[place] {
             return known;
         }
-        let class = self.classes.of(&class_text(reader, &stream.labels));
+        let class = self.classes.of(&class_text(reader, stream.labels()));
         self.class_of[place] = Some(class);
         class
     }

@@ -36,8 +36,8 @@ pub struct HistogramCell {
     pub end: Timestamp,
     pub rows: u64,
     pub bytes: u64,
-    /// Sum, modulo 2^64, of the rows' identity hashes.
-    pub digest: u64,
+    /// Sum, modulo 2^64, of the rows' identity hashes, if it is known.
+    pub digest: Option<u64>,
     /// Of none but one of the labels that matter.
     pub levels: Vec<LevelCount>,
     /// No row is older, and none is newer than the last. Both are inside the cell.
@@ -163,7 +163,8 @@ fn to_cell(cell: HistogramCell) -> wire::types::HistogramCell {
         end_ns: cell.end.nanos(),
         rows: cell.rows,
         bytes: cell.bytes,
-        digest: cell.digest,
+        digest: cell.digest.unwrap_or_default(),
+        no_digest: cell.digest.is_none(),
         levels: cell.levels.into_iter().map(to_level).collect(),
         first_ns: cell.first.nanos(),
         last_ns: cell.last.nanos(),
@@ -229,7 +230,7 @@ fn cell(cell: wire::types::HistogramCell, batch: &HistogramBatch) -> Result<Hist
         end: Timestamp::from_nanos(cell.end_ns),
         rows: cell.rows,
         bytes: cell.bytes,
-        digest: cell.digest,
+        digest: (!cell.no_digest).then_some(cell.digest),
         levels,
         first: Timestamp::from_nanos(cell.first_ns),
         last: Timestamp::from_nanos(cell.last_ns),

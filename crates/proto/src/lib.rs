@@ -47,7 +47,7 @@ pub use part::Part;
 pub use patterns::{Pattern, PatternBatch, PatternSample, PatternsRequest};
 pub use piece::{Assignment, Piece, PieceTenant, PullRequest, Question};
 pub use plan::{
-    ChunkStream, PageRange, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest,
+    ChunkStream, PageRange, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest, PlanOf,
     PlanRequest, PlanScope, PlannedChunk, PlannedSegment,
 };
 pub use read::{EstimateRequest, HistogramRequest, LabelsRequest, ReadHead, ReadRequest};

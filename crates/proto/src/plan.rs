@@ -1,16 +1,17 @@
 //! What is asked of planners, and their answers.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use bytes::Bytes;
 use larch_types::{Timestamp, TombstoneId};
 
 use crate::check::{list, missing, place, required, to_list, to_nanos, to_tombstone_ids, tombstone_ids};
+use crate::matching::{direction, to_direction};
 use crate::read::minutes_per_cell;
 use crate::{
-    CountedLabels, HistogramBatch, InvalidMessage, LabelsQuery, NeedleGroup, Part, SegmentEntry, Selection,
-    TextBatch, Tombstone, wire,
+    CountedLabels, Direction, HistogramBatch, InvalidMessage, LabelsQuery, NeedleGroup, Part, SegmentEntry,
+    Selection, TextBatch, Tombstone, wire,
 };
 
 /// What is asked about, and how fresh the planner's knowledge must be.
@@ -28,6 +29,21 @@ pub struct PlanRequest {
     pub scope: PlanScope,
     /// Every group must be met by a line.
     pub needles: Vec<NeedleGroup>,
+    pub of: PlanOf,
+}
+
+/// What a plan is to be of; it may be of more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanOf {
+    AllRows,
+    /// So many rows that come first, and those of the last one's time. Every selected row that has the needles
+    /// counts.
+    FirstRows {
+        direction: Direction,
+        limit: NonZeroU64,
+    },
+    /// Only which segments may have selected rows: they come without chunks.
+    Segments,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +150,17 @@ impl TryFrom<wire::plan::PlanScope> for PlanScope {
 
 impl From<PlanRequest> for wire::plan::PlanRequest {
     fn from(request: PlanRequest) -> Self {
-        Self { scope: Some(request.scope.into()), needles: to_list(request.needles) }
+        let (limit, direction) = match request.of {
+            PlanOf::FirstRows { direction, limit } => (limit.get(), to_direction(direction)),
+            PlanOf::AllRows | PlanOf::Segments => (0, wire::types::Direction::Unspecified.into()),
+        };
+        Self {
+            scope: Some(request.scope.into()),
+            needles: to_list(request.needles),
+            limit,
+            direction,
+            only_segments: request.of == PlanOf::Segments,
+        }
     }
 }
 
@@ -142,7 +168,12 @@ impl TryFrom<wire::plan::PlanRequest> for PlanRequest {
     type Error = InvalidMessage;
 
     fn try_from(request: wire::plan::PlanRequest) -> Result<Self, InvalidMessage> {
-        Ok(Self { scope: required("scope", request.scope)?, needles: list("needles", request.needles)? })
+        let of = match NonZeroU64::new(request.limit) {
+            _ if request.only_segments => PlanOf::Segments,
+            Some(limit) => PlanOf::FirstRows { direction: direction("direction", request.direction)?, limit },
+            None => PlanOf::AllRows,
+        };
+        Ok(Self { scope: required("scope", request.scope)?, needles: list("needles", request.needles)?, of })
     }
 }
 

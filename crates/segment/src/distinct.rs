@@ -6,8 +6,8 @@ use larch_types::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
     pub rows: u64,
-    /// Sum modulo 2^64 of the rows' identities.
-    pub digest: u64,
+    /// Sum modulo 2^64 of the rows' identities, if it is known.
+    pub digest: Option<u64>,
     /// No row is older.
     pub first: Timestamp,
     /// No row is newer.
@@ -18,7 +18,7 @@ pub struct Tally {
 ///
 /// A row has its time in its identity, so that sources whose times do not meet have no row in common. Of
 /// those whose times do, all must have the same rows, and one of them counts: they have if their numbers of
-/// rows and their digests are equal.
+/// rows and their digests are equal. Of one whose digest is not known nobody can say so.
 pub fn distinct(tallies: &[Tally]) -> Option<Vec<usize>> {
     let mut order: Vec<usize> = (0..tallies.len()).filter(|place| tallies[*place].rows > 0).collect();
     order.sort_by_key(|place| (tallies[*place].first, *place));
@@ -28,7 +28,7 @@ pub fn distinct(tallies: &[Tally]) -> Option<Vec<usize>> {
         let tally = &tallies[place];
         match (chosen.last().map(|last| &tallies[*last]), reached) {
             (Some(one), Some(end)) if tally.first <= end => {
-                if (one.rows, one.digest) != (tally.rows, tally.digest) {
+                if tally.digest.is_none() || (one.rows, one.digest) != (tally.rows, tally.digest) {
                     return None;
                 }
                 reached = Some(tally.last.max(end));
@@ -52,7 +52,12 @@ mod tests {
     use super::*;
 
     fn tally(first: i64, last: i64, rows: u64, digest: u64) -> Tally {
+        let digest = Some(digest);
         Tally { rows, digest, first: Timestamp::from_nanos(first), last: Timestamp::from_nanos(last) }
+    }
+
+    fn unknown(tally: Tally) -> Tally {
+        Tally { digest: None, ..tally }
     }
 
     #[test]
@@ -70,6 +75,11 @@ mod tests {
             // The third meets what the second reaches.
             (vec![tally(0, 1, 1, 1), tally(1, 9, 1, 1), tally(5, 6, 2, 2)], None),
             (vec![tally(0, 9, 1, 1), tally(1, 2, 1, 1), tally(8, 8, 1, 2)], None),
+            // Without a digest one may stand alone, and beside others.
+            (vec![b, unknown(a)], Some(vec![1, 0])),
+            (vec![a, unknown(a)], None),
+            (vec![unknown(a), a], None),
+            (vec![unknown(a), unknown(a)], None),
         ] {
             assert_eq!(distinct(&tallies), want, "{tallies:?}");
         }
@@ -78,18 +88,22 @@ mod tests {
     proptest! {
         /// Whatever sources hold: if there is an answer, it counts every row once.
         #[test]
-        fn every_row_once(sources in prop::collection::vec(prop::collection::btree_set((0_i64..12, 0_u64..2), 0..5), 0..5)) {
+        fn every_row_once(
+            sources in prop::collection::vec(
+                (prop::collection::btree_set((0_i64..12, 0_u64..2), 0..5), any::<bool>()), 0..5),
+        ) {
             let identity = |(time, row): &(i64, u64)| xxh3_64(format!("{time} {row}").as_bytes());
             let mut tallies = Vec::new();
-            for rows in &sources {
+            for (rows, is_known) in &sources {
                 let first = rows.first().map_or(0, |row| row.0);
                 let last = rows.last().map_or(0, |row| row.0);
                 let digest = rows.iter().map(identity).fold(0, u64::wrapping_add);
-                tallies.push(tally(first, last, rows.len() as u64, digest));
+                let known = tally(first, last, rows.len() as u64, digest);
+                tallies.push(if *is_known { known } else { unknown(known) });
             }
             if let Some(chosen) = distinct(&tallies) {
                 let counted: u64 = chosen.iter().map(|place| tallies[*place].rows).sum();
-                let all: BTreeSet<_> = sources.iter().flatten().collect();
+                let all: BTreeSet<_> = sources.iter().flat_map(|(rows, _)| rows).collect();
                 prop_assert_eq!(counted, all.len() as u64);
             }
         }

@@ -45,8 +45,13 @@ impl OrdinalSet {
     }
 
     pub fn insert_range(&mut self, range: std::ops::Range<u32>) {
-        for ordinal in range.start..range.end.min(self.count) {
-            self.insert(ordinal);
+        let mut next = range.start;
+        let end = range.end.min(self.count);
+        while next < end {
+            // As much as one word has of it.
+            let bits = (64 - next % 64).min(end - next);
+            self.words[next as usize / 64] |= (u64::MAX >> (64 - bits)) << (next % 64);
+            next += bits;
         }
     }
 

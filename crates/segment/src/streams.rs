@@ -1,6 +1,6 @@
 //! The streams of a segment that is being made or of an arena, and the order in which a segment lays them.
 
-use larch_types::{Labels, StreamId};
+use larch_types::{Labels, StreamId, write_canonical};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::RowError;
@@ -40,6 +40,30 @@ pub(crate) struct StreamTable {
     /// Where in `labels` those of each stream end.
     ends: Vec<usize>,
     label_bytes: usize,
+}
+
+/// Symbols of one table, each once.
+#[derive(Debug, Default)]
+pub(crate) struct SymbolSet {
+    symbols: Vec<u32>,
+    has: Vec<bool>,
+}
+
+impl SymbolSet {
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        &self.symbols
+    }
+
+    fn add(&mut self, symbol: u32) {
+        let place = symbol as usize;
+        if self.has.len() <= place {
+            self.has.resize(place + 1, false);
+        }
+        if !self.has[place] {
+            self.has[place] = true;
+            self.symbols.push(symbol);
+        }
+    }
 }
 
 /// Every text once; a text's number is its symbol.
@@ -120,6 +144,34 @@ impl StreamTable {
     pub(crate) fn labels(&self, place: u32) -> Labels {
         let text = |(name, value): &(u32, u32)| (self.symbols.text(*name), self.symbols.text(*value));
         Labels::from_pairs(self.symbols_of(place).iter().map(text)).expect("labels of the table itself")
+    }
+
+    /// The canonical text of a stream's labels. Panics if there is no such stream.
+    pub(crate) fn canonical(&self, place: u32) -> String {
+        let mut out = String::new();
+        let text = |(name, value): &(u32, u32)| (self.symbols.text(*name), self.symbols.text(*value));
+        write_canonical(&mut out, self.symbols_of(place).iter().map(text));
+        out
+    }
+
+    /// Adds the symbols of names that labels of these streams have. Panics if there is no such stream.
+    pub(crate) fn add_names(&self, places: impl Iterator<Item = u32>, found: &mut SymbolSet) {
+        for place in places {
+            self.symbols_of(place).iter().for_each(|(name, _)| found.add(*name));
+        }
+    }
+
+    /// Adds the symbols of values that these streams have of a label. Panics if there is no such stream.
+    pub(crate) fn add_values(&self, name: &str, places: impl Iterator<Item = u32>, found: &mut SymbolSet) {
+        let Some(name) = self.symbols.find(name) else { return };
+        for place in places {
+            let label = self.symbols_of(place).iter().find(|label| label.0 == name);
+            label.into_iter().for_each(|(_, value)| found.add(*value));
+        }
+    }
+
+    pub(crate) fn texts(&self, symbols: &[u32], texts: &mut Vec<String>) {
+        texts.extend(symbols.iter().map(|symbol| self.symbols.text(*symbol).to_owned()));
     }
 
     /// Streams that pass all conditions.
@@ -227,6 +279,7 @@ mod tests {
             let id = StreamId::of(&labels);
             let place = table.insert(id, &labels).unwrap();
             assert_eq!(table.insert(id, &labels), Ok(place), "it is there");
+            assert_eq!(table.canonical(place), labels.canonical());
             assert_eq!((table.id(place), table.labels(place)), (id, labels));
         }
         let ranked = table.ranked(|place| place != 2);

@@ -67,18 +67,24 @@ impl Labels {
 
     /// `{a="1", b="2"}` with Go-quoted values: what ids and ring keys are hashes of.
     pub fn canonical(&self) -> String {
-        let mut out = String::from("{");
-        for (index, label) in self.0.iter().enumerate() {
-            if index > 0 {
-                out.push_str(", ");
-            }
-            out.push_str(&label.name);
-            out.push('=');
-            quote_into(&mut out, &label.value);
-        }
-        out.push('}');
+        let mut out = String::new();
+        write_canonical(&mut out, self.0.iter().map(|label| (&*label.name, &*label.value)));
         out
     }
+}
+
+/// Appends the canonical text of labels that stand in the order of their names.
+pub fn write_canonical<'a>(out: &mut String, labels: impl Iterator<Item = (&'a str, &'a str)>) {
+    out.push('{');
+    for (index, (name, value)) in labels.enumerate() {
+        if index > 0 {
+            out.push_str(", ");
+        }
+        out.push_str(name);
+        out.push('=');
+        quote_into(out, value);
+    }
+    out.push('}');
 }
 
 impl<'a> IntoIterator for &'a Labels {

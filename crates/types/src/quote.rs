@@ -12,8 +12,11 @@ pub fn quoted(text: &str) -> String {
 /// Appends the quoted text.
 pub fn quote_into(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        push_escaped(out, c);
+    // Most values are written as they are.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+    } else {
+        text.chars().for_each(|c| push_escaped(out, c));
     }
     out.push('"');
 }

@@ -108,7 +108,7 @@ impl GatewayPlanner {
         request: &PlanRequest,
     ) -> Result<Headed<PlanHead, PlannedSegment>, CallError> {
         let (chosen, live) = self.find(tenant, &request.scope).await?;
-        let plans = plan::read(&self.segments, tenant, &live.segments, &chosen, &request.needles).await?;
+        let plans = plan::read(&self.segments, tenant, &live.segments, &chosen, request).await?;
         let (planned, ruled_out) = (plans.chunks(), plans.chunks_in_range - plans.chunks());
         self.metrics.chunks.with(["planned"]).add(planned);
         self.metrics.chunks.with(["ruled_out"]).add(ruled_out);

@@ -1,12 +1,13 @@
 //! The planner over a catalog in memory, with segments as ingesters and compactors write them.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use larch_proto::{
-    LabelSummary, LabelsQuery, Needle, NeedleGroup, Partition, PlanEstimateRequest, PlanLabelsRequest,
-    PlanRequest, PlanScope, PlannedSegment, SegmentEntry, Selection, Selector,
+    Direction, LabelSummary, LabelsQuery, Needle, NeedleGroup, Partition, PlanEstimateRequest,
+    PlanLabelsRequest, PlanOf, PlanRequest, PlanScope, PlannedSegment, SegmentEntry, Selection, Selector,
 };
 use larch_rpc::{CallContext, CallError, Deadline, Planner, TenantContext};
 use larch_runtime::Env;
@@ -108,11 +109,12 @@ impl Setting {
         &self,
         scope: PlanScope,
         needles: &[&str],
+        of: PlanOf,
     ) -> Result<(u64, u64, Vec<PlannedSegment>), CallError> {
         let group = |text: &&str| NeedleGroup {
             any_of: vec![Needle { text: Bytes::copy_from_slice(text.as_bytes()), ignore_case: false }],
         };
-        let request = PlanRequest { scope, needles: needles.iter().map(group).collect() };
+        let request = PlanRequest { scope, needles: needles.iter().map(group).collect(), of };
         let answer = self.planner.plan(context(), request).await?;
         let head = answer.head;
         assert!(head.view_age <= Duration::from_secs(300) && head.tombstones.is_empty());
@@ -121,7 +123,7 @@ impl Setting {
 
     /// The ids of the planned segments.
     async fn ids(&self, scope: PlanScope) -> Vec<u128> {
-        let plan = self.plan_of(scope, &[]).await.unwrap().2;
+        let plan = self.plan_of(scope, &[], PlanOf::AllRows).await.unwrap().2;
         plan.iter().map(|segment| segment.entry.id.as_u128()).collect()
     }
 
@@ -196,7 +198,10 @@ async fn what_is_removed_and_what_is_announced() {
     let late = PlanScope { announced, ..scope(r#"{app="a"}"#, 50, 100) };
     assert_eq!(setting.ids(late).await, [0; 0]);
     let deleted = PlanScope { tombstones_known: vec![TombstoneId::from_u128(1)], ..any() };
-    assert_eq!(setting.plan_of(deleted, &[]).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(
+        setting.plan_of(deleted, &[], PlanOf::AllRows).await.unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
 }
 
 #[tokio::test]
@@ -218,16 +223,21 @@ async fn streams_texts_and_shards() {
     entry.label_summaries = vec![LabelSummary { name: "app".to_owned(), values }];
     let entry = setting.add(entry, Some(bytes)).await;
     assert!(entry.embedded.is_some());
-    let (segments, chunks, plan) = setting.plan_of(scope(r#"{app="0"}"#, 10, 20), &[]).await.unwrap();
+    let (segments, chunks, plan) =
+        setting.plan_of(scope(r#"{app="0"}"#, 10, 20), &[], PlanOf::AllRows).await.unwrap();
     assert_eq!((segments, chunks, plan.len()), (1, 1, 1));
     let rows: u32 = plan[0].chunks[0].streams.iter().map(|stream| stream.rows).sum();
     assert_eq!((plan[0].streams.len(), rows), (5, 5));
     assert_eq!(plan[0].chunks[0].first, Timestamp::from_secs(10));
     assert_eq!(plan[0].chunks[0].last, Timestamp::from_secs(18));
     // By the catalog alone.
-    assert_eq!(setting.plan_of(scope(r#"{app="2"}"#, 0, 100), &[]).await.unwrap(), (0, 0, Vec::new()));
+    assert_eq!(
+        setting.plan_of(scope(r#"{app="2"}"#, 0, 100), &[], PlanOf::AllRows).await.unwrap(),
+        (0, 0, Vec::new())
+    );
     for (needle, planned) in [("id00000007", 1), ("id00000077", 0), ("quest id", 1), (" absent ", 0)] {
-        let (_, chunks, plan) = setting.plan_of(scope(r#"{app=~".+"}"#, 0, 100), &[needle]).await.unwrap();
+        let (_, chunks, plan) =
+            setting.plan_of(scope(r#"{app=~".+"}"#, 0, 100), &[needle], PlanOf::AllRows).await.unwrap();
         assert_eq!((chunks, plan.len()), (1, planned), "{needle}");
     }
     let mut found = 0;
@@ -240,6 +250,52 @@ async fn streams_texts_and_shards() {
     let estimate = PlanEstimateRequest { scope: scope(r#"{app=~".+"}"#, 0, 100) };
     let estimate = setting.planner.estimate(context(), estimate).await.unwrap();
     assert_eq!((estimate.streams, estimate.chunks, estimate.rows), (40, 1, 40));
+}
+
+/// Of what lies behind the first rows nothing is read: those segments are not even there.
+#[tokio::test]
+async fn the_first_rows_are_looked_for_where_they_are() {
+    let setting = Setting::new();
+    for number in 0..20_i64 {
+        let mut lines: Vec<(String, i64)> = Vec::new();
+        for stream in 0..50 {
+            let labels = format!(r#"{{app="a", pod="{stream}"}}"#);
+            lines.push((labels.clone(), number * 100 + stream));
+            lines.push((labels, number * 100 + stream + 30));
+        }
+        let lines: Vec<Line<'_>> =
+            lines.iter().map(|(labels, second)| (labels.as_str(), *second, "line")).collect();
+        let (id, is_there) = (number as u128 + 1, (8..12).contains(&number));
+        let entry = match is_there {
+            true => setting.put(id, day(0), &lines).await,
+            false => build(id, day(0), &lines).1,
+        };
+        setting.add(entry, None).await;
+    }
+    let first = |direction, limit| PlanOf::FirstRows { direction, limit: NonZeroU64::new(limit).unwrap() };
+    for (start, end, of, ids, streams) in [
+        // Its newest row is at 1179, and three rows of as many streams are at 1177 or later.
+        (0, 1200, first(Direction::Backward, 3), &[12_u128][..], 3),
+        (0, 1200, first(Direction::Backward, 30), &[12], 30),
+        // Two end there; of thirty it is not known whether they have rows between their first and last.
+        (0, 1150, first(Direction::Backward, 3), &[12], 32),
+        (800, 2000, first(Direction::Forward, 3), &[9], 3),
+        (800, 2000, first(Direction::Forward, 100), &[9], 50),
+        // More than one segment has.
+        (800, 1200, first(Direction::Forward, 101), &[9, 10, 11, 12], 200),
+        (800, 1200, PlanOf::AllRows, &[9, 10, 11, 12], 200),
+        (0, 2000, PlanOf::Segments, &(1..=20).collect::<Vec<u128>>()[..], 0),
+    ] {
+        let (segments, _, plan) = setting.plan_of(scope(r#"{app="a"}"#, start, end), &[], of).await.unwrap();
+        let found: Vec<u128> = plan.iter().map(|segment| segment.entry.id.as_u128()).collect();
+        let planned: usize = plan.iter().map(|segment| segment.streams.len()).sum();
+        assert_eq!((found.as_slice(), planned), (ids, streams), "{start} {end} {of:?}");
+        assert!(segments >= ids.len() as u64);
+    }
+    // A text may be in few lines: all have to be looked at.
+    let missing =
+        setting.plan_of(scope(r#"{app="a"}"#, 0, 1200), &["li"], first(Direction::Backward, 3)).await;
+    assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 /// A stream without a row in the range is not told of, though it has rows before and behind it.
@@ -276,17 +332,17 @@ async fn missing_and_corrupt_objects_fail_the_plan() {
     let key = Key::segment(&tenant(), day(0), entry.id);
     setting.add(entry, None).await;
     let any = || scope(r#"{app="a"}"#, 0, 100);
-    assert_eq!(setting.plan_of(any(), &[]).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(setting.plan_of(any(), &[], PlanOf::AllRows).await.unwrap_err().kind(), ErrorKind::NotFound);
     for at in [bytes.len() - 1, bytes.len() - 60] {
         let mut wrong = bytes.to_vec();
         wrong[at] ^= 1;
         setting.store.put(&key, wrong.into()).await.unwrap();
-        let error = setting.plan_of(any(), &[]).await.unwrap_err();
+        let error = setting.plan_of(any(), &[], PlanOf::AllRows).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt);
         assert!(error.text().contains(".seg"), "{error}");
     }
     setting.store.put(&key, build(2, day(0), line).0).await.unwrap();
-    assert_eq!(setting.plan_of(any(), &[]).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(setting.plan_of(any(), &[], PlanOf::AllRows).await.unwrap_err().kind(), ErrorKind::Corrupt);
     // Failures are not kept.
     setting.store.put(&key, bytes).await.unwrap();
     assert_eq!(setting.ids(any()).await, [1]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larch_rpc::CallError;
-use larch_segment::{Chunk, ChunkInfo, Columns, OrdinalSet, ReadError, Selector, Snapshot};
+use larch_segment::{Chunk, ChunkInfo, Columns, OrdinalSet, ReadError, Selector, Snapshot, StreamWalk};
 use larch_types::{ErrorKind, Labels, StreamId};
 
 use crate::segment_file::OpenFile;
@@ -42,6 +42,36 @@ impl Source {
         }
     }
 
+    /// The names that labels of these streams have; sorted.
+    pub(crate) fn names_of(&self, streams: &OrdinalSet) -> Result<Vec<String>, CallError> {
+        match self {
+            Self::Memory(snapshot) => Ok(snapshot.names_of(streams)),
+            Self::File(file) => {
+                file.segment().index().names_of(streams).map_err(|error| file.unreadable(&error.into()))
+            }
+        }
+    }
+
+    /// The values that these streams have of a label; sorted.
+    pub(crate) fn values_of(&self, name: &str, streams: &OrdinalSet) -> Result<Vec<String>, CallError> {
+        match self {
+            Self::Memory(snapshot) => Ok(snapshot.values_of(name, streams)),
+            Self::File(file) => file
+                .segment()
+                .index()
+                .values_of(name, streams)
+                .map_err(|error| file.unreadable(&error.into())),
+        }
+    }
+
+    /// To ask for the canonical texts of many streams.
+    pub(crate) fn texts(&self) -> StreamTexts<'_> {
+        match self {
+            Self::Memory(snapshot) => StreamTexts::Memory(snapshot),
+            Self::File(file) => StreamTexts::File(file, Box::new(file.segment().index().walk())),
+        }
+    }
+
     pub(crate) fn stream_id(&self, stream: u32) -> Result<StreamId, CallError> {
         match self {
             Self::Memory(snapshot) => Ok(snapshot.stream_id(stream)),
@@ -75,6 +105,21 @@ impl Source {
             // Rows in memory are never encoded; the interface is the one of stored segments.
             Self::Memory(_) => CallError::new(ErrorKind::Internal, format!("read rows in memory: {error}")),
             Self::File(file) => file.unreadable(error),
+        }
+    }
+}
+
+/// Canonical texts of streams; those that ascend are quick.
+pub(crate) enum StreamTexts<'a> {
+    Memory(&'a Snapshot),
+    File(&'a OpenFile, Box<StreamWalk<'a>>),
+}
+
+impl StreamTexts<'_> {
+    pub(crate) fn of(&mut self, stream: u32) -> Result<String, CallError> {
+        match self {
+            Self::Memory(snapshot) => Ok(snapshot.canonical(stream)),
+            Self::File(file, walk) => walk.canonical(stream).map_err(|error| file.unreadable(&error.into())),
         }
     }
 }

@@ -43,22 +43,38 @@ pub(crate) fn run(options: &Options) -> Result<bool, Failure> {
     let server = Server::find(options)?;
     println!("{:24} {}", "what", Cost::HEAD);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    if let Some(first) = options.asks_since {
+        ask_all(&server, options, (first, first + options.rounds * SECONDS_AN_HOUR))?;
+        return Ok(true);
+    }
     // Hours that have passed, so that no row is of the future.
     let first = now.saturating_sub(options.rounds * SECONDS_AN_HOUR);
+    println!("the first row is of second {first}");
     for round in 0..options.rounds {
         let begin = first + round * SECONDS_AN_HOUR;
         let count = options.pushes();
         measure(&server, &format!("push, round {}", round + 1), || push_all(&server, options, count, begin))?;
+        if round + 1 == options.rounds {
+            // Of rows in memory, and of those in files and in the store.
+            ask_all(&server, options, (first, now))?;
+        }
         measure(&server, &format!("flush, round {}", round + 1), || flush(&server))?;
     }
-    for (name, path) in questions(first, now) {
-        measure(&server, name, || ask(&server, options, &path))?;
-    }
-    println!("objects in {}: {}", options.data.display(), server::count_files(&options.data)?);
+    ask_all(&server, options, (first, now))?;
+    let (objects, bytes) = server::count_files(&options.data)?;
+    println!("objects in {}: {objects}, with {bytes} bytes", options.data.display());
     Ok(true)
 }
 
+fn ask_all(server: &Server, options: &Options, range: (u64, u64)) -> Result<(), Failure> {
+    for (name, path) in questions(range) {
+        measure(server, name, || ask(server, options, &path))?;
+    }
+    Ok(())
+}
+
 fn measure(server: &Server, name: &str, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    server.forget_peak();
     let (before, begun) = (server.look()?, Instant::now());
     work()?;
     let cost = server.look()?.since(&before, begun.elapsed());
@@ -171,22 +187,22 @@ fn flush(server: &Server) -> Result<(), Failure> {
     let begun = Instant::now();
     loop {
         let metrics = server.metrics()?;
-        let left: f64 = ["loki_ingester_memory_chunks", "loki_ingester_flush_queue_length"]
-            .iter()
-            .map(|name| server::sum(&metrics, name))
-            .sum();
-        if left == 0.0 {
+        let streams = server::sum(&metrics, "loki_ingester_memory_chunks");
+        let bytes = server::sum(&metrics, "larch_ingester_segment_file_bytes{state=\"waiting\"}");
+        if streams == 0.0 && bytes == 0.0 {
             return Ok(());
         }
         if begun.elapsed() > UPLOADS_LAST {
-            return Err(Failure::new(format!("{left} streams and files are not uploaded")));
+            return Err(Failure::new(format!(
+                "{streams} streams are in memory, and {bytes} bytes wait for their upload"
+            )));
         }
         // What a server says of ten thousand tenants is megabytes: to ask is a part of what is measured.
         std::thread::sleep(Duration::from_secs(2));
     }
 }
 
-fn questions(first: u64, now: u64) -> Vec<(&'static str, String)> {
+fn questions((first, now): (u64, u64)) -> Vec<(&'static str, String)> {
     let range = format!("start={first}&end={now}");
     let metric = "sum%20by%20%28app%29%20%28count_over_time%28%7Bapp%3D%22shop%22%7D%5B5m%5D%29%29";
     vec![

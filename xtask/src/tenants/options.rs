@@ -17,11 +17,14 @@ pub(crate) struct Options {
     pub(crate) streams: u64,
     /// Hours.
     pub(crate) rounds: u64,
+    /// Asks of the rows that an earlier run has pushed from this second on, and pushes nothing.
+    pub(crate) asks_since: Option<u64>,
 }
 
 pub(crate) fn parse(args: &[String]) -> Result<Options, Failure> {
     let (mut address, mut pid, mut data) = (None, None, None);
     let (mut tenants, mut lines, mut streams, mut rounds) = (10_000, 10, 0, 3);
+    let mut asks_since = None;
     for pair in args.chunks(2) {
         let [name, value] = pair else {
             return Err(Failure::new(format!("`{}` needs a value", pair.join(" "))));
@@ -34,6 +37,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Options, Failure> {
             "--lines" => lines = read(name, value)?,
             "--streams" => streams = read(name, value)?,
             "--rounds" => rounds = read(name, value)?,
+            "--asks-since" => asks_since = Some(read(name, value)?),
             _ => return Err(Failure::new(format!("`{name}` is not an option"))),
         }
     }
@@ -49,6 +53,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Options, Failure> {
         lines,
         streams,
         rounds,
+        asks_since,
     })
 }
 

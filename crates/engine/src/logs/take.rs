@@ -109,7 +109,7 @@ impl LogQuery {
             let timestamp = Timestamp::from_nanos(times[*row as usize]);
             inputs.push(InputRow {
                 stream: stream.id,
-                labels: &stream.labels,
+                labels: stream.labels(),
                 order: RowOrder { timestamp, stamp, index },
                 line: lines.get(place),
                 metadata: metadata.pairs(place),

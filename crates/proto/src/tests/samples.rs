@@ -1,6 +1,6 @@
 //! Messages as a dice throws them.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use larch_types::{
@@ -17,11 +17,11 @@ use crate::{
     LabelSummary, LabelsQuery, LabelsRequest, LevelCount, Load, Member, MemberState, Needle, NeedleGroup,
     PageRange, Pair, Part, Partition, Pattern, PatternBatch, PatternSample, PatternSeries, PatternsRequest,
     Piece, PieceId, PieceTenant, PlanEstimateRequest, PlanHead, PlanHistogramRequest, PlanLabelsRequest,
-    PlanRequest, PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question, ReadHead,
-    ReadRequest, RefusalReason, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels, ResultPart,
-    ResultStream, RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection, Selector,
-    StateResponse, StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch, TieOrder,
-    Tombstone, WalPoint, WalPosition, wire,
+    PlanOf, PlanRequest, PlanScope, PlannedChunk, PlannedSegment, PullRequest, QueryStatistics, Question,
+    ReadHead, ReadRequest, RefusalReason, ReplicaSet, ReportHead, ReportPart, ResultEntry, ResultLabels,
+    ResultPart, ResultStream, RingDigest, Role, Row, RowBatch, SampleSeries, SegmentEntry, Selection,
+    Selector, StateResponse, StreamOutcome, SubscribeRequest, TailEvent, TailStart, Text, TextBatch,
+    TieOrder, Tombstone, WalPoint, WalPosition, wire,
 };
 
 // === nouns ===
@@ -171,7 +171,7 @@ pub(super) fn histogram_batch(dice: &mut Dice<'_>) -> HistogramBatch {
         last: Timestamp::from_secs(60),
         rows: dice.u64(),
         bytes: dice.u64(),
-        digest: dice.u64(),
+        digest: dice.maybe(Dice::u64),
         levels: dice.list(|dice| LevelCount {
             level: dice.maybe(|dice| dice.place(&levels)),
             rows: dice.u64(),
@@ -388,7 +388,15 @@ fn plan_scope(dice: &mut Dice<'_>) -> PlanScope {
 }
 
 pub(super) fn plan_request(dice: &mut Dice<'_>) -> PlanRequest {
-    PlanRequest { scope: plan_scope(dice), needles: needles(dice) }
+    let of = match dice.u32() % 3 {
+        0 => PlanOf::AllRows,
+        1 => PlanOf::FirstRows {
+            direction: direction(dice),
+            limit: NonZeroU64::MIN.saturating_add(dice.u64()),
+        },
+        _ => PlanOf::Segments,
+    };
+    PlanRequest { scope: plan_scope(dice), needles: needles(dice), of }
 }
 
 pub(super) fn plan_labels_request(dice: &mut Dice<'_>) -> PlanLabelsRequest {

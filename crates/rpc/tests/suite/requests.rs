@@ -140,7 +140,7 @@ pub(crate) fn plan_scope() -> PlanScope {
 }
 
 pub(crate) fn plan() -> larch_proto::PlanRequest {
-    larch_proto::PlanRequest { scope: plan_scope(), needles: needles() }
+    larch_proto::PlanRequest { scope: plan_scope(), needles: needles(), of: larch_proto::PlanOf::AllRows }
 }
 
 pub(crate) fn subscribe() -> SubscribeRequest {

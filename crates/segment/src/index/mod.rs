@@ -7,12 +7,14 @@ mod reader;
 mod selector;
 mod series;
 mod symbols;
+mod walk;
 
 pub(crate) use builder::{IndexBuilder, IndexSections, MAX_LABEL_BYTES};
 pub use reader::Index;
 pub(crate) use reader::IndexBytes;
 pub use selector::{Selector, Test};
 pub use series::{SeriesSpan, StreamInfo};
+pub use walk::StreamWalk;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use crate::index::postings::{Postings, ValueTable};
 use crate::index::selector::{Selector, Test};
 use crate::index::series::{Series, SeriesSpan, StreamInfo};
 use crate::index::symbols::Symbols;
+use crate::index::walk::StreamWalk;
 use crate::set::OrdinalSet;
 
 /// The four sections, their checksums checked.
@@ -63,7 +64,22 @@ impl Index {
 
     /// In which chunks the stream's rows are.
     pub fn spans(&self, ordinal: u32) -> Result<Vec<SeriesSpan>, Corrupt> {
-        self.series.spans(ordinal, self.chunks)
+        let mut spans = Vec::new();
+        self.series.walk().spans(ordinal, self.chunks, &mut spans)?;
+        Ok(spans)
+    }
+
+    /// To ask about many streams.
+    pub fn walk(&self) -> StreamWalk<'_> {
+        StreamWalk::new(self, self.series.walk())
+    }
+
+    pub(super) const fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    pub(super) const fn chunks(&self) -> u32 {
+        self.chunks
     }
 
     pub fn stream(&self, ordinal: u32) -> Result<StreamInfo, Corrupt> {
@@ -85,6 +101,47 @@ impl Index {
         let Some(table) = self.table(name)? else { return Ok(Vec::new()) };
         let mut walk = self.symbols.walk();
         table.iter().map(|(value, _)| walk.get(value).map(str::to_owned)).collect()
+    }
+
+    /// The names that the labels of these streams have; sorted.
+    pub fn names_of(&self, streams: &OrdinalSet) -> Result<Vec<String>, Corrupt> {
+        if streams.len() == self.streams() as usize {
+            return self.label_names();
+        }
+        self.texts_of(streams, |_| true, |name, _| name)
+    }
+
+    /// The values that these streams have of a label; sorted.
+    pub fn values_of(&self, name: &str, streams: &OrdinalSet) -> Result<Vec<String>, Corrupt> {
+        if streams.len() == self.streams() as usize {
+            return self.label_values(name);
+        }
+        let Some(name) = self.symbols.find(name)? else { return Ok(Vec::new()) };
+        self.texts_of(streams, |known| known == name, |_, value| value)
+    }
+
+    /// Symbols of some of the labels, each once, as texts.
+    fn texts_of(
+        &self,
+        streams: &OrdinalSet,
+        is_wanted: impl Fn(u32) -> bool,
+        symbol: impl Fn(u32, u32) -> u32,
+    ) -> Result<Vec<String>, Corrupt> {
+        let count = self.symbols.len() as u32;
+        let (mut found, mut is_inside, mut series) = (OrdinalSet::none(count), true, self.series.walk());
+        for stream in streams.iter() {
+            series.labels(stream, |name, value| {
+                is_inside &= name < count && value < count;
+                if is_wanted(name) {
+                    found.insert(symbol(name, value));
+                }
+            })?;
+        }
+        if !is_inside {
+            return Err(Corrupt::new(Section::Series, "a symbol is out of range"));
+        }
+        let mut walk = self.symbols.walk();
+        found.iter().map(|symbol| walk.get(symbol).map(str::to_owned)).collect()
     }
 
     /// Streams that pass all conditions.

@@ -93,30 +93,72 @@ impl Series {
     }
 
     pub(super) fn labels(&self, ordinal: u32, symbols: &Symbols) -> Result<Labels, Corrupt> {
-        read_labels(&mut self.record(ordinal)?, symbols)
+        read_labels(&mut self.walk().record(ordinal)?, symbols)
     }
 
-    pub(super) fn spans(&self, ordinal: u32, chunks: u32) -> Result<Vec<SeriesSpan>, Corrupt> {
+    pub(super) const fn walk(&self) -> SeriesWalk<'_> {
+        SeriesWalk { series: self, at: None }
+    }
+
+    /// Where a block begins.
+    fn block(&self, block: usize) -> Result<Cursor<'_>, Corrupt> {
+        let mut cursor = Cursor::new(&self.offsets, Section::Series);
+        cursor.take(block * size_of::<u32>())?;
+        let offset = u32::from_le_bytes(cursor.array()?) as usize;
+        let mut cursor = Cursor::new(&self.data, Section::Series);
+        cursor.take(offset)?;
+        Ok(cursor)
+    }
+}
+
+/// Reads records one after the other; those that ascend cost no second reading of what lies before them.
+pub(super) struct SeriesWalk<'a> {
+    series: &'a Series,
+    /// The next stream, and its record and all that follow.
+    at: Option<(u32, Cursor<'a>)>,
+}
+
+impl<'a> SeriesWalk<'a> {
+    pub(super) fn record(&mut self, ordinal: u32) -> Result<Cursor<'a>, Corrupt> {
+        if ordinal >= self.series.count {
+            return Err(Corrupt::new(Section::Series, "a stream is out of range"));
+        }
+        let block = ordinal as usize / BLOCK;
+        let is_near = |next: u32| next == ordinal || (next < ordinal && next as usize / BLOCK == block);
+        let (next, mut cursor) = match self.at.take() {
+            Some((next, cursor)) if is_near(next) => (next, cursor),
+            _ => ((block * BLOCK) as u32, self.series.block(block)?),
+        };
+        for _ in next..ordinal {
+            cursor.bytes()?;
+        }
+        let record = Cursor::new(cursor.bytes()?, Section::Series);
+        self.at = Some((ordinal + 1, cursor));
+        Ok(record)
+    }
+
+    /// Symbols of name and value of each label.
+    pub(super) fn labels(&mut self, ordinal: u32, mut take: impl FnMut(u32, u32)) -> Result<(), Corrupt> {
+        let mut cursor = self.record(ordinal)?;
+        for _ in 0..cursor.count()? {
+            take(cursor.u32()?, cursor.u32()?);
+        }
+        Ok(())
+    }
+
+    /// Puts the stream's spans in the place of what is in the list.
+    pub(super) fn spans(
+        &mut self,
+        ordinal: u32,
+        chunks: u32,
+        spans: &mut Vec<SeriesSpan>,
+    ) -> Result<(), Corrupt> {
         let mut cursor = self.record(ordinal)?;
         for _ in 0..2 * cursor.count()? {
             cursor.u32()?;
         }
-        read_spans(&mut cursor, chunks)
-    }
-
-    fn record(&self, ordinal: u32) -> Result<Cursor<'_>, Corrupt> {
-        let mut cursor = Cursor::new(&self.offsets, Section::Series);
-        if ordinal >= self.count {
-            return Err(cursor.corrupt("a stream is out of range"));
-        }
-        cursor.take(ordinal as usize / BLOCK * size_of::<u32>())?;
-        let offset = u32::from_le_bytes(cursor.array()?) as usize;
-        let mut cursor = Cursor::new(&self.data, Section::Series);
-        cursor.take(offset)?;
-        for _ in 0..ordinal as usize % BLOCK {
-            cursor.bytes()?;
-        }
-        Ok(Cursor::new(cursor.bytes()?, Section::Series))
+        spans.clear();
+        read_spans(&mut cursor, chunks, spans)
     }
 }
 
@@ -131,9 +173,9 @@ fn read_labels(cursor: &mut Cursor<'_>, symbols: &Symbols) -> Result<Labels, Cor
 /// Numbers of a span, each of which takes a byte or more.
 const SPAN_NUMBERS: usize = 5;
 
-fn read_spans(cursor: &mut Cursor<'_>, chunks: u32) -> Result<Vec<SeriesSpan>, Corrupt> {
+fn read_spans(cursor: &mut Cursor<'_>, chunks: u32, spans: &mut Vec<SeriesSpan>) -> Result<(), Corrupt> {
     let count = cursor.at_most(cursor.remaining() / SPAN_NUMBERS)?;
-    let mut spans = Vec::with_capacity(count);
+    spans.reserve(count);
     let mut next = 0_u32;
     for _ in 0..count {
         let chunk = next.checked_add(cursor.u32()?).filter(|chunk| *chunk < chunks);
@@ -147,6 +189,5 @@ fn read_spans(cursor: &mut Cursor<'_>, chunks: u32) -> Result<Vec<SeriesSpan>, C
         spans.push(SeriesSpan { chunk, rows, raw_bytes, first_time, last_time });
         next = chunk + 1;
     }
-    cursor.finish()?;
-    Ok(spans)
+    cursor.finish()
 }

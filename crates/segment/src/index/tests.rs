@@ -1,9 +1,12 @@
 //! The index answers as the labels themselves do.
 
+use std::collections::BTreeSet;
+
 use larch_types::{Labels, StreamId, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
+use crate::set::OrdinalSet;
 
 fn index(streams: &[Labels]) -> Index {
     let mut builder = IndexBuilder::default();
@@ -46,6 +49,7 @@ proptest! {
         streams in prop::collection::vec(prop::collection::btree_map("[a-d]", "[a-c]{1,3}", 0..4), 0..100),
         name in "[a-e]",
         value in "[a-c]{0,3}",
+        dropped in prop::collection::btree_set(0_u32..7, 0..7),
     ) {
         let streams: Vec<Labels> =
             streams.iter().map(|pairs| Labels::from_pairs(pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()))).unwrap()).collect();
@@ -56,7 +60,7 @@ proptest! {
         check(&streams, &index, Selector { name, test: Test::OneOf(&[&value, "ab"]) }, |v| v == value || v == "ab");
         let predicate = |v: &str| v >= value.as_str();
         check(&streams, &index, Selector { name, test: Test::Passes(&predicate) }, predicate);
-        let values: std::collections::BTreeSet<&str> = streams.iter().filter_map(|s| s.get(name)).collect();
+        let values: BTreeSet<&str> = streams.iter().filter_map(|s| s.get(name)).collect();
         prop_assert_eq!(index.label_values(name).unwrap(), values.into_iter().collect::<Vec<_>>());
         for (ordinal, labels) in streams.iter().enumerate() {
             let info = index.stream(ordinal as u32).unwrap();
@@ -65,6 +69,19 @@ proptest! {
             prop_assert_eq!(info.spans, vec![span(ordinal as u32)]);
         }
         prop_assert_eq!(index.verify(), Ok(()));
+        let mut some = OrdinalSet::none(streams.len() as u32);
+        (0..streams.len() as u32).filter(|ordinal| !dropped.contains(&(ordinal % 7))).for_each(|one| some.insert(one));
+        let chosen = || some.iter().map(|ordinal| &streams[ordinal as usize]);
+        let names: BTreeSet<&str> = chosen().flatten().map(|label| &*label.name).collect();
+        prop_assert_eq!(index.names_of(&some).unwrap(), names.into_iter().collect::<Vec<_>>());
+        let values: BTreeSet<&str> = chosen().filter_map(|labels| labels.get(name)).collect();
+        prop_assert_eq!(index.values_of(name, &some).unwrap(), values.into_iter().collect::<Vec<_>>());
+        let (mut walk, mut spans) = (index.walk(), Vec::new());
+        for ordinal in some.iter().chain(some.iter().take(2)) {
+            walk.spans(ordinal, &mut spans).unwrap();
+            prop_assert_eq!(&spans, &vec![span(ordinal)]);
+            prop_assert_eq!(walk.canonical(ordinal).unwrap(), streams[ordinal as usize].canonical());
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use larch_types::Timestamp;
+use larch_types::{StreamId, Timestamp};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::compress::Decoder;
@@ -17,6 +17,7 @@ use crate::page::runs::{self, StreamRun};
 use crate::page::shapes::{self, Place, Shapes, ShapesBuilder};
 use crate::page::stamps::{self, Stamps};
 use crate::page::times;
+use crate::row::RowIdentity;
 use crate::text;
 
 /// What is known of a chunk without reading it.
@@ -215,6 +216,22 @@ impl Chunk {
             pairs.push((&*shapes.names[pair.name as usize], value));
         }
         Ok(pairs)
+    }
+
+    /// What tells the row from others, for which the stream's id is needed. Panics if there is no such row.
+    pub fn identity(
+        &self,
+        row: usize,
+        stream: StreamId,
+        decoder: &mut Decoder,
+    ) -> Result<RowIdentity, ReadError> {
+        if let Source::Memory(batch) = &self.source {
+            return Ok(batch.row(row).identity);
+        }
+        let time = Timestamp::from_nanos(self.times()?[row]);
+        let line = self.lines(decoder)?.get(row);
+        let metadata = self.row_metadata(row, decoder)?;
+        Ok(RowIdentity::of(stream, time, line, metadata.into_iter()))
     }
 
     fn shapes(&self, decoder: &mut Decoder) -> Result<&Shapes, ReadError> {

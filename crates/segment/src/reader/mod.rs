@@ -4,6 +4,7 @@ pub(crate) mod chunk;
 pub(crate) mod directory;
 pub(crate) mod inspect;
 pub(crate) mod placement;
+pub(crate) mod presence;
 pub(crate) mod verify;
 
 use std::ops::Range;
@@ -119,9 +120,15 @@ impl Segment {
         Ok(Self { footer, object_len, tail: trailer.tail, chunks, index, histograms, names, filter })
     }
 
-    /// What it takes in memory, about: the tail itself, and the tables that were read from it.
+    /// What it takes in memory, about: the tail itself, and the tables that were read from it. What is read where
+    /// it lies, stream by stream, is most of the tail where there are many streams, and counts once.
     pub fn held_bytes(&self) -> u64 {
-        (self.object_len - self.tail).saturating_mul(2)
+        let tail = self.object_len - self.tail;
+        let in_place =
+            [section::SYMBOLS, section::STREAM_IDS, section::SERIES, section::POSTINGS, section::HISTOGRAMS];
+        let in_place: u64 =
+            in_place.iter().filter_map(|code| self.footer.section(*code)).map(|entry| entry.len).sum();
+        tail + tail.saturating_sub(in_place)
     }
 
     pub const fn provenance(&self) -> &Provenance {

@@ -3,18 +3,21 @@
 use std::ops::Range;
 
 use crate::error::{Corrupt, Section};
-use crate::index::SeriesSpan;
+use crate::index::{SeriesSpan, StreamWalk};
 use crate::reader::Segment;
 
 /// Remembers the stream that was looked at last: one that ends a chunk mostly begins the next.
 pub struct RowFinder<'a> {
     segment: &'a Segment,
-    last: Option<(u32, Vec<SeriesSpan>)>,
+    walk: StreamWalk<'a>,
+    last: Option<u32>,
+    /// Of that stream.
+    spans: Vec<SeriesSpan>,
 }
 
 impl<'a> RowFinder<'a> {
-    pub const fn new(segment: &'a Segment) -> Self {
-        Self { segment, last: None }
+    pub fn new(segment: &'a Segment) -> Self {
+        Self { segment, walk: segment.index().walk(), last: None, spans: Vec::new() }
     }
 
     /// The rows of each of the streams in the chunk. The streams ascend, and have rows there. Panics if there
@@ -39,11 +42,12 @@ impl<'a> RowFinder<'a> {
     }
 
     fn rows_of(&mut self, stream: u32, chunk: u32) -> Result<u32, Corrupt> {
-        if self.last.as_ref().is_none_or(|(known, _)| *known != stream) {
-            self.last = Some((stream, self.segment.index().spans(stream)?));
+        if self.last != Some(stream) {
+            self.last = None;
+            self.walk.spans(stream, &mut self.spans)?;
+            self.last = Some(stream);
         }
-        let Some((_, spans)) = &self.last else { return Ok(0) };
-        let place = spans.binary_search_by_key(&chunk, |span| span.chunk);
-        Ok(place.map_or(0, |place| spans[place].rows))
+        let place = self.spans.binary_search_by_key(&chunk, |span| span.chunk);
+        Ok(place.map_or(0, |place| self.spans[place].rows))
     }
 }

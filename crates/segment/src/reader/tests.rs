@@ -1,8 +1,9 @@
 //! What is not as it was written is refused, and names where.
 
-use larch_types::Labels;
+use larch_types::{Labels, Timestamp};
 
 use super::*;
+use crate::set::OrdinalSet;
 use crate::testing::{OwnedRow, Rng, build, labels, read};
 use crate::{ChunkDirectory, Decoder, Effort, RowFinder, verify};
 
@@ -183,4 +184,41 @@ fn chunks_are_read_from_their_entries_alone() {
         assert_eq!(finder.rows(number, &streams[1..]).unwrap(), want[1..]);
     }
     assert!(ChunkDirectory::decode(&segment.directory(0).encode(), 100).is_err(), "pages beyond the object");
+}
+
+/// What the index says of streams in a range is so, and where it says nothing the chunk is named.
+#[test]
+fn streams_are_present_where_they_have_rows() {
+    let mut rows = Vec::new();
+    for index in 0..300_i64 {
+        let labels = labels(&[("app", "a"), ("pod", &(index % 40).to_string())]);
+        rows.push((
+            labels,
+            OwnedRow::new(index * index % 97, format!("line {index} {}", "x".repeat(20_000))),
+        ));
+    }
+    let segment = verify(&build(&rows, Effort::Fresh)).unwrap();
+    assert!(segment.chunks().len() > 3);
+    let index = segment.index();
+    let mut odd = OrdinalSet::none(index.streams());
+    (0..index.streams()).filter(|stream| stream % 2 == 1).for_each(|stream| odd.insert(stream));
+    let (mut decided, mut undecided) = (0, 0);
+    for streams in [OrdinalSet::all(index.streams()), odd] {
+        for (start, length) in [(0, 200), (0, 97), (1, 30), (50, 1), (96, 1), (97, 5), (40, 0)] {
+            let at = Timestamp::from_nanos;
+            let found = segment.presence(&streams, (at(start), at(start + length))).unwrap();
+            let is_in = |row: &OwnedRow| (start..start + length).contains(&row.time);
+            for stream in streams.iter() {
+                let of_stream = index.labels(stream).unwrap();
+                let has_rows = rows.iter().any(|(labels, row)| *labels == of_stream && is_in(row));
+                let is_open = found.undecided.values().any(|open| open.contains(&stream));
+                let says = found.with_rows.contains(stream);
+                assert!(has_rows == says || (is_open && !says), "{stream} in {start} {length}");
+                decided += usize::from(says);
+                undecided += usize::from(is_open && !says);
+            }
+            assert!(found.with_rows.iter().all(|stream| streams.contains(stream)));
+        }
+    }
+    assert!(decided > 0 && undecided > 0);
 }

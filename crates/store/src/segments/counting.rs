@@ -1,14 +1,18 @@
 //! Rows and bytes by stream and cell of time, from footers: where it is proved that every row is counted
 //! once, and where it is not, that rows have to be read.
+//!
+//! Streams with many rows have histograms. Of others the index says how many rows each chunk has, and how many
+//! bytes: where these lie in one cell, and are those of lines alone, they are counted too.
 
 mod parts;
+mod settle;
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 
-use larch_proto::{CountedLabels, HistogramBatch, HistogramCell, HistogramSource, LevelCount, SegmentEntry};
-use larch_segment::{Corrupt, Counts, MinuteCount, OrdinalSet, Segment, SeriesSpan, Tally, distinct};
+use larch_proto::{CountedLabels, HistogramBatch, HistogramSource, LevelCount, SegmentEntry};
+use larch_segment::{Corrupt, Counts, MinuteCount, OrdinalSet, Segment, SeriesSpan, Tally};
 use larch_types::{StreamId, Timestamp};
 
 use parts::Parts;
@@ -25,8 +29,12 @@ pub struct Counting {
     matter: CountedLabels,
     by_level: bool,
     levels: Levels,
-    streams: HashMap<StreamId, StreamCounts>,
-    gaps: usize,
+    sources: Vec<HistogramSource>,
+    places: HashMap<StreamId, u32>,
+    /// By place.
+    streams: Vec<Box<str>>,
+    counts: Vec<Count>,
+    gaps: Vec<Gap>,
     chunks: u64,
 }
 
@@ -38,34 +46,44 @@ struct CellGrid {
     end: i64,
 }
 
-#[derive(Debug)]
-struct StreamCounts {
-    text: String,
-    minutes: Vec<Minute>,
-    gaps: Vec<Gap>,
-}
-
 /// What one segment says of one stream.
 struct FromSegment<'a> {
-    source: HistogramSource,
+    stream: u32,
+    source: u32,
     minutes: Option<Vec<MinuteCount>>,
     /// The answer's places of the segment's levels, if those matter.
     levels: Option<&'a [Option<u32>]>,
+    chunks: &'a [ChunkFacts],
 }
 
-/// What one segment says of one minute.
+/// What is known of the metadata of a chunk's rows.
+#[derive(Debug, Clone, Copy)]
+struct ChunkFacts {
+    /// None of it has a label that matters, so that counts may stand for the rows.
+    may_stand: bool,
+    /// There is none, so that raw bytes are those of lines.
+    has_none: bool,
+}
+
+/// What one segment says of one stream in one minute, or in a cell.
 #[derive(Debug)]
-struct Minute {
+struct Count {
+    stream: u32,
+    /// Place of the segment.
+    source: u32,
+    /// Of the minute, or of the cell.
     end: i64,
-    source: HistogramSource,
+    /// It is not of a single minute.
+    is_of_cell: bool,
     tally: Tally,
     line_bytes: u64,
-    levels: Vec<LevelCount>,
+    levels: Box<[LevelCount]>,
 }
 
 /// Rows in (`start`, `end`], whole cells.
 #[derive(Debug, Clone, Copy)]
 struct Gap {
+    stream: u32,
     start: i64,
     end: i64,
     rows: u64,
@@ -89,8 +107,11 @@ impl Counting {
             by_level: matter.has(LEVEL_LABEL),
             matter,
             levels: Levels::default(),
-            streams: HashMap::new(),
-            gaps: 0,
+            sources: Vec::new(),
+            places: HashMap::new(),
+            streams: Vec::new(),
+            counts: Vec::new(),
+            gaps: Vec::new(),
             chunks: 0,
         }
     }
@@ -110,61 +131,76 @@ impl Counting {
             None => Counts::default(),
         };
         let levels: Vec<Option<u32>> = counts.levels.iter().map(|level| self.levels.place(level)).collect();
-        let source = HistogramSource { uploader: entry.uploader, segment: Some(entry.id) };
         let levels = self.by_level.then_some(levels.as_slice());
+        // Never as many as there are numbers.
+        let source = self.sources.len() as u32;
+        self.sources.push(HistogramSource { uploader: entry.uploader, segment: Some(entry.id) });
+        let chunks: Vec<ChunkFacts> =
+            (0..segment.chunks().len() as u32).map(|chunk| facts(segment, chunk, &self.matter)).collect();
+        let (mut spans_walk, mut texts_walk) = (segment.index().walk(), segment.index().walk());
+        let mut spans: Vec<SeriesSpan> = Vec::new();
         let mut counted = counts.streams.into_iter().peekable();
         for ordinal in streams.iter() {
             let minutes = counted.next_if(|(stream, _)| *stream == ordinal).map(|(_, minutes)| minutes);
-            let spans = self.spans(segment, ordinal)?;
-            if !spans.is_empty() {
-                self.add_stream(segment, ordinal, &spans, FromSegment { source, minutes, levels })?;
+            spans_walk.spans(ordinal, &mut spans)?;
+            let CellGrid { start, end, .. } = self.cells;
+            spans.retain(|span| span.first_time.nanos() <= end && span.last_time.nanos() > start);
+            if spans.is_empty() {
+                continue;
             }
+            self.chunks += spans.len() as u64;
+            let id = segment.index().stream_id(ordinal)?;
+            let stream = match self.places.entry(id) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(free) => {
+                    self.streams.push(texts_walk.canonical(ordinal)?.into());
+                    *free.insert(self.streams.len() as u32 - 1)
+                }
+            };
+            self.add_stream(&spans, FromSegment { stream, source, minutes, levels, chunks: &chunks });
         }
         Ok(())
     }
 
-    /// Without minutes nothing of it is counted.
-    fn add_stream(
-        &mut self,
-        segment: &Segment,
-        ordinal: u32,
-        spans: &[SeriesSpan],
-        FromSegment { source, minutes, levels }: FromSegment<'_>,
-    ) -> Result<(), Corrupt> {
-        let stream = match self.streams.entry(segment.index().stream_id(ordinal)?) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                let text = segment.index().labels(ordinal)?.canonical();
-                place.insert(StreamCounts { text, minutes: Vec::new(), gaps: Vec::new() })
-            }
-        };
-        let before = stream.gaps.len();
+    /// Parts of the stream that may have rows in cells.
+    fn add_stream(&mut self, spans: &[SeriesSpan], from: FromSegment<'_>) {
+        let FromSegment { stream, source, minutes, levels, chunks } = from;
+        let no_facts = ChunkFacts { may_stand: false, has_none: false };
+        let facts_of = |span: &SeriesSpan| chunks.get(span.chunk as usize).copied().unwrap_or(no_facts);
         for span in spans {
-            if minutes.is_none() || !may_stand(segment, span.chunk, &self.matter) {
-                stream.gap(self.cells, span);
+            let ChunkFacts { may_stand, has_none } = facts_of(span);
+            let counts_by_itself = minutes.is_none() && may_stand && has_none && !self.by_level;
+            match self.cells.of_span(span).filter(|_| counts_by_itself) {
+                Some(end) => self.counts.push(Count::of_span(span, (stream, source), end)),
+                None if minutes.is_some() && may_stand => {}
+                None => self.add_gap(stream, span),
             }
         }
-        self.gaps += stream.gaps.len() - before;
         for minute in minutes.into_iter().flatten() {
             if self.cells.has(minute.end) {
-                stream.minutes.push(Minute::new(minute, source, spans, levels));
+                self.counts.push(Count::of_minute(&minute, (stream, source), spans, levels));
             }
         }
-        Ok(())
     }
 
-    /// The parts of the stream that may have rows in cells.
-    fn spans(&mut self, segment: &Segment, ordinal: u32) -> Result<Vec<SeriesSpan>, Corrupt> {
-        let mut spans = segment.index().spans(ordinal)?;
-        let CellGrid { start, end, .. } = self.cells;
-        spans.retain(|span| span.first_time.nanos() <= end && span.last_time.nanos() > start);
-        self.chunks += spans.len() as u64;
-        Ok(spans)
+    fn add_gap(&mut self, stream: u32, span: &SeriesSpan) {
+        let cells = self.cells;
+        let first = span.first_time.nanos().max(cells.start.saturating_add(1));
+        let last = span.last_time.nanos().min(cells.end);
+        let (start, end) = (cells.cell_end(first).saturating_sub(cells.width), cells.cell_end(last));
+        let rows = u64::from(span.rows);
+        match self.gaps.last_mut() {
+            Some(gap) if gap.stream == stream && gap.start <= start && start <= gap.end => {
+                gap.end = gap.end.max(end);
+                gap.rows += rows;
+            }
+            _ => self.gaps.push(Gap { stream, start, end, rows }),
+        }
     }
 
     /// How many places it found where rows have to be read, so far.
     pub fn gaps(&self) -> usize {
-        self.gaps
+        self.gaps.len()
     }
 
     /// Parts of streams in chunks that were counted or would have to be read.
@@ -173,17 +209,11 @@ impl Counting {
     }
 
     /// Every row in a whole cell is counted in one cell, or is in a gap.
-    pub fn finish(self) -> Vec<HistogramBatch> {
-        let Self { cells, levels, streams, .. } = self;
-        let mut parts = Parts::new(levels.texts);
-        let mut streams: Vec<StreamCounts> = streams.into_values().collect();
-        streams.sort_by(|left, right| left.text.cmp(&right.text));
-        for stream in streams {
-            let text = stream.text.clone();
-            let (counted, gaps) = stream.finish(cells);
-            parts.add(&text, counted, &gaps);
-        }
-        parts.finish()
+    pub fn finish(self) -> impl Iterator<Item = HistogramBatch> + Send + 'static {
+        let Self { cells, levels, sources, streams, mut counts, mut gaps, .. } = self;
+        counts.sort_unstable_by_key(|count| (count.stream, count.end, count.source));
+        gaps.sort_unstable_by_key(|gap| (gap.stream, gap.start, gap.end));
+        Parts::new(levels.texts, sources, settle::Settled::new(cells, streams, counts, gaps))
     }
 }
 
@@ -208,6 +238,15 @@ impl CellGrid {
         self.start < end.nanos() && end.nanos() <= self.end
     }
 
+    /// The end of the cell that holds all of the span, if one does.
+    fn of_span(self, span: &SeriesSpan) -> Option<i64> {
+        let (first, last) = (span.first_time.nanos(), span.last_time.nanos());
+        if first <= self.start || last > self.end {
+            return None;
+        }
+        Some(self.cell_end(first)).filter(|end| self.cell_end(last) == *end)
+    }
+
     /// The end of the cell that holds the time, which is in one.
     fn cell_end(self, time: i64) -> i64 {
         let into = (time - 1).rem_euclid(self.width);
@@ -215,21 +254,30 @@ impl CellGrid {
     }
 }
 
-/// Whether counts may stand for the rows of a chunk: it must be known that no row's metadata has a label that
-/// matters.
-fn may_stand(segment: &Segment, chunk: u32, matter: &CountedLabels) -> bool {
-    if *matter == CountedLabels::default() {
-        return true;
+/// Counts may stand for rows only if it is known that no row's metadata has a label that matters.
+fn facts(segment: &Segment, chunk: u32, matter: &CountedLabels) -> ChunkFacts {
+    let names: Option<Vec<&str>> =
+        segment.metadata_names().and_then(|names| names.of_chunk(chunk)).map(Iterator::collect);
+    let is_clear = names.as_ref().is_some_and(|names| !names.iter().any(|name| matter.has(name)));
+    ChunkFacts {
+        may_stand: is_clear || *matter == CountedLabels::default(),
+        has_none: names.is_some_and(|names| names.is_empty()),
     }
-    let names = segment.metadata_names().and_then(|names| names.of_chunk(chunk));
-    names.is_some_and(|mut names| !names.any(|name| matter.has(name)))
 }
 
-impl Minute {
+impl Count {
+    /// Of rows without metadata.
+    fn of_span(span: &SeriesSpan, (stream, source): (u32, u32), end: i64) -> Self {
+        let tally =
+            Tally { rows: u64::from(span.rows), digest: None, first: span.first_time, last: span.last_time };
+        let levels = Box::default();
+        Self { stream, source, end, is_of_cell: true, tally, line_bytes: span.raw_bytes, levels }
+    }
+
     /// Rows of the minute are in the spans that touch it, which bounds their times.
-    fn new(
-        count: MinuteCount,
-        source: HistogramSource,
+    fn of_minute(
+        count: &MinuteCount,
+        (stream, source): (u32, u32),
         spans: &[SeriesSpan],
         levels: Option<&[Option<u32>]>,
     ) -> Self {
@@ -242,7 +290,7 @@ impl Minute {
         let last = last.map_or(end, |span| span.last_time.nanos());
         let tally = Tally {
             rows: count.rows(),
-            digest: count.digest,
+            digest: Some(count.digest),
             first: Timestamp::from_nanos(first.clamp(start.saturating_add(1), end)),
             last: Timestamp::from_nanos(last.clamp(start.saturating_add(1), end)),
         };
@@ -256,111 +304,8 @@ impl Minute {
                 });
             }
         }
-        Self { end, source, tally, line_bytes: count.line_bytes(), levels: by_level }
-    }
-}
-
-impl StreamCounts {
-    fn gap(&mut self, cells: CellGrid, span: &SeriesSpan) {
-        let first = span.first_time.nanos().max(cells.start.saturating_add(1));
-        let last = span.last_time.nanos().min(cells.end);
-        let (start, end) = (cells.cell_end(first).saturating_sub(cells.width), cells.cell_end(last));
-        let rows = u64::from(span.rows);
-        match self.gaps.last_mut() {
-            Some(gap) if gap.start <= start && start <= gap.end => {
-                gap.end = gap.end.max(end);
-                gap.rows += rows;
-            }
-            _ => self.gaps.push(Gap { start, end, rows }),
-        }
-    }
-
-    /// The cells, each with the source of the first of its rows, and what is not in them.
-    fn finish(mut self, cells: CellGrid) -> (Vec<(HistogramCell, HistogramSource)>, Vec<Gap>) {
-        self.minutes.sort_by_key(|minute| (minute.end, minute.source.segment));
-        let mut counted: BTreeMap<i64, (HistogramCell, HistogramSource)> = BTreeMap::new();
-        let mut rest = self.minutes.as_slice();
-        let mut tallies = Vec::new();
-        while let Some(first) = rest.first() {
-            let copies = rest.partition_point(|minute| minute.end == first.end);
-            let (of_minute, behind) = rest.split_at(copies);
-            rest = behind;
-            tallies.clear();
-            tallies.extend(of_minute.iter().map(|minute| minute.tally));
-            let end = cells.cell_end(first.end);
-            match distinct(&tallies) {
-                Some(chosen) => {
-                    for place in chosen {
-                        let minute = &of_minute[place];
-                        let new = || (empty_cell(end, minute), minute.source);
-                        minute.add_to(&mut counted.entry(end).or_insert_with(new).0);
-                    }
-                }
-                None => {
-                    let rows = tallies.iter().map(|tally| tally.rows).sum();
-                    self.gaps.push(Gap { start: end.saturating_sub(cells.width), end, rows });
-                }
-            }
-        }
-        let gaps = united(self.gaps);
-        for gap in &gaps {
-            // Whoever reads the rows of a cell reads all of them.
-            let inside: Vec<i64> =
-                counted.range(gap.start.saturating_add(1)..=gap.end).map(|(end, _)| *end).collect();
-            for end in inside {
-                counted.remove(&end);
-            }
-        }
-        (counted.into_values().collect(), gaps)
-    }
-}
-
-fn united(mut gaps: Vec<Gap>) -> Vec<Gap> {
-    gaps.sort_by_key(|gap| (gap.start, gap.end));
-    let mut united: Vec<Gap> = Vec::new();
-    for gap in gaps {
-        match united.last_mut() {
-            Some(last) if gap.start <= last.end => {
-                last.end = last.end.max(gap.end);
-                last.rows = last.rows.saturating_add(gap.rows);
-            }
-            _ => united.push(gap),
-        }
-    }
-    united
-}
-
-/// Its places are given when it becomes part of an answer.
-fn empty_cell(end: i64, minute: &Minute) -> HistogramCell {
-    HistogramCell {
-        stream: 0,
-        source: 0,
-        end: Timestamp::from_nanos(end),
-        rows: 0,
-        bytes: 0,
-        digest: 0,
-        levels: Vec::new(),
-        first: minute.tally.first,
-        last: minute.tally.last,
-    }
-}
-
-impl Minute {
-    fn add_to(&self, cell: &mut HistogramCell) {
-        cell.rows = cell.rows.saturating_add(self.tally.rows);
-        cell.bytes = cell.bytes.saturating_add(self.line_bytes);
-        cell.digest = cell.digest.wrapping_add(self.tally.digest);
-        cell.first = cell.first.min(self.tally.first);
-        cell.last = cell.last.max(self.tally.last);
-        for count in &self.levels {
-            match cell.levels.iter_mut().find(|known| known.level == count.level) {
-                Some(known) => {
-                    known.rows = known.rows.saturating_add(count.rows);
-                    known.bytes = known.bytes.saturating_add(count.bytes);
-                }
-                None => cell.levels.push(*count),
-            }
-        }
+        let (is_of_cell, line_bytes) = (false, count.line_bytes());
+        Self { stream, source, end, is_of_cell, tally, line_bytes, levels: by_level.into() }
     }
 }
 

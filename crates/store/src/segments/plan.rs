@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use larch_proto::{ChunkStream, PageRange, PlannedChunk, PlannedSegment, SegmentEntry};
-use larch_segment::{Columns, Corrupt, FORMAT_VERSION, OrdinalSet, RowFinder, Segment, SeriesSpan};
+use larch_segment::{
+    Columns, Corrupt, FORMAT_VERSION, OrdinalSet, RowFinder, Segment, SeriesSpan, StreamWalk,
+};
 use larch_types::{TenantId, Timestamp};
 
 use super::error::{SegmentError, named};
@@ -31,10 +33,12 @@ impl<'a> Overlap<'a> {
         (start, end): (Timestamp, Timestamp),
     ) -> Result<Self, Corrupt> {
         let mut by_chunk: BTreeMap<u32, Vec<(u32, SeriesSpan)>> = BTreeMap::new();
+        let (mut walk, mut spans) = (segment.index().walk(), Vec::new());
         for stream in streams.iter() {
-            for span in segment.index().spans(stream)? {
+            walk.spans(stream, &mut spans)?;
+            for span in &spans {
                 if span.first_time < end && span.last_time >= start {
-                    by_chunk.entry(span.chunk).or_default().push((stream, span));
+                    by_chunk.entry(span.chunk).or_default().push((stream, *span));
                 }
             }
         }
@@ -56,13 +60,13 @@ impl<'a> Overlap<'a> {
         let place = SegmentPlace::of(tenant, entry);
         let named = named(place.key.as_str());
         let (mut parts, mut part) = (Vec::new(), Part::default());
-        let mut finder = RowFinder::new(self.segment);
+        let (mut finder, mut walk) = (RowFinder::new(self.segment), self.segment.index().walk());
         for (number, spans) in self.by_chunk.iter().filter(|(number, _)| possible.contains(**number)) {
             let ordinals: Vec<u32> = spans.iter().map(|(stream, _)| *stream).collect();
             let rows = finder.rows(*number, &ordinals).map_err(&named)?;
             let mut streams = Vec::with_capacity(ordinals.len());
             for (ordinal, rows) in ordinals.into_iter().zip(rows) {
-                let stream = part.stream(ordinal, self.segment).map_err(&named)?;
+                let stream = part.stream(ordinal, &mut walk).map_err(&named)?;
                 streams.push(ChunkStream { stream, first_row: rows.start, rows: rows.end - rows.start });
             }
             part.add(self.chunk(*number, spans, streams));
@@ -114,11 +118,11 @@ struct Part {
 
 impl Part {
     /// The stream's place in the part's list.
-    fn stream(&mut self, ordinal: u32, segment: &Segment) -> Result<u32, Corrupt> {
+    fn stream(&mut self, ordinal: u32, walk: &mut StreamWalk<'_>) -> Result<u32, Corrupt> {
         if let Some(known) = self.places.get(&ordinal) {
             return Ok(*known);
         }
-        let text = segment.index().labels(ordinal)?.canonical();
+        let text = walk.canonical(ordinal)?;
         self.bytes += text.len();
         // Never more than the segment has streams.
         let place = self.streams.len() as u32;

@@ -15,8 +15,8 @@ use crate::selection::Chosen;
 /// With more of them it is the same work to read the rows, and the answer would be large.
 const MAX_GAPS: usize = 100_000;
 
-pub(crate) struct Counted {
-    pub(crate) parts: Vec<HistogramBatch>,
+pub(crate) struct Counted<P> {
+    pub(crate) parts: P,
     pub(crate) chunks_in_range: u64,
 }
 
@@ -26,7 +26,7 @@ pub(crate) async fn read(
     entries: &[SegmentEntry],
     chosen: &Chosen,
     (minutes_per_cell, labels): (NonZeroU32, CountedLabels),
-) -> Result<Counted, CallError> {
+) -> Result<Counted<impl Iterator<Item = HistogramBatch> + Send + 'static>, CallError> {
     let calls: Vec<_> = entries.iter().map(|entry| segments.open(tenant, entry)).collect();
     let mut opened = stream::iter(calls).buffered(PARALLEL_SEGMENTS);
     let mut counting = Counting::new(chosen.range(), minutes_per_cell, labels);

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_proto::{LabelsQuery, SegmentEntry, TextBatch};
 use larch_rpc::CallError;
-use larch_segment::{Columns, Corrupt, OrdinalSet, RowFinder, Segment};
-use larch_store::{Overlap, Segments};
+use larch_segment::{Columns, Corrupt, OrdinalSet, Presence, RowFinder, Segment};
+use larch_store::Segments;
 use larch_types::{ErrorKind, TenantId, Timestamp};
 
 use super::PARALLEL_SEGMENTS;
@@ -57,22 +57,23 @@ async fn one(
     entry: &SegmentEntry,
     chosen: &Chosen,
     query: &LabelsQuery,
-) -> Result<(BTreeSet<String>, u64), CallError> {
+) -> Result<(Vec<String>, u64), CallError> {
     let named = |error: &Corrupt| corrupt(entry, error);
     let segment = segments.open(tenant, entry).await.map_err(|error| failed(&error))?;
     let streams = chosen.streams(segment.index()).map_err(|error| named(&error))?;
-    let overlap = Overlap::new(&segment, &streams, chosen.range()).map_err(|error| named(&error))?;
-    let with_rows = streams_with_rows(segments, tenant, entry, &segment, &overlap, chosen).await?;
-    let mut texts = BTreeSet::new();
-    for stream in with_rows.iter() {
-        let labels = segment.index().labels(stream).map_err(|error| named(&error))?;
-        match query {
-            LabelsQuery::Names => texts.extend(labels.iter().map(|label| label.name.to_string())),
-            LabelsQuery::Values(name) => texts.extend(labels.get(name).map(str::to_owned)),
-            LabelsQuery::Series => drop(texts.insert(labels.canonical())),
+    let presence = segment.presence(&streams, chosen.range()).map_err(|error| named(&error))?;
+    let chunks = presence.chunks;
+    let with_rows = streams_with_rows(segments, tenant, entry, &segment, presence, chosen).await?;
+    let index = segment.index();
+    let texts = match query {
+        LabelsQuery::Names => index.names_of(&with_rows),
+        LabelsQuery::Values(name) => index.values_of(name, &with_rows),
+        LabelsQuery::Series => {
+            let mut walk = index.walk();
+            with_rows.iter().map(|stream| walk.canonical(stream)).collect()
         }
-    }
-    Ok((texts, overlap.chunks().len() as u64))
+    };
+    Ok((texts.map_err(|error| named(&error))?, chunks))
 }
 
 /// A part of a stream that begins or ends in the range has rows there. Of one that begins before and ends
@@ -82,21 +83,13 @@ async fn streams_with_rows(
     tenant: &TenantId,
     entry: &SegmentEntry,
     segment: &Segment,
-    overlap: &Overlap<'_>,
+    presence: Presence,
     chosen: &Chosen,
 ) -> Result<OrdinalSet, CallError> {
-    let mut with_rows = OrdinalSet::none(segment.index().streams());
-    for (_, spans) in overlap.chunks() {
-        for (stream, span) in spans {
-            if chosen.has_time(span.first_time) || chosen.has_time(span.last_time) {
-                with_rows.insert(*stream);
-            }
-        }
-    }
+    let Presence { mut with_rows, undecided, .. } = presence;
     let mut finder = RowFinder::new(segment);
-    for (chunk, spans) in overlap.chunks() {
-        let open: Vec<u32> =
-            spans.iter().map(|(stream, _)| *stream).filter(|stream| !with_rows.contains(*stream)).collect();
+    for (chunk, mut open) in undecided {
+        open.retain(|stream| !with_rows.contains(*stream));
         if open.is_empty() {
             continue;
         }

@@ -1,6 +1,7 @@
 //! What footers, and times where they do not decide, say about chosen rows.
 
 pub(crate) mod estimate;
+mod first_rows;
 pub(crate) mod histogram;
 pub(crate) mod labels;
 pub(crate) mod plan;

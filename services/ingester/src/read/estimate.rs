@@ -1,10 +1,8 @@
 //! How much a read would touch.
 
-use std::collections::HashSet;
-
 use larch_proto::Estimate;
 use larch_rpc::CallError;
-use larch_segment::{Columns, Decoder};
+use larch_segment::{Columns, Decoder, OrdinalSet};
 
 use super::{Asked, rows_in_range};
 use crate::selection::Chosen;
@@ -12,20 +10,29 @@ use crate::source::Source;
 
 /// Rows are counted; their bytes are the chunks' own, in proportion.
 pub(crate) async fn read(sources: Vec<Source>, chosen: &Chosen) -> Result<Estimate, CallError> {
-    let mut streams = HashSet::new();
+    let mut ids = Vec::new();
     let mut estimate = Estimate::default();
     let mut decoder = Decoder::new();
     for source in sources {
         let asked = Asked::new(source, chosen)?;
+        let mut met = OrdinalSet::none(asked.streams.count());
         for (number, info) in asked.chunks(chosen) {
             let chunk = asked.source.chunk(number, Columns::default()).await?;
-            let times = chunk.times().map_err(|error| asked.source.unreadable(&error))?;
+            let is_whole = chosen.has_time(info.first_time) && chosen.has_time(info.last_time);
+            let times = if is_whole {
+                &[]
+            } else {
+                chunk.times().map_err(|error| asked.source.unreadable(&error))?
+            };
             let mut rows = 0;
             for run in chunk.streams(&mut decoder).map_err(|error| asked.source.unreadable(&error))? {
-                let in_range =
-                    if asked.has(run.stream) { rows_in_range(*run, times, chosen).len() } else { 0 };
+                let in_range = match asked.has(run.stream) {
+                    true if is_whole => run.range().len(),
+                    true => rows_in_range(*run, times, chosen).len(),
+                    false => 0,
+                };
                 if in_range > 0 {
-                    streams.insert(asked.source.stream_id(run.stream)?);
+                    met.insert(run.stream);
                     rows += in_range as u64;
                 }
             }
@@ -35,8 +42,13 @@ pub(crate) async fn read(sources: Vec<Source>, chosen: &Chosen) -> Result<Estima
                 estimate.bytes += share(info.raw_bytes, rows, info.rows as u64);
             }
         }
+        for stream in met.iter() {
+            ids.push(asked.source.stream_id(stream)?);
+        }
     }
-    estimate.streams = streams.len() as u64;
+    ids.sort_unstable();
+    ids.dedup();
+    estimate.streams = ids.len() as u64;
     Ok(estimate)
 }
 

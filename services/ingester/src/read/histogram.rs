@@ -1,12 +1,14 @@
 //! Rows and bytes by stream and minute.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::iter::Peekable;
 use std::num::NonZeroU32;
+use std::vec::IntoIter;
 
 use futures_util::stream::{StreamExt, iter};
 use larch_proto::{CountedLabels, HistogramBatch, HistogramCell, HistogramGap, HistogramSource, LevelCount};
 use larch_rpc::{CallError, CallStream};
-use larch_segment::{Chunk, Columns, Decoder, ReadError, RowIdentity, StreamRun};
+use larch_segment::{Chunk, Columns, Decoder, ReadError, StreamRun};
 use larch_types::{NodeId, StreamId, Timestamp};
 
 use super::{Asked, rows_in_range};
@@ -24,16 +26,16 @@ const PART_CELLS: usize = 4096;
 /// seven, but clients may push any text.
 const MOST_LEVELS: usize = 64;
 
-/// Cells of one source by its own number of the stream, and by end.
-type Cells = BTreeMap<(u32, i64), Cell>;
-
-#[derive(Default)]
+/// Rows of one stream of a source in one cell.
 struct Cell {
+    /// The source's own number.
+    stream: u32,
+    end: i64,
     rows: u64,
     bytes: u64,
     digest: u64,
     /// By place in the answer's levels.
-    levels: BTreeMap<Option<u32>, (u64, u64)>,
+    levels: Vec<(Option<u32>, u64, u64)>,
     first: i64,
     last: i64,
     /// A row's metadata has one of the labels that matter.
@@ -64,9 +66,9 @@ pub(crate) async fn read(
         let count = Count { asked: &asked, chosen, width, matter };
         let (cells, levels) = count.all().await?;
         let source = HistogramSource { uploader: node, segment };
-        in_parts(&asked.source, cells, &levels, (source, width), &mut parts)?;
+        parts.push(Parts::new(&asked.source, cells, levels, (source, width))?);
     }
-    Ok(iter(parts).map(Ok).boxed())
+    Ok(iter(parts.into_iter().flatten()).map(Ok).boxed())
 }
 
 struct Count<'a> {
@@ -77,8 +79,9 @@ struct Count<'a> {
 }
 
 impl Count<'_> {
-    async fn all(&self) -> Result<(Cells, Levels), CallError> {
-        let (mut cells, mut levels) = (Cells::new(), Levels::default());
+    /// By stream and time, each cell once.
+    async fn all(&self) -> Result<(Vec<Cell>, Levels), CallError> {
+        let (mut cells, mut levels) = (Vec::new(), Levels::default());
         let mut decoder = Decoder::new();
         let columns = Columns { stamps: false, ..Columns::ALL };
         for (number, _) in self.asked.chunks(self.chosen) {
@@ -91,40 +94,52 @@ impl Count<'_> {
                 }
             }
         }
+        cells.sort_unstable_by_key(|cell| (cell.stream, cell.end));
+        cells.dedup_by(|other, cell| {
+            let is_same = (cell.stream, cell.end) == (other.stream, other.end);
+            if is_same {
+                cell.unite(other);
+            }
+            is_same
+        });
         Ok((cells, levels))
     }
 
+    /// Rows of a run ascend in time, so that those of one cell follow each other.
     fn add(
         &self,
         chunk: &Chunk,
         run: StreamRun,
         id: StreamId,
-        cells: &mut Cells,
+        cells: &mut Vec<Cell>,
         levels: &mut Levels,
     ) -> Result<(), ReadError> {
         let mut decoder = Decoder::new();
         let times = chunk.times()?;
         let lines = chunk.lines(&mut decoder)?;
-        let row_levels = chunk.levels(&mut decoder)?;
-        let by_level = self.matter.has(LEVEL_LABEL);
+        let row_levels = if self.matter.has(LEVEL_LABEL) { Some(chunk.levels(&mut decoder)?) } else { None };
+        let before = cells.len();
         for row in rows_in_range(run, times, self.chosen) {
-            let Some(end) = self.cell_end(times[row]) else { continue };
-            let line = lines.get(row);
-            let metadata = chunk.row_metadata(row, &mut decoder)?;
-            let matters = metadata.iter().any(|(name, _)| self.matter.has(name));
-            let identity = RowIdentity::of(id, Timestamp::from_nanos(times[row]), line, metadata.into_iter());
-            let new = || Cell { first: times[row], last: times[row], ..Cell::default() };
-            let cell = cells.entry((run.stream, end)).or_insert_with(new);
-            cell.first = cell.first.min(times[row]);
-            cell.last = times[row].max(cell.last);
-            cell.is_gap |= matters;
+            let time = times[row];
+            let Some(end) = self.cell_end(time) else { continue };
+            if cells.len() == before || cells.last().is_some_and(|cell| cell.end != end) {
+                cells.push(Cell::new(run.stream, end, time));
+            }
+            let Some(cell) = cells.last_mut() else { continue };
+            let bytes = lines.get(row).len() as u64;
+            let identity = chunk.identity(row, id, &mut decoder)?;
+            cell.last = time;
             cell.rows += 1;
-            cell.bytes += line.len() as u64;
+            cell.bytes += bytes;
             cell.digest = cell.digest.wrapping_add(identity.0);
-            if by_level && let Some(level) = levels.place(row_levels.get(row)) {
-                let counts = cell.levels.entry(level).or_default();
-                counts.0 += 1;
-                counts.1 += line.len() as u64;
+            if !cell.is_gap && *self.matter != CountedLabels::default() {
+                let metadata = chunk.row_metadata(row, &mut decoder)?;
+                cell.is_gap = metadata.iter().any(|(name, _)| self.matter.has(name));
+            }
+            if let Some(row_levels) = row_levels
+                && let Some(level) = levels.place(row_levels.get(row))
+            {
+                cell.count_level(level, 1, bytes);
             }
         }
         Ok(())
@@ -136,6 +151,34 @@ impl Count<'_> {
         let end = start.checked_add(self.width)?;
         let first = Timestamp::from_nanos(start.checked_add(1)?);
         (self.chosen.start <= first && Timestamp::from_nanos(end) < self.chosen.end).then_some(end)
+    }
+}
+
+impl Cell {
+    const fn new(stream: u32, end: i64, time: i64) -> Self {
+        let levels = Vec::new();
+        Self { stream, end, rows: 0, bytes: 0, digest: 0, levels, first: time, last: time, is_gap: false }
+    }
+
+    /// Few, so a list.
+    fn count_level(&mut self, level: Option<u32>, rows: u64, bytes: u64) {
+        match self.levels.iter_mut().find(|known| known.0 == level) {
+            Some(known) => (known.1, known.2) = (known.1 + rows, known.2 + bytes),
+            None => self.levels.push((level, rows, bytes)),
+        }
+    }
+
+    /// Other rows of the same stream and cell.
+    fn unite(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+        self.digest = self.digest.wrapping_add(other.digest);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.is_gap |= other.is_gap;
+        for (level, rows, bytes) in &other.levels {
+            self.count_level(*level, *rows, *bytes);
+        }
     }
 }
 
@@ -157,53 +200,80 @@ impl Levels {
     }
 }
 
-fn in_parts(
-    from: &Source,
-    cells: Cells,
-    levels: &Levels,
-    (source, width): (HistogramSource, i64),
-    parts: &mut Vec<HistogramBatch>,
-) -> Result<(), CallError> {
-    let new_part = || HistogramBatch {
-        levels: levels.texts.clone(),
-        sources: vec![source],
-        ..HistogramBatch::default()
-    };
-    let (mut part, mut last_stream) = (new_part(), None);
-    for ((stream, end), cell) in cells {
-        if part.cells.len() + part.gaps.len() >= PART_CELLS {
-            parts.push(std::mem::replace(&mut part, new_part()));
-            last_stream = None;
+/// The cells of one source as batches, made as they are asked for.
+struct Parts {
+    cells: Peekable<IntoIter<Cell>>,
+    /// Of the streams of the cells, in their order.
+    texts: IntoIter<String>,
+    levels: Vec<String>,
+    source: HistogramSource,
+    width: i64,
+    /// The stream of the last batch's last cell, which may have more.
+    last: Option<(u32, String)>,
+}
+
+impl Parts {
+    fn new(
+        from: &Source,
+        cells: Vec<Cell>,
+        levels: Levels,
+        (source, width): (HistogramSource, i64),
+    ) -> Result<Self, CallError> {
+        let (mut texts, mut of_streams) = (Vec::new(), from.texts());
+        for of_stream in cells.chunk_by(|one, other| one.stream == other.stream) {
+            texts.push(of_streams.of(of_stream[0].stream)?);
         }
-        if last_stream != Some(stream) {
-            part.streams.push(from.labels(stream)?.canonical());
-            last_stream = Some(stream);
+        let (cells, texts) = (cells.into_iter().peekable(), texts.into_iter());
+        Ok(Self { cells, texts, levels: levels.texts, source, width, last: None })
+    }
+
+    fn add(&self, batch: &mut HistogramBatch, cell: Cell) {
+        let Cell { end, rows, bytes, digest, levels, first, last, is_gap, .. } = cell;
+        let at = Timestamp::from_nanos;
+        let stream = batch.streams.len() as u32 - 1;
+        if is_gap {
+            batch.gaps.push(HistogramGap { stream, start: at(end - self.width), end: at(end), rows });
+            return;
         }
-        let count = |(level, (rows, bytes)): (&Option<u32>, &(u64, u64))| LevelCount {
-            level: *level,
-            rows: *rows,
-            bytes: *bytes,
-        };
-        let stream = part.streams.len() as u32 - 1;
-        if cell.is_gap {
-            let (start, end) = (Timestamp::from_nanos(end - width), Timestamp::from_nanos(end));
-            part.gaps.push(HistogramGap { stream, start, end, rows: cell.rows });
-            continue;
-        }
-        part.cells.push(HistogramCell {
+        let mut counts: Vec<LevelCount> = Vec::with_capacity(levels.len());
+        counts.extend(levels.into_iter().map(|(level, rows, bytes)| LevelCount { level, rows, bytes }));
+        batch.cells.push(HistogramCell {
             stream,
             source: 0,
-            end: Timestamp::from_nanos(end),
-            rows: cell.rows,
-            bytes: cell.bytes,
-            digest: cell.digest,
-            levels: cell.levels.iter().map(count).collect(),
-            first: Timestamp::from_nanos(cell.first),
-            last: Timestamp::from_nanos(cell.last),
+            end: at(end),
+            rows,
+            bytes,
+            digest: Some(digest),
+            levels: counts,
+            first: at(first),
+            last: at(last),
         });
     }
-    if !part.cells.is_empty() || !part.gaps.is_empty() {
-        parts.push(part);
+}
+
+impl Iterator for Parts {
+    type Item = HistogramBatch;
+
+    fn next(&mut self) -> Option<HistogramBatch> {
+        self.cells.peek()?;
+        let mut batch = HistogramBatch {
+            levels: self.levels.clone(),
+            sources: vec![self.source],
+            ..HistogramBatch::default()
+        };
+        let mut in_batch = None;
+        while batch.cells.len() + batch.gaps.len() < PART_CELLS
+            && let Some(cell) = self.cells.next()
+        {
+            if self.last.as_ref().is_none_or(|(stream, _)| *stream != cell.stream) {
+                self.last = Some((cell.stream, self.texts.next().unwrap_or_default()));
+            }
+            if in_batch != Some(cell.stream) {
+                batch.streams.extend(self.last.as_ref().map(|(_, text)| text.clone()));
+                in_batch = Some(cell.stream);
+            }
+            self.add(&mut batch, cell);
+        }
+        Some(batch)
     }
-    Ok(())
 }

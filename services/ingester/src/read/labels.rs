@@ -20,13 +20,14 @@ pub(crate) async fn read(
     let mut texts = BTreeSet::new();
     for source in sources {
         let asked = Asked::new(source, chosen)?;
-        for stream in streams_with_rows(&asked, chosen).await?.iter() {
-            let labels = asked.source.labels(stream)?;
-            match query {
-                LabelsQuery::Names => texts.extend(labels.iter().map(|label| label.name.to_string())),
-                LabelsQuery::Values(name) => texts.extend(labels.get(name).map(str::to_owned)),
-                LabelsQuery::Series => {
-                    texts.insert(labels.canonical());
+        let with_rows = streams_with_rows(&asked, chosen).await?;
+        match query {
+            LabelsQuery::Names => texts.extend(asked.source.names_of(&with_rows)?),
+            LabelsQuery::Values(name) => texts.extend(asked.source.values_of(name, &with_rows)?),
+            LabelsQuery::Series => {
+                let mut of_streams = asked.source.texts();
+                for stream in with_rows.iter() {
+                    texts.insert(of_streams.of(stream)?);
                 }
             }
         }
@@ -35,14 +36,19 @@ pub(crate) async fn read(
 }
 
 async fn streams_with_rows(asked: &Asked, chosen: &Chosen) -> Result<OrdinalSet, CallError> {
-    let mut with_rows = OrdinalSet::none(asked.streams.count());
     let mut decoder = Decoder::new();
-    for (number, _) in asked.chunks(chosen) {
+    let unreadable = |error| asked.source.unreadable(&error);
+    let (mut with_rows, undecided) = asked.presence(chosen)?;
+    for (number, info) in asked.chunks(chosen) {
+        if undecided.as_ref().is_some_and(|chunks| !chunks.contains_key(&(number as u32))) {
+            continue;
+        }
         let chunk = asked.source.chunk(number, Columns::default()).await?;
-        let times = chunk.times().map_err(|error| asked.source.unreadable(&error))?;
-        for run in chunk.streams(&mut decoder).map_err(|error| asked.source.unreadable(&error))? {
+        let is_whole = chosen.has_time(info.first_time) && chosen.has_time(info.last_time);
+        let times = if is_whole { &[] } else { chunk.times().map_err(unreadable)? };
+        for run in chunk.streams(&mut decoder).map_err(unreadable)? {
             let is_open = asked.has(run.stream) && !with_rows.contains(run.stream);
-            if is_open && !rows_in_range(*run, times, chosen).is_empty() {
+            if is_open && (is_whole || !rows_in_range(*run, times, chosen).is_empty()) {
                 with_rows.insert(run.stream);
             }
         }

@@ -3,7 +3,7 @@
 //! Chunks are opened one after the other as their times come up, and merged: what a read keeps at a time
 //! are the chunks that overlap, and a limit ends it early. Rows that two sources hold are one row.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use larch_rpc::{CallError, CallStream};
 use larch_segment::{Chunk, ChunkInfo, Columns, Decoder, ReadError, RowIdentity, RowStamp};
 use larch_types::{StreamId, StreamOrder, Timestamp};
 
+use super::first_rows::FirstRows;
 use super::{Asked, rows_in_range};
 use crate::needles::Needles;
 use crate::selection::Chosen;
@@ -52,6 +53,8 @@ pub(crate) fn read(sources: Vec<Source>, query: RowsQuery) -> Result<CallStream<
 struct Merge {
     query: RowsQuery,
     sources: Vec<Asked>,
+    /// By source.
+    first_rows: Vec<FirstRows>,
     /// In the order in which they are opened, from the end.
     unopened: Vec<Unopened>,
     /// The rows of each chunk that are wanted, the next one last; `None` once they have gone.
@@ -130,11 +133,12 @@ impl Merge {
             asked.push(one);
         }
         match query.direction {
-            Direction::Forward => unopened.sort_by_key(|chunk| std::cmp::Reverse(chunk.info.first_time)),
+            Direction::Forward => unopened.sort_by_key(|chunk| Reverse(chunk.info.first_time)),
             Direction::Backward => unopened.sort_by_key(|chunk| chunk.info.last_time),
         }
         let left = if query.limit == 0 { u64::MAX } else { query.limit };
         Ok(Self {
+            first_rows: asked.iter().map(|_| FirstRows::new(query.limit, query.direction)).collect(),
             query,
             sources: asked,
             unopened,
@@ -250,6 +254,11 @@ impl Merge {
     async fn open_what_is_due(&mut self) -> Result<(), CallError> {
         while self.must_open() {
             let Some(next) = self.unopened.pop() else { break };
+            if self.first_rows.iter().any(|first| first.is_behind(next.nearest_time(self.query.direction))) {
+                // All that are left come behind it.
+                self.unopened.clear();
+                break;
+            }
             let chunk = self.sources[next.source].source.chunk(next.number, Columns::ALL).await?;
             let wanted = self.wanted_rows(&chunk, next.source);
             let mut rows = wanted.map_err(|failed| match failed {
@@ -289,18 +298,11 @@ impl Merge {
         let times = chunk.times()?;
         let stamps = chunk.stamps(&mut self.decoder)?;
         let passing = self.query.needles.rows(chunk.lines(&mut self.decoder)?);
+        // Which rows are wanted is found out before streams are looked up, of which there may be a million.
+        let mut rows: Vec<(u32, u32)> = Vec::new();
         for run in runs.iter().filter(|run| asked.has(run.stream)) {
             let range = rows_in_range(*run, times, &self.query.chosen);
-            if range.is_empty() {
-                continue;
-            }
-            let stream = self.streams.number(&asked.source, source, run.stream)?;
-            let order = self.streams.known[stream as usize].order;
-            let mut take = |row: usize| {
-                // Every row has a stamp.
-                let Some(stamp) = stamps.get(row) else { return };
-                wanted.push(Place { time: times[row], order, stream, stamp, row: row as u32 });
-            };
+            let mut take = |row: usize| rows.push((run.stream, row as u32));
             match &passing {
                 None => range.for_each(&mut take),
                 Some(passing) => {
@@ -310,7 +312,29 @@ impl Merge {
                 }
             }
         }
+        self.first_rows[source].add(rows.iter().map(|(_, row)| times[*row as usize]));
+        for (stream, row) in rows {
+            let time = times[row as usize];
+            // Every row has a stamp.
+            let Some(stamp) = stamps.get(row as usize) else { continue };
+            if self.first_rows.iter().any(|first| first.is_behind(time)) {
+                continue;
+            }
+            let stream = self.streams.number(&asked.source, source, stream)?;
+            let order = self.streams.known[stream as usize].order;
+            wanted.push(Place { time, order, stream, stamp, row });
+        }
         Ok(wanted)
+    }
+}
+
+impl Unopened {
+    /// None of its rows comes before this.
+    const fn nearest_time(&self, direction: Direction) -> i64 {
+        match direction {
+            Direction::Forward => self.info.first_time.nanos(),
+            Direction::Backward => self.info.last_time.nanos(),
+        }
     }
 }
 

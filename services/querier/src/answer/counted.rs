@@ -11,8 +11,8 @@ use super::feed::{Evaluation, feed, nodes};
 use super::metric::{send, series};
 use super::output::Output;
 use super::{Task, statistics};
-use crate::counted::{Borders, Counted, CountedStream, Left, Uncounted, Wanted, count};
-use crate::rows::{InputRows, failed, turn_selector};
+use crate::counted::{Borders, Counted, CountedStream, Counts, Left, Uncounted, Wanted, count};
+use crate::rows::{InputRows, failed, shown_labels, turn_selector};
 
 /// Why it is to be answered from rows, if it is.
 pub(super) async fn answer(
@@ -33,12 +33,12 @@ pub(super) async fn answer(
         Ok(counted) => counted,
         Err(reason) => return Ok(Err(reason)),
     };
-    let Counted { streams, mut rows, left, heads } = counted;
+    let Counted { counts, mut rows, left, heads } = counted;
     let clock = &*task.asker.deps.env.clock;
     let begun = clock.monotonic();
-    let found = streams.len() as u64;
-    let evaluation = task.cpu.run(move |_| add_all(evaluation, &streams)).await?;
-    let evaluation = evaluation.map_err(|error| failed(&error))?;
+    let found = counts.streams() as u64;
+    let has_several_tenants = task.asker.has_several_tenants();
+    let evaluation = task.cpu.run(move |_| add_all(evaluation, &counts, has_several_tenants)).await??;
     let (rest, _) = feed(&task.cpu, clock, &mut rows, Rest { evaluation, left }).await?;
     let evaluation = rest.evaluation;
     let passed = evaluation.passed();
@@ -73,19 +73,22 @@ fn wanted(metric: &MetricExpr, steps: Steps, range: (Timestamp, Timestamp)) -> O
 
 fn add_all(
     mut evaluation: MetricEvaluation,
-    streams: &[CountedStream],
-) -> Result<MetricEvaluation, EvalError> {
-    let mut counts = Vec::new();
-    for CountedStream { stream, by_level } in streams {
-        for (level, cells) in by_level {
-            counts.clear();
-            counts.extend(cells.iter().map(|cell| (cell.time, cell.rows, cell.line_bytes)));
-            evaluation.add_counted(&CountedRows {
-                stream: stream.id,
-                labels: &stream.labels,
-                level: level.as_deref(),
-                counts: &counts,
-            })?;
+    counts: &Counts,
+    has_several_tenants: bool,
+) -> Result<MetricEvaluation, CallError> {
+    let mut of_level = Vec::new();
+    for (CountedStream { tenant, text, id }, cells) in counts.by_stream() {
+        let labels = shown_labels(has_several_tenants, tenant, text)?;
+        for cells in cells.chunk_by(|one, other| one.level == other.level) {
+            of_level.clear();
+            of_level.extend(cells.iter().map(|one| (one.cell.time, one.cell.rows, one.cell.line_bytes)));
+            let rows = CountedRows {
+                stream: *id,
+                labels: &labels,
+                level: cells[0].level.as_deref(),
+                counts: &of_level,
+            };
+            evaluation.add_counted(&rows).map_err(|error| failed(&error))?;
         }
     }
     Ok(evaluation)

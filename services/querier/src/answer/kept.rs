@@ -6,7 +6,9 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use larch_logql::{Expr, Steps, parse, parse_log};
-use larch_proto::{PieceTenant, PlanRequest, PlannedSegment, Question, ReadHead, ReadRequest, RowBatch};
+use larch_proto::{
+    PieceTenant, PlanOf, PlanRequest, PlannedSegment, Question, ReadHead, ReadRequest, RowBatch,
+};
 use larch_rpc::{CallError, Headed};
 use larch_types::{ErrorKind, SegmentId};
 use xxhash_rust::xxh3::Xxh3Default;
@@ -94,7 +96,9 @@ async fn hash_read(
         }
     }
     let heads = answers.iter().map(|answer: &Answer<Headed<ReadHead, RowBatch>>| &answer.answer.head);
-    let request = PlanRequest { scope: scope(asker, selection, heads), needles: read.needles.clone() };
+    // Those that turn out to have no such row are among them.
+    let scope = scope(asker, selection, heads);
+    let request = PlanRequest { scope, needles: read.needles.clone(), of: PlanOf::Segments };
     let (mut tombstones, mut ids) = ask(&asker.deps, &tenant.tenant, |planner| {
         let (context, request) = (asker.context(&tenant.tenant), request.clone());
         async move {

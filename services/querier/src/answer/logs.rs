@@ -167,7 +167,9 @@ impl PartialBatch {
         self.bytes += stream.text.len();
         // Never more streams than entries, which are few.
         let place = self.batch.streams.len() as u32;
-        self.batch.streams.push(ResultStream { tenant: stream.tenant.clone(), labels: stream.text.clone() });
+        self.batch
+            .streams
+            .push(ResultStream { tenant: stream.tenant.clone(), labels: stream.text.to_string() });
         self.streams.insert(id, place);
         Ok(place)
     }

@@ -12,7 +12,7 @@ use larch_types::Span;
 use super::feed::nodes;
 use super::output::Output;
 use super::{Task, statistics};
-use crate::counted::{Borders, Counted, CountedStream, Wanted, count};
+use crate::counted::{Borders, Counted, Wanted, count};
 use crate::rows::{AnswerHead, Opened, Read, ask, ask_all, scope};
 
 pub(super) async fn answer(
@@ -25,14 +25,16 @@ pub(super) async fn answer(
         borders: Borders::of_buckets(Span::ZERO, task.range),
         labels: CountedLabels::default(),
     };
-    let (mut streams, mut stats) = (HashSet::new(), Estimate::default());
+    let mut stats = Estimate::default();
+    // Those that were counted, and those of which rows had to be read.
+    let (mut counted, mut read) = (Vec::new(), HashSet::new());
     let (mut rows, heads, left) = match count(&task.asker, &wanted).await? {
-        Ok(Counted { streams: counted, rows, left, heads }) => {
-            for CountedStream { stream, by_level } in &counted {
-                streams.insert(stream.id);
-                for cell in by_level.values().flatten() {
-                    stats.rows = stats.rows.saturating_add(cell.rows);
-                    stats.bytes = stats.bytes.saturating_add(cell.line_bytes);
+        Ok(Counted { counts, rows, left, heads }) => {
+            for (stream, cells) in counts.by_stream() {
+                counted.push(stream.id);
+                for one in cells {
+                    stats.rows = stats.rows.saturating_add(one.cell.rows);
+                    stats.bytes = stats.bytes.saturating_add(one.cell.line_bytes);
                 }
             }
             (rows, heads, Some(left))
@@ -42,17 +44,20 @@ pub(super) async fn answer(
             (rows, heads, None)
         }
     };
+    counted.sort_unstable();
     stats.chunks = chunks(task, any_of, &heads).await?;
     while let Some(batch) = rows.next_batch().await? {
         for row in &batch {
             if left.as_ref().is_none_or(|left| left.has(row.stream.id, row.timestamp)) {
-                streams.insert(row.stream.id);
+                if counted.binary_search(&row.stream.id).is_err() {
+                    read.insert(row.stream.id);
+                }
                 stats.rows += 1;
                 stats.bytes += row.line.len() as u64;
             }
         }
     }
-    stats.streams = streams.len() as u64;
+    stats.streams = (counted.len() + read.len()) as u64;
     let passed = stats.rows;
     output.send(ResultPart::Stats(stats)).await?;
     Ok(statistics::of_rows(&rows, nodes(&heads), passed, 0))

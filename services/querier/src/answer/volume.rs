@@ -1,11 +1,14 @@
 //! Bytes of lines by labels, exactly: each row counts once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use larch_logql::LabelSet;
 use larch_proto::{CountedLabels, QueryStatistics, SampleSeries, Selector};
 use larch_rpc::CallError;
-use larch_types::{ErrorKind, Label, Span, StreamId, TENANT_LABEL, Timestamp};
+use larch_types::{
+    ErrorKind, Labels, Span, StreamId, TENANT_LABEL, TenantId, Timestamp, canonical_pairs, write_canonical,
+};
 
 use super::feed::nodes;
 use super::logs::pairs;
@@ -14,7 +17,7 @@ use super::output::Output;
 use super::stats::whole_read;
 use super::{Task, number_or_unbounded, statistics};
 use crate::counted::{Borders, Counted, CountedStream, Wanted, count};
-use crate::rows::{Budget, Opened, Stream};
+use crate::rows::{Budget, Opened, Stream, shown_labels};
 
 /// By what bytes are summed up.
 pub(super) struct By<'a> {
@@ -32,6 +35,7 @@ pub(super) async fn answer(
     output: &Output,
 ) -> Result<QueryStatistics, CallError> {
     let mut volumes = Volumes::new(any_of, by, task.range.0, number_or_unbounded(task.max_series));
+    let has_several_tenants = task.asker.has_several_tenants();
     let mut budget = task.asker.budget();
     let wanted = Wanted {
         any_of: any_of.to_vec(),
@@ -39,10 +43,12 @@ pub(super) async fn answer(
         labels: CountedLabels::default(),
     };
     let (mut rows, heads, left) = match count(&task.asker, &wanted).await? {
-        Ok(Counted { streams, rows, left, heads }) => {
-            for CountedStream { stream, by_level } in &streams {
-                for cell in by_level.values().flatten() {
-                    volumes.add(stream, cell.time, cell.line_bytes, &mut budget)?;
+        Ok(Counted { counts, rows, left, heads }) => {
+            let mut places = Vec::new();
+            for (CountedStream { tenant, text, .. }, cells) in counts.by_stream() {
+                volumes.find(&shown_pairs(has_several_tenants, tenant, text)?, &mut places, &mut budget)?;
+                for one in cells {
+                    volumes.add(&places, one.cell.time, one.cell.line_bytes, &mut budget)?;
                 }
             }
             (rows, heads, Some(left))
@@ -55,13 +61,37 @@ pub(super) async fn answer(
     while let Some(batch) = rows.next_batch().await? {
         for row in &batch {
             if left.as_ref().is_none_or(|left| left.has(row.stream.id, row.timestamp)) {
-                volumes.add(&row.stream, row.timestamp, row.line.len() as u64, &mut budget)?;
+                volumes.add_row(&row.stream, row.timestamp, row.line.len() as u64, &mut budget)?;
             }
         }
     }
     send(volumes.into_series(), output).await?;
     let found = rows.found();
     Ok(statistics::of_rows(&rows, nodes(&heads), found.rows, 0))
+}
+
+/// Names and values of a stream.
+type Pairs<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
+
+/// The labels of a stored stream as answers show them. Of one tenant they are not made: there may be a million
+/// streams.
+fn shown_pairs<'a>(
+    has_several_tenants: bool,
+    tenant: &TenantId,
+    text: &'a str,
+) -> Result<Pairs<'a>, CallError> {
+    if has_several_tenants {
+        return Ok(owned_pairs(&shown_labels(has_several_tenants, tenant, text)?));
+    }
+    let pairs = canonical_pairs(text).map_err(|error| {
+        CallError::new(ErrorKind::Internal, format!("an ingester sent a stream that is none: {error}"))
+    })?;
+    Ok(pairs.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect())
+}
+
+fn owned_pairs(labels: &Labels) -> Pairs<'static> {
+    let owned = |text: &str| Cow::Owned(text.to_owned());
+    labels.iter().map(|label| (owned(&label.name), owned(&label.value))).collect()
 }
 
 /// What a sum costs.
@@ -74,11 +104,14 @@ struct Volumes<'a> {
     /// The number of the bucket that holds the piece's start.
     first_bucket: i64,
     max_series: usize,
-    /// To which series each stream adds.
+    /// To which series each stream adds of which rows were read.
     of_stream: HashMap<StreamId, Vec<usize>>,
-    places: BTreeMap<LabelSet, usize>,
-    /// By place: bytes by bucket, counted from the first.
-    sums: Vec<BTreeMap<u32, u64>>,
+    /// By the canonical text of their labels.
+    places: HashMap<String, usize>,
+    /// By place: labels, and bytes by bucket, counted from the first.
+    series: Vec<(LabelSet, BTreeMap<u32, u64>)>,
+    /// Of the series that is looked for.
+    text: String,
 }
 
 impl<'a> Volumes<'a> {
@@ -89,8 +122,9 @@ impl<'a> Volumes<'a> {
             first_bucket: 0,
             max_series,
             of_stream: HashMap::new(),
-            places: BTreeMap::new(),
-            sums: Vec::new(),
+            places: HashMap::new(),
+            series: Vec::new(),
+            text: String::new(),
         };
         volumes.first_bucket = volumes.bucket(start);
         volumes
@@ -101,22 +135,38 @@ impl<'a> Volumes<'a> {
         if self.by.step.is_zero() { 0 } else { time.nanos().div_euclid(self.by.step.nanos().max(1)) }
     }
 
-    /// Lines of rows that are in one bucket with the time.
-    fn add(
+    fn add_row(
         &mut self,
         stream: &Stream,
         time: Timestamp,
         line_bytes: u64,
         budget: &mut Budget,
     ) -> Result<(), CallError> {
-        let id = stream.id;
-        if !self.of_stream.contains_key(&id) {
-            let places = self.places_of(stream, budget)?;
-            self.of_stream.insert(id, places);
-        }
+        let places = match self.of_stream.remove(&stream.id) {
+            Some(places) => places,
+            None => {
+                let mut places = Vec::new();
+                self.find(&owned_pairs(stream.labels()), &mut places, budget)?;
+                budget.take(CELL_BYTES * (places.len() + 1))?;
+                places
+            }
+        };
+        self.add(&places, time, line_bytes, budget)?;
+        self.of_stream.insert(stream.id, places);
+        Ok(())
+    }
+
+    /// Lines of rows that are in one bucket with the time.
+    fn add(
+        &mut self,
+        places: &[usize],
+        time: Timestamp,
+        line_bytes: u64,
+        budget: &mut Budget,
+    ) -> Result<(), CallError> {
         let bucket = u32::try_from(self.bucket(time) - self.first_bucket).unwrap_or(u32::MAX);
-        for place in self.of_stream.get(&id).into_iter().flatten() {
-            let sums = &mut self.sums[*place];
+        for place in places {
+            let sums = &mut self.series[*place].1;
             if !sums.contains_key(&bucket) {
                 budget.take(CELL_BYTES)?;
             }
@@ -125,54 +175,61 @@ impl<'a> Volumes<'a> {
         Ok(())
     }
 
-    fn places_of(&mut self, stream: &Stream, budget: &mut Budget) -> Result<Vec<usize>, CallError> {
-        let mut places = Vec::new();
-        for labels in self.series_of(stream) {
-            budget.take(CELL_BYTES)?;
-            if let Some(place) = self.places.get(&labels) {
-                places.push(*place);
-                continue;
-            }
-            if self.places.len() == self.max_series {
-                let text = format!(
-                    "the query hit the max number of series limit (limit: {} series)",
-                    self.max_series
-                );
-                return Err(CallError::new(ErrorKind::Invalid, text));
-            }
-            budget
-                .take(labels.iter().map(|label| label.name.len() + label.value.len() + CELL_BYTES).sum())?;
-            places.push(self.sums.len());
-            self.places.insert(labels, self.sums.len());
-            self.sums.push(BTreeMap::new());
-        }
-        Ok(places)
-    }
-
-    /// The label sets to which a stream's bytes are added.
-    fn series_of(&self, stream: &Stream) -> Vec<LabelSet> {
-        let has = |name: &String| name != TENANT_LABEL && stream.labels.get(name).is_some();
+    /// Puts into the list to which series the bytes of a stream with such labels are added.
+    fn find(
+        &mut self,
+        labels: &Pairs<'_>,
+        places: &mut Vec<usize>,
+        budget: &mut Budget,
+    ) -> Result<(), CallError> {
+        places.clear();
+        let has = |wanted: &String| wanted != TENANT_LABEL && labels.iter().any(|(name, _)| name == wanted);
         if !self.by.by_label_names && !self.by.target_labels.iter().all(has) {
-            return Vec::new();
+            return Ok(());
         }
         // The tenant is shown where rows are, not where they are summed up.
-        let is_named = |label: &&Label| {
-            *label.name != *TENANT_LABEL
-                && self.names.as_ref().is_none_or(|names| names.contains(&*label.name))
-        };
-        let named = stream.labels.iter().filter(is_named);
+        let is_named =
+            |name: &str| name != TENANT_LABEL && self.names.as_ref().is_none_or(|names| names.contains(name));
+        let named: Vec<(&str, &str)> = labels
+            .iter()
+            .filter(|(name, _)| is_named(name))
+            .map(|(name, value)| (&**name, if self.by.by_label_names { "" } else { &**value }))
+            .collect();
         if self.by.by_label_names {
-            return named.map(|label| LabelSet::from_pairs([(label.name.clone(), "")])).collect();
+            for label in named.chunks(1) {
+                places.push(self.place(label, budget)?);
+            }
+        } else {
+            places.push(self.place(&named, budget)?);
         }
-        vec![LabelSet::from_pairs(named.map(|label| (label.name.clone(), label.value.clone())))]
+        Ok(())
+    }
+
+    fn place(&mut self, labels: &[(&str, &str)], budget: &mut Budget) -> Result<usize, CallError> {
+        self.text.clear();
+        write_canonical(&mut self.text, labels.iter().copied());
+        if let Some(place) = self.places.get(&self.text) {
+            return Ok(*place);
+        }
+        if self.series.len() == self.max_series {
+            let text =
+                format!("the query hit the max number of series limit (limit: {} series)", self.max_series);
+            return Err(CallError::new(ErrorKind::Invalid, text));
+        }
+        budget.take(
+            CELL_BYTES + labels.iter().map(|(n, v)| 2 * (n.len() + v.len()) + CELL_BYTES).sum::<usize>(),
+        )?;
+        let place = self.series.len();
+        self.places.insert(self.text.clone(), place);
+        self.series.push((LabelSet::from_pairs(labels.iter().copied()), BTreeMap::new()));
+        Ok(place)
     }
 
     /// Ordered by labels.
-    fn into_series(self) -> Vec<SampleSeries> {
-        let Self { places, mut sums, .. } = self;
-        let mut series = Vec::with_capacity(places.len());
-        for (labels, place) in places {
-            let sums = std::mem::take(&mut sums[place]);
+    fn into_series(mut self) -> Vec<SampleSeries> {
+        self.series.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let mut series = Vec::with_capacity(self.series.len());
+        for (labels, sums) in self.series {
             let (steps, values) = sums.into_iter().map(|(bucket, bytes)| (bucket, bytes as f64)).unzip();
             series.push(SampleSeries { labels: pairs(&labels), steps, values, remainders: Vec::new() });
         }

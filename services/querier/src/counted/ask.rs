@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_proto::{HistogramBatch, HistogramRequest, PieceTenant, PlanHistogramRequest, ReadHead, Selection};
-use larch_rpc::{CallError, Ingester, Planner};
+use larch_rpc::{CallError, CallStream, Ingester, Planner};
 use larch_types::{ErrorKind, TenantId};
 
 use super::Wanted;
 use super::borders::Cells;
 use super::table::Table;
-use crate::rows::{AnswerHead, Asker, OPENING, Streams, ask as ask_planner, ask_heads, scope};
+use crate::rows::{AnswerHead, Asker, OPENING, ask as ask_planner, ask_heads, scope};
 
 /// Under this name queries see levels.
 const LEVEL_LABEL: &str = "detected_level";
 
-/// What was said of one tenant.
+/// What is said of one tenant.
 struct Said {
     tenant: TenantId,
-    batches: Vec<HistogramBatch>,
+    bodies: Vec<CallStream<HistogramBatch>>,
     heads: Vec<AnswerHead>,
 }
 
@@ -35,13 +35,15 @@ pub(super) async fn ask(
         }
     }
     let mut said = stream::iter(calls).buffered(OPENING);
-    let streams = Streams::new(asker.has_several_tenants());
-    let mut table = Table::new(streams, asker.budget(), wanted.labels.has(LEVEL_LABEL), cells);
+    let by_level = wanted.labels.has(LEVEL_LABEL);
+    let mut table = Table::new(asker.has_several_tenants(), asker.budget(), by_level, cells);
     let mut heads = Vec::new();
     while let Some(one) = said.try_next().await? {
         let Some(one) = one else { return Ok(None) };
-        for batch in &one.batches {
-            table.add(&one.tenant, batch)?;
+        for mut body in one.bodies {
+            while let Some(batch) = body.try_next().await? {
+                table.add(&one.tenant, batch)?;
+            }
         }
         heads.extend(one.heads);
     }
@@ -67,12 +69,10 @@ async fn ask_tenant(
         async move { ingester.histogram(context, request).await }
     })
     .await?;
-    let mut said = Said { tenant: tenant.clone(), batches: Vec::new(), heads: Vec::new() };
+    let mut said = Said { tenant: tenant.clone(), bodies: Vec::new(), heads: Vec::new() };
     let mut read_heads: Vec<ReadHead> = Vec::new();
-    for mut answer in answers {
-        while let Some(batch) = answer.answer.body.try_next().await? {
-            said.batches.push(batch);
-        }
+    for answer in answers {
+        said.bodies.push(answer.answer.body);
         read_heads.push(answer.answer.head.clone());
         said.heads.push(AnswerHead { tenant: tenant.clone(), node: answer.node, head: answer.answer.head });
     }
@@ -86,17 +86,13 @@ async fn ask_tenant(
     };
     let planned = ask_planner(&asker.deps, tenant, |planner: Arc<dyn Planner>| {
         let (context, request) = (asker.context(tenant), request.clone());
-        async move {
-            let answer = planner.histogram(context, request).await?;
-            let batches: Vec<HistogramBatch> = answer.body.try_collect().await?;
-            Ok((answer.head, batches))
-        }
+        async move { planner.histogram(context, request).await }
     });
     match planned.await {
         // Rows that a delete may hide are counted by whoever reads them.
-        Ok((head, _)) if !head.tombstones.is_empty() => Ok(None),
-        Ok((_, batches)) => {
-            said.batches.extend(batches);
+        Ok(planned) if !planned.head.tombstones.is_empty() => Ok(None),
+        Ok(planned) => {
+            said.bodies.push(planned.body);
             Ok(Some(said))
         }
         Err(error) if error.kind() == ErrorKind::Unprocessable => Ok(None),

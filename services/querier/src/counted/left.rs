@@ -6,7 +6,7 @@ use larch_proto::{Direction, Selector};
 use larch_types::{MatchOp, Matcher, StreamId, Timestamp};
 
 use super::borders::NANOS_PER_MINUTE;
-use super::table::Gaps;
+use super::table::StreamGaps;
 use crate::rows::Read;
 
 /// Up to so many streams are selected one by one; for more the question's own selectors are as good.
@@ -40,18 +40,18 @@ pub(super) fn is_in(ranges: &[(i64, i64)], time: i64) -> bool {
 }
 
 /// What is left, and the reads that give all of it, and perhaps more.
-pub(super) fn left(any_of: &[Selector], broken: Vec<(i64, i64)>, gaps: Gaps) -> (Left, Vec<Read>) {
+pub(super) fn left(any_of: &[Selector], broken: Vec<(i64, i64)>, gaps: Vec<StreamGaps>) -> (Left, Vec<Read>) {
     let mut reads = Vec::new();
     for (start, end) in &broken {
         reads.push(read(any_of.to_vec(), *start, *end));
     }
     if !gaps.is_empty() {
         let selectors = if gaps.len() <= MAX_SELECTED { selected(&gaps) } else { any_of.to_vec() };
-        for (start, end) in near_ones_united(gaps.iter().flat_map(|(_, ranges)| ranges).copied()) {
+        for (start, end) in near_ones_united(gaps.iter().flat_map(|gaps| &gaps.ranges).copied()) {
             reads.push(read(selectors.clone(), start, end));
         }
     }
-    let gaps = gaps.into_iter().map(|(stream, ranges)| (stream.id, ranges)).collect();
+    let gaps = gaps.into_iter().map(|gaps| (gaps.id, gaps.ranges)).collect();
     (Left { broken, gaps }, reads)
 }
 
@@ -67,8 +67,8 @@ fn read(any_of: Vec<Selector>, start: i64, end: i64) -> Read {
 }
 
 /// Other streams may have these labels and more; their rows are left out again.
-fn selected(gaps: &Gaps) -> Vec<Selector> {
-    let texts: BTreeSet<&str> = gaps.iter().map(|(stream, _)| stream.text.as_str()).collect();
+fn selected(gaps: &[StreamGaps]) -> Vec<Selector> {
+    let texts: BTreeSet<&str> = gaps.iter().map(|gaps| &*gaps.text).collect();
     texts.into_iter().map(selector_of).collect()
 }
 

@@ -9,14 +9,13 @@ mod borders;
 mod left;
 mod table;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use larch_proto::{CountedLabels, Selector};
 use larch_rpc::CallError;
-use larch_types::Timestamp;
+use larch_types::{StreamId, TenantId, Timestamp};
 
-use crate::rows::{AnswerHead, Asker, MergedRows, Opened, Stream};
+use crate::rows::{AnswerHead, Asker, MergedRows, Opened};
 
 pub(crate) use borders::Borders;
 pub(crate) use left::Left;
@@ -32,18 +31,39 @@ pub(crate) struct Wanted {
 
 /// What was counted, and the rows that are not in it.
 pub(crate) struct Counted {
-    pub(crate) streams: Vec<CountedStream>,
+    pub(crate) counts: Counts,
     pub(crate) rows: MergedRows,
     /// Which of the rows count.
     pub(crate) left: Arc<Left>,
     pub(crate) heads: Vec<AnswerHead>,
 }
 
-/// Rows of one stream.
+/// Rows by stream, level and time.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    streams: Vec<CountedStream>,
+    /// By stream, level and time.
+    cells: Vec<StreamCell>,
+}
+
+/// One stream that has counts.
+#[derive(Debug)]
 pub(crate) struct CountedStream {
-    pub(crate) stream: Arc<Stream>,
-    /// By level; under none if levels do not matter.
-    pub(crate) by_level: BTreeMap<Option<Arc<str>>, Vec<Cell>>,
+    pub(crate) tenant: TenantId,
+    /// Canonical, as stored.
+    pub(crate) text: Box<str>,
+    /// Of its labels as they are shown.
+    pub(crate) id: StreamId,
+}
+
+/// Rows of one stream that no border divides.
+#[derive(Debug)]
+pub(crate) struct StreamCell {
+    /// Place of the stream.
+    stream: u32,
+    /// None too if levels do not matter.
+    pub(crate) level: Option<Arc<str>>,
+    pub(crate) cell: Cell,
 }
 
 /// Rows that no border divides.
@@ -53,6 +73,19 @@ pub(crate) struct Cell {
     pub(crate) time: Timestamp,
     pub(crate) rows: u64,
     pub(crate) line_bytes: u64,
+}
+
+impl Counts {
+    /// How many streams have counts.
+    pub(crate) fn streams(&self) -> usize {
+        self.by_stream().count()
+    }
+
+    /// Each stream that has counts, with all of them.
+    pub(crate) fn by_stream(&self) -> impl Iterator<Item = (&CountedStream, &[StreamCell])> {
+        let by_stream = self.cells.chunk_by(|one, other| one.stream == other.stream);
+        by_stream.map(|cells| (&self.streams[cells[0].stream as usize], cells))
+    }
 }
 
 /// Where more than one row in so many would have to be read, all of them are.
@@ -84,9 +117,9 @@ pub(crate) async fn count(asker: &Asker, wanted: &Wanted) -> Result<Result<Count
     if left > counted / MOST_ROWS_READ {
         return Ok(Err(Uncounted::Gaps { counted, left }));
     }
-    let (streams, gaps) = table.finish();
+    let (counts, gaps) = table.finish();
     let (left, reads) = left::left(&wanted.any_of, cells.broken, gaps);
     let Opened { rows, heads: of_rows } = asker.open(&reads).await?;
     heads.extend(of_rows);
-    Ok(Ok(Counted { streams, rows, left: Arc::new(left), heads }))
+    Ok(Ok(Counted { counts, rows, left: Arc::new(left), heads }))
 }

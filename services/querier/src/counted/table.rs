@@ -1,27 +1,34 @@
 //! Counts of all sources, by stream and cell: of each it is proved that it has every row once, or its rows are
 //! to be read.
+//!
+//! All of it lies in a few lists: a tenant may have a million streams with a row each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use larch_proto::HistogramBatch;
+use larch_proto::{HistogramBatch, HistogramCell};
 use larch_rpc::CallError;
 use larch_segment::{Tally, distinct};
 use larch_types::{StreamId, TenantId, Timestamp};
 
 use super::borders::{Cells, NANOS_PER_MINUTE};
 use super::left::is_in;
-use super::{Cell, CountedStream};
-use crate::rows::{Budget, Stream, Streams};
+use super::{Cell, CountedStream, Counts, StreamCell};
+use crate::rows::{Budget, identify};
 
-/// What one count of a cell takes, about.
+/// What one count of a cell takes, about, and what a stream takes beside its text.
 const PART_BYTES: usize = 160;
+const STREAM_BYTES: usize = 96;
 
 pub(super) struct Table {
-    streams: Streams,
+    has_several_tenants: bool,
     budget: Budget,
     by_level: bool,
-    rows: HashMap<StreamId, Row>,
+    places: HashMap<StreamId, u32>,
+    streams: Vec<CountedStream>,
+    parts: Vec<Part>,
+    gaps: Vec<Gap>,
     levels: HashMap<String, Arc<str>>,
     /// Of a cell.
     width: i64,
@@ -29,168 +36,205 @@ pub(super) struct Table {
     broken: Vec<(i64, i64)>,
 }
 
-struct Row {
-    stream: Arc<Stream>,
-    /// By the end of the cell.
-    cells: BTreeMap<i64, Vec<Part>>,
-    gaps: Vec<Gap>,
-}
-
-/// What one source says of one cell.
+/// What one source says of one stream in one cell.
 struct Part {
+    stream: u32,
+    /// Of the cell.
+    end: i64,
     tally: Tally,
     line_bytes: u64,
-    levels: Vec<(Option<Arc<str>>, u64, u64)>,
+    levels: Box<[OfLevel]>,
 }
+
+/// Rows of a level, and bytes of their lines.
+type OfLevel = (Option<Arc<str>>, u64, u64);
 
 /// Rows behind the start and up to the end are to be read.
 #[derive(Debug, Clone, Copy)]
 struct Gap {
+    stream: u32,
     start: i64,
     end: i64,
     rows: u64,
 }
 
 /// A stream, and where its rows are to be read: behind each first time and up to the second one.
-pub(super) type Gaps = Vec<(Arc<Stream>, Vec<(i64, i64)>)>;
+pub(super) struct StreamGaps {
+    pub(super) id: StreamId,
+    pub(super) text: Box<str>,
+    pub(super) ranges: Vec<(i64, i64)>,
+}
 
 impl Table {
-    pub(super) fn new(streams: Streams, budget: Budget, by_level: bool, cells: &Cells) -> Self {
-        let width = NANOS_PER_MINUTE.saturating_mul(i64::from(cells.minutes_per_cell.get()));
-        let (rows, levels, broken) = (HashMap::new(), HashMap::new(), cells.broken.clone());
-        Self { streams, budget, by_level, rows, levels, width, broken }
+    pub(super) fn new(has_several_tenants: bool, budget: Budget, by_level: bool, cells: &Cells) -> Self {
+        Self {
+            has_several_tenants,
+            budget,
+            by_level,
+            places: HashMap::new(),
+            streams: Vec::new(),
+            parts: Vec::new(),
+            gaps: Vec::new(),
+            levels: HashMap::new(),
+            width: NANOS_PER_MINUTE.saturating_mul(i64::from(cells.minutes_per_cell.get())),
+            broken: cells.broken.clone(),
+        }
     }
 
-    pub(super) fn add(&mut self, tenant: &TenantId, batch: &HistogramBatch) -> Result<(), CallError> {
-        let mut places = Vec::with_capacity(batch.streams.len());
-        for text in &batch.streams {
-            let stream = self.streams.meet(tenant, text, &mut self.budget)?;
-            places.push(stream.id);
-            let new = || Row { stream, cells: BTreeMap::new(), gaps: Vec::new() };
-            self.rows.entry(places[places.len() - 1]).or_insert_with(new);
+    pub(super) fn add(&mut self, tenant: &TenantId, batch: HistogramBatch) -> Result<(), CallError> {
+        let HistogramBatch { streams, levels, cells, gaps, .. } = batch;
+        let mut places = Vec::with_capacity(streams.len());
+        for text in streams {
+            places.push(self.meet(tenant, text)?);
         }
-        let mut levels: Vec<Arc<str>> = Vec::with_capacity(batch.levels.len());
-        for level in &batch.levels {
-            levels
-                .push(Arc::clone(self.levels.entry(level.clone()).or_insert_with(|| level.as_str().into())));
+        let mut known: Vec<Arc<str>> = Vec::with_capacity(levels.len());
+        for level in levels {
+            let shared = self.levels.entry(level).or_insert_with_key(|level| level.as_str().into());
+            known.push(Arc::clone(shared));
         }
-        for cell in batch.cells.iter().filter(|cell| !is_in(&self.broken, cell.end.nanos())) {
-            self.budget.take(PART_BYTES)?;
+        for cell in cells {
             // Places were checked where the batch came in, and are right within one process.
-            let id = places.get(cell.stream as usize);
-            let Some(row) = id.and_then(|id| self.rows.get_mut(id)) else { continue };
-            let mut by_level = Vec::new();
-            if self.by_level {
-                for count in &cell.levels {
-                    let level = count.level.and_then(|place| levels.get(place as usize).cloned());
-                    by_level.push((level, count.rows, count.bytes));
-                }
+            let Some(stream) = places.get(cell.stream as usize).copied() else { continue };
+            if !is_in(&self.broken, cell.end.nanos()) {
+                self.budget.take(PART_BYTES)?;
+                self.parts.push(Part::new(stream, cell, self.by_level.then_some(&known)));
             }
-            let tally = Tally { rows: cell.rows, digest: cell.digest, first: cell.first, last: cell.last };
-            let part = Part { tally, line_bytes: cell.bytes, levels: by_level };
-            row.cells.entry(cell.end.nanos()).or_default().push(part);
         }
-        for gap in &batch.gaps {
+        for gap in gaps {
+            let Some(stream) = places.get(gap.stream as usize).copied() else { continue };
             self.budget.take(PART_BYTES)?;
-            let id = places.get(gap.stream as usize);
-            let Some(row) = id.and_then(|id| self.rows.get_mut(id)) else { continue };
-            row.gaps.push(Gap { start: gap.start.nanos(), end: gap.end.nanos(), rows: gap.rows });
+            let (start, end) = (gap.start.nanos(), gap.end.nanos());
+            self.gaps.push(Gap { stream, start, end, rows: gap.rows });
         }
         Ok(())
     }
 
+    fn meet(&mut self, tenant: &TenantId, text: String) -> Result<u32, CallError> {
+        let (id, _) = identify(self.has_several_tenants, tenant, &text)?;
+        match self.places.entry(id) {
+            Entry::Occupied(known) => Ok(*known.get()),
+            Entry::Vacant(free) => {
+                self.budget.take(STREAM_BYTES + text.len())?;
+                // Memory ends long before four thousand million streams.
+                let place = *free.insert(self.streams.len() as u32);
+                self.streams.push(CountedStream { tenant: tenant.clone(), text: text.into(), id });
+                Ok(place)
+            }
+        }
+    }
+
     /// Leaves in each cell the parts that together have every row once; other cells become gaps.
     pub(super) fn settle(&mut self) {
-        for row in self.rows.values_mut() {
-            let mut unproved = Vec::new();
-            for (end, parts) in &mut row.cells {
-                let tallies: Vec<Tally> = parts.iter().map(|part| part.tally).collect();
-                let of_levels = |part: &Part| part.levels.iter().map(|(_, rows, _)| *rows).sum::<u64>();
-                let chosen = distinct(&tallies).filter(|chosen| {
-                    // Of levels without end not all are told apart.
-                    !self.by_level
-                        || chosen.iter().all(|place| of_levels(&parts[*place]) == parts[*place].tally.rows)
-                });
-                match chosen {
-                    Some(chosen) => {
-                        let mut place = 0;
-                        parts.retain(|_| {
-                            place += 1;
-                            chosen.contains(&(place - 1))
-                        });
-                    }
-                    None => {
-                        let rows = tallies.iter().map(|tally| tally.rows).sum();
-                        unproved.push(Gap { start: *end - self.width, end: *end, rows });
-                    }
+        // Nobody is met any more.
+        self.places = HashMap::new();
+        self.parts.sort_unstable_by_key(|part| (part.stream, part.end));
+        let mut kept: Vec<bool> = Vec::with_capacity(self.parts.len());
+        for parts in self.parts.chunk_by(|one, other| (one.stream, one.end) == (other.stream, other.end)) {
+            match chosen(parts, self.by_level) {
+                Some(chosen) => kept.extend((0..parts.len()).map(|place| chosen.contains(&place))),
+                None => {
+                    let rows = parts.iter().map(|part| part.tally.rows).sum();
+                    let (stream, end) = (parts[0].stream, parts[0].end);
+                    self.gaps.push(Gap { stream, start: end - self.width, end, rows });
+                    kept.extend(parts.iter().map(|_| false));
                 }
             }
-            row.gaps.extend(unproved);
-            row.gaps.sort_by_key(|gap| gap.start);
-            let mut united: Vec<Gap> = Vec::new();
-            for gap in row.gaps.drain(..) {
-                match united.last_mut() {
-                    Some(last) if gap.start <= last.end => {
-                        last.end = last.end.max(gap.end);
-                        last.rows = last.rows.saturating_add(gap.rows);
-                    }
-                    _ => united.push(gap),
-                }
-            }
-            row.gaps = united;
-            let gaps = &row.gaps;
-            row.cells.retain(|end, _| !gaps.iter().any(|gap| gap.start < *end && *end <= gap.end));
         }
+        self.gaps = united(std::mem::take(&mut self.gaps));
+        let (mut place, mut next_gap) = (0, 0);
+        let gaps = &self.gaps;
+        self.parts.retain(|part| {
+            place += 1;
+            while gaps.get(next_gap).is_some_and(|gap| (gap.stream, gap.end) < (part.stream, part.end)) {
+                next_gap += 1;
+            }
+            let is_read =
+                gaps.get(next_gap).is_some_and(|gap| gap.stream == part.stream && gap.start < part.end);
+            kept[place - 1] && !is_read
+        });
     }
 
     pub(super) fn counted_rows(&self) -> u64 {
-        let parts = self.rows.values().flat_map(|row| row.cells.values().flatten());
-        parts.map(|part| part.tally.rows).fold(0, u64::saturating_add)
+        self.parts.iter().map(|part| part.tally.rows).fold(0, u64::saturating_add)
     }
 
     pub(super) fn gap_rows(&self) -> u64 {
-        let gaps = self.rows.values().flat_map(|row| &row.gaps);
-        gaps.map(|gap| gap.rows).fold(0, u64::saturating_add)
+        self.gaps.iter().map(|gap| gap.rows).fold(0, u64::saturating_add)
     }
 
-    pub(super) fn finish(self) -> (Vec<CountedStream>, Gaps) {
-        let (mut streams, mut all_gaps) = (Vec::with_capacity(self.rows.len()), Vec::new());
-        let mut rows: Vec<Row> = self.rows.into_values().collect();
-        rows.sort_by_key(|row| row.stream.id);
-        for Row { stream, cells, gaps } in rows {
-            if !gaps.is_empty() {
-                let ranges = gaps.iter().map(|gap| (gap.start, gap.end)).collect();
-                all_gaps.push((Arc::clone(&stream), ranges));
-            }
-            let mut by_level: BTreeMap<Option<Arc<str>>, Vec<Cell>> = BTreeMap::new();
-            for (end, parts) in cells {
-                let time = Timestamp::from_nanos(end);
-                for part in parts {
-                    if self.by_level {
-                        for (level, rows, line_bytes) in part.levels {
-                            add(by_level.entry(level).or_default(), Cell { time, rows, line_bytes });
-                        }
-                    } else {
-                        let cell = Cell { time, rows: part.tally.rows, line_bytes: part.line_bytes };
-                        add(by_level.entry(None).or_default(), cell);
-                    }
+    pub(super) fn finish(self) -> (Counts, Vec<StreamGaps>) {
+        let mut gaps: Vec<StreamGaps> = Vec::new();
+        for of_stream in self.gaps.chunk_by(|one, other| one.stream == other.stream) {
+            let CountedStream { text, id, .. } = &self.streams[of_stream[0].stream as usize];
+            let ranges = of_stream.iter().map(|gap| (gap.start, gap.end)).collect();
+            gaps.push(StreamGaps { id: *id, text: text.clone(), ranges });
+        }
+        let mut cells: Vec<StreamCell> = Vec::with_capacity(self.parts.len());
+        for Part { stream, end, tally, line_bytes, levels } in self.parts {
+            let time = Timestamp::from_nanos(end);
+            if self.by_level {
+                for (level, rows, line_bytes) in levels {
+                    cells.push(StreamCell { stream, level, cell: Cell { time, rows, line_bytes } });
                 }
-            }
-            if !by_level.is_empty() {
-                streams.push(CountedStream { stream, by_level });
+            } else {
+                let cell = Cell { time, rows: tally.rows, line_bytes };
+                cells.push(StreamCell { stream, level: None, cell });
             }
         }
-        (streams, all_gaps)
+        if self.by_level {
+            cells.sort_by(|one, other| {
+                let streams_and_levels = (one.stream, &one.level).cmp(&(other.stream, &other.level));
+                streams_and_levels.then(one.cell.time.cmp(&other.cell.time))
+            });
+        }
+        cells.dedup_by(|other, one| {
+            let is_same =
+                (one.stream, &one.level, one.cell.time) == (other.stream, &other.level, other.cell.time);
+            if is_same {
+                one.cell.rows = one.cell.rows.saturating_add(other.cell.rows);
+                one.cell.line_bytes = one.cell.line_bytes.saturating_add(other.cell.line_bytes);
+            }
+            is_same
+        });
+        (Counts { streams: self.streams, cells }, gaps)
     }
 }
 
-/// Cells come in the order of time; a cell comes once.
-fn add(cells: &mut Vec<Cell>, cell: Cell) {
-    match cells.last_mut() {
-        Some(last) if last.time == cell.time => {
-            last.rows = last.rows.saturating_add(cell.rows);
-            last.line_bytes = last.line_bytes.saturating_add(cell.line_bytes);
+impl Part {
+    fn new(stream: u32, cell: HistogramCell, levels: Option<&Vec<Arc<str>>>) -> Self {
+        let HistogramCell { end, rows, bytes, digest, first, last, .. } = cell;
+        let mut by_level = Vec::new();
+        if let Some(known) = levels {
+            for count in &cell.levels {
+                let level = count.level.and_then(|place| known.get(place as usize).cloned());
+                by_level.push((level, count.rows, count.bytes));
+            }
         }
-        _ => cells.push(cell),
+        let tally = Tally { rows, digest, first, last };
+        Self { stream, end: end.nanos(), tally, line_bytes: bytes, levels: by_level.into() }
     }
+}
+
+/// The parts of one cell that together have every row once.
+fn chosen(parts: &[Part], by_level: bool) -> Option<Vec<usize>> {
+    let tallies: Vec<Tally> = parts.iter().map(|part| part.tally).collect();
+    let of_levels = |part: &Part| part.levels.iter().map(|(_, rows, _)| *rows).sum::<u64>();
+    let chosen = distinct(&tallies)?;
+    // Of levels without end not all are told apart.
+    let is_complete = |place: &usize| of_levels(&parts[*place]) == parts[*place].tally.rows;
+    (!by_level || chosen.iter().all(is_complete)).then_some(chosen)
+}
+
+/// By stream and time; none touches another.
+fn united(mut gaps: Vec<Gap>) -> Vec<Gap> {
+    gaps.sort_unstable_by_key(|gap| (gap.stream, gap.start));
+    gaps.dedup_by(|other, gap| {
+        let touches = gap.stream == other.stream && other.start <= gap.end;
+        if touches {
+            gap.end = gap.end.max(other.end);
+            gap.rows = gap.rows.saturating_add(other.rows);
+        }
+        touches
+    });
+    gaps
 }

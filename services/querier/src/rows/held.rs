@@ -70,7 +70,7 @@ impl<'a> InputRows<'a> {
         let row = &self.rows[place];
         InputRow {
             stream: row.stream.id,
-            labels: &row.stream.labels,
+            labels: row.stream.labels(),
             order: row.order(),
             line: &row.line,
             metadata: &self.pairs[self.begins[place]..self.begins[place + 1]],

@@ -21,5 +21,5 @@ pub(crate) use open::{AnswerHead, Asker, OPENING, Opened};
 pub(crate) use reads::{RangeRead, Read, log_needles, log_read, metric_reads};
 pub(crate) use source::rows_of_batch;
 pub(crate) use stored::{ChunkPlace, Pages, Reader, Unit, ask, refuse_deletes, scope, units, unplanned};
-pub(crate) use stream::{Stream, Streams};
+pub(crate) use stream::{Stream, Streams, identify, shown_labels};
 pub(crate) use tenants::{may_be_seen, turn_selector};

@@ -214,7 +214,7 @@ impl Asker {
         let begun = self.deps.env.clock.monotonic();
         let mut calls = Vec::with_capacity(scopes.len());
         for one in scopes {
-            calls.push(plan(self, one.tenant, one.scope.clone(), &one.read.needles));
+            calls.push(plan(self, one.tenant, one.scope.clone(), one.read));
         }
         let plans: Vec<(PlanExtent, Vec<PlannedSegment>)> =
             stream::iter(calls).buffered(OPENING).try_collect().await?;

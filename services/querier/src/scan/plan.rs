@@ -38,8 +38,10 @@ impl KnownStreams {
 
     pub(super) fn of(&mut self, stream: &Stream) -> Arc<KnownStream> {
         let table = &mut self.table;
-        let known =
-            self.by_id.entry(stream.id).or_insert_with(|| table.add(stream.id, stream.labels.clone()));
+        let known = self.by_id.entry(stream.id).or_insert_with(|| match stream.made_labels() {
+            Some(labels) => table.add(stream.id, labels.clone()),
+            None => table.add_text(stream.id, Arc::clone(&stream.text)),
+        });
         Arc::clone(known)
     }
 }

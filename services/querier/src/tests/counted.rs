@@ -156,3 +156,44 @@ async fn counts_take_the_place_of_rows() {
     assert_eq!(shown(setting.ask(hidden).await).0, []);
     setting.stop().await;
 }
+
+/// Thousands of streams with a row or two, which have no histograms: the index counts them, and none is read.
+#[tokio::test]
+async fn many_streams_are_counted_by_the_index() {
+    const STREAMS: i64 = 3000;
+    let rows = |hour: i64| {
+        let row = |n: i64| {
+            let labels = format!(r#"{{app="{}", pod="{n}"}}"#, n % 3);
+            Stored::new("t", &labels, hour * 3600 + 100 + n % 3000, &format!("line {n}"))
+        };
+        (0..STREAMS).map(row).collect::<Vec<_>>()
+    };
+    let bytes: usize = (0..STREAMS).map(|n| 3 * format!("line {n}").len()).sum();
+    let setting = Setting::new(vec![FakeIngester::new(1, rows(2))]);
+    setting.planner.announce(1, &rows(0)).await;
+    setting.planner.announce(2, &rows(1)).await;
+    setting.start();
+    let mut id = 0;
+    let mut ask = async |question: Question| {
+        id += 1;
+        let mut asked = piece(id, &["t"], question);
+        (asked.start, asked.end) = (Timestamp::EPOCH, Timestamp::from_secs(3 * 3600));
+        shown(setting.ask(asked).await)
+    };
+    let any_of = vec![selector(r#"{app=~".+"}"#)];
+    let (parts, read) = ask(Question::Stats { any_of: any_of.clone() }).await;
+    let [ResultPart::Stats(stats)] = parts.as_slice() else { panic!("{parts:?}") };
+    assert_eq!((stats.streams, stats.rows, stats.bytes), (3000, 9000, bytes as u64));
+    assert_eq!(read, 0);
+    let question = Question::Volume {
+        any_of,
+        target_labels: vec!["app".to_owned()],
+        by_label_names: false,
+        step: Span::ZERO,
+    };
+    let (parts, read) = ask(question).await;
+    let [ResultPart::Samples(series)] = parts.as_slice() else { panic!("{parts:?}") };
+    let sum: f64 = series.iter().flat_map(|one| &one.values).sum();
+    assert_eq!((series.len(), sum as usize, read), (3, bytes, 0));
+    setting.stop().await;
+}

@@ -272,7 +272,7 @@ fn histogram_of(rows: &[Stored], node: NodeId, request: &HistogramRequest) -> Ve
         });
         if batch.cells.last().is_none_or(|cell| cell.end.nanos() != end) {
             let (first, last, end) = (row.timestamp, row.timestamp, Timestamp::from_nanos(end));
-            let (stream, source, rows, bytes, digest, levels) = (0, 0, 0, 0, 0, Vec::new());
+            let (stream, source, rows, bytes, digest, levels) = (0, 0, 0, 0, Some(0), Vec::new());
             batch.cells.push(HistogramCell { stream, source, end, rows, bytes, digest, levels, first, last });
         }
         let cell = batch.cells.last_mut().unwrap();
@@ -281,7 +281,7 @@ fn histogram_of(rows: &[Stored], node: NodeId, request: &HistogramRequest) -> Ve
         let identity = RowIdentity::of(id, row.timestamp, &row.line, pairs);
         cell.rows += 1;
         cell.bytes += row.line.len() as u64;
-        cell.digest = cell.digest.wrapping_add(identity.0);
+        cell.digest = cell.digest.map(|digest| digest.wrapping_add(identity.0));
         cell.last = row.timestamp;
         match cell.levels.iter_mut().find(|count| count.level == level) {
             Some(count) => (count.rows, count.bytes) = (count.rows + 1, count.bytes + row.line.len() as u64),

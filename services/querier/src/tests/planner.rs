@@ -194,7 +194,7 @@ impl Planner for FakePlanner {
             let streams = streams_of(&segment, &Selects::new(selection));
             counting.add(&segment, entry, &streams).unwrap();
         }
-        let parts = counting.finish().into_iter().map(Ok);
+        let parts = counting.finish().map(Ok);
         Ok(Headed { head: self.head(entries.len()), body: iter(parts).boxed() })
     }
 

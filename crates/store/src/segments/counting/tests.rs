@@ -10,15 +10,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-const STREAMS: [&str; 2] = [r#"{app="a"}"#, r#"{app="b"}"#];
+const STREAMS: [&str; 3] = [r#"{app="a"}"#, r#"{app="b"}"#, r#"{app="c"}"#];
 const HALF_MINUTE: i64 = NANOS_PER_MINUTE / 2;
 
 /// Stream, half minute, which of the rows of that time, whether it has metadata.
 type TestRow = (usize, i64, u8, bool);
 
 fn line(row: &TestRow) -> String {
-    // Long, so that few rows have a histogram too.
-    format!("{} {}", row.2, "x".repeat(20_000))
+    // Of stream 1 they are long, so that few rows have a histogram; of others the index alone counts.
+    format!("{} {}", row.2, "x".repeat(if row.0 == 1 { 20_000 } else { 2 }))
 }
 
 fn segment(id: u128, rows: &BTreeSet<TestRow>) -> (Segment, SegmentEntry) {
@@ -56,7 +56,7 @@ fn segment(id: u128, rows: &BTreeSet<TestRow>) -> (Segment, SegmentEntry) {
 }
 
 fn rows() -> impl Strategy<Value = BTreeSet<TestRow>> {
-    prop::collection::btree_set((0_usize..2, -3_i64..20, 0_u8..2, prop::bool::weighted(0.05)), 0..12)
+    prop::collection::btree_set((0_usize..3, -3_i64..20, 0_u8..2, prop::bool::weighted(0.05)), 0..12)
 }
 
 proptest! {
@@ -121,17 +121,48 @@ proptest! {
     }
 }
 
+/// Streams of a row or two have no histogram, and are counted all the same, if nothing has copies of them.
+#[test]
+fn streams_of_few_rows_are_counted() {
+    let rows = |stream: usize, halves: &[i64]| -> BTreeSet<TestRow> {
+        halves.iter().map(|half| (stream, *half, 0, false)).collect()
+    };
+    let count = |sources: &[BTreeSet<TestRow>], minutes: u32, matter: CountedLabels| {
+        let range = (Timestamp::EPOCH, Timestamp::from_secs(1200));
+        let mut counting = Counting::new(range, NonZeroU32::new(minutes).unwrap(), matter);
+        for (number, rows) in sources.iter().enumerate() {
+            let (segment, entry) = segment(number as u128 + 1, rows);
+            counting.add(&segment, &entry, &OrdinalSet::all(segment.index().streams())).unwrap();
+        }
+        let parts: Vec<HistogramBatch> = counting.finish().collect();
+        let cells =
+            parts.iter().flat_map(|part| &part.cells).map(|cell| (cell.rows, cell.bytes, cell.digest));
+        let gaps = parts.iter().flat_map(|part| &part.gaps).map(|gap| gap.rows);
+        (cells.collect::<Vec<_>>(), gaps.collect::<Vec<_>>())
+    };
+    let none = CountedLabels::default;
+    let (one, other) = (rows(0, &[1, 2, 9]), rows(0, &[12, 15]));
+    assert_eq!(count(&[one.clone(), other.clone()], 10, none()), (vec![(5, 20, None)], vec![]));
+    assert_eq!(count(&[one.clone(), rows(2, &[3])], 10, none()).0, [(3, 12, None), (1, 4, None)]);
+    // A border lies between the first and the last row.
+    assert_eq!(count(std::slice::from_ref(&one), 2, none()), (vec![], vec![3]));
+    // Whether these are copies nobody knows.
+    assert_eq!(count(&[one.clone(), one.clone()], 10, none()), (vec![], vec![6]));
+    // Levels are in histograms only.
+    assert_eq!(count(&[one], 10, CountedLabels::All), (vec![], vec![3]));
+}
+
 /// A stream whose rows are cut by an upload in the middle of a minute is counted.
 #[test]
 fn a_cut_is_no_gap() {
-    let rows = |from: i64, to: i64| (from..to).map(|half| (0, half, 0, false)).collect::<BTreeSet<TestRow>>();
+    let rows = |from: i64, to: i64| (from..to).map(|half| (1, half, 0, false)).collect::<BTreeSet<TestRow>>();
     let mut counting =
         Counting::new((Timestamp::EPOCH, Timestamp::from_secs(600)), NonZeroU32::MIN, CountedLabels::All);
     for (number, rows) in [rows(1, 6), rows(6, 12)].iter().enumerate() {
         let (segment, entry) = segment(number as u128 + 1, rows);
         counting.add(&segment, &entry, &OrdinalSet::all(1)).unwrap();
     }
-    let parts = counting.finish();
+    let parts: Vec<HistogramBatch> = counting.finish().collect();
     let cells: Vec<u64> = parts.iter().flat_map(|part| &part.cells).map(|cell| cell.rows).collect();
     assert_eq!((cells.as_slice(), parts[0].gaps.len()), (&[2, 2, 2, 2, 2, 1][..], 0));
 }

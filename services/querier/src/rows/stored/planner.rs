@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use larch_membership::Part;
 use larch_proto::{
-    NeedleGroup, PlanHead, PlanRequest, PlanScope, PlannedSegment, ReadHead, SegmentEntry, Selection,
+    PlanHead, PlanOf, PlanRequest, PlanScope, PlannedSegment, ReadHead, SegmentEntry, Selection,
 };
 use larch_rpc::{CallError, Planner};
 use larch_types::{ErrorKind, SegmentId, StreamId, TenantId};
 
 use crate::deps::Deps;
-use crate::rows::{Asker, PlanExtent};
+use crate::rows::{Asker, PlanExtent, Read};
 
 /// What is asked about, with what ingesters have just handed over.
 pub(crate) fn scope<'a>(
@@ -65,9 +66,13 @@ pub(crate) async fn plan(
     asker: &Asker,
     tenant: &TenantId,
     scope: PlanScope,
-    needles: &[NeedleGroup],
+    read: &Read,
 ) -> Result<(PlanExtent, Vec<PlannedSegment>), CallError> {
-    let request = PlanRequest { scope, needles: needles.to_vec() };
+    let of = match NonZeroU64::new(read.limit) {
+        Some(limit) => PlanOf::FirstRows { direction: read.direction, limit },
+        None => PlanOf::AllRows,
+    };
+    let request = PlanRequest { scope, needles: read.needles.clone(), of };
     let (head, segments) = ask(&asker.deps, tenant, |planner| {
         let (context, request) = (asker.context(tenant), request.clone());
         async move {

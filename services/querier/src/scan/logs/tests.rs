@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use larch_engine::{ChunkRows, KnownStream, LogQuery, StreamRows};
+use larch_engine::{ChunkRows, LogQuery, StreamRows, StreamTable};
 use larch_logql::{Direction as Order, EvalLimits, LogParams, parse_log};
 use larch_proto::{Direction, Partition, SegmentEntry};
 use larch_runtime::Env;
@@ -78,7 +78,7 @@ fn works(count: usize, query: &LogQuery, stored: &Stored) -> Vec<Work> {
     let (bytes, entry) = segment(&labels);
     let opened = Segment::open(&bytes, bytes.len() as u64).unwrap();
     let (reader, entry) = (reader(stored), Arc::new(entry));
-    let known = Arc::new(KnownStream { place: 0, id: StreamId::of(&labels), labels });
+    let known = StreamTable::default().add(StreamId::of(&labels), labels);
     let pages: Vec<(PageRef, Bytes)> = opened
         .pages(0, Columns::ALL)
         .into_iter()
