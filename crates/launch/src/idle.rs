@@ -5,6 +5,23 @@ use larch_limits::IdleKey;
 use serde::Serialize;
 use serde_json::Value;
 
+const OWN_CACHE: &str = "each process keeps what it reads itself, see chunk_cache_config.embedded_cache";
+const ONE_CACHE: &str = "there is one cache, chunk_cache_config";
+
+/// Of `chunk_store_config`.
+pub(crate) const IDLE_OF_CHUNK_STORE: [IdleKey; 6] = [
+    ("chunk_cache_config.memcached_client", OWN_CACHE),
+    ("chunk_cache_config.redis", OWN_CACHE),
+    ("chunk_cache_config.background", "entries are put into the cache at once"),
+    ("chunk_cache_config_l2", ONE_CACHE),
+    ("l2_chunk_cache_handoff", ONE_CACHE),
+    ("skip_query_writeback_cache_older_than", "whatever is read is kept while there is room"),
+];
+
+/// Of `ingester_client`.
+pub(crate) const IDLE_OF_CLIENT: [IdleKey; 1] =
+    [("pool_config", "a connection is made when it is needed, and made again when it fails")];
+
 /// What is set although it changes nothing, each as a sentence for the log. A key may lie deeper: `a.b`.
 pub fn without_effect<S: Serialize + Default>(block: &str, settings: &S, idle: &[IdleKey]) -> Vec<String> {
     let sentence = |(key, why): &IdleKey| format!("{block}.{key} has no effect: {why}");
@@ -20,7 +37,8 @@ pub(crate) fn given_without_effect<S: Serialize + Default>(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, why) in set_to_something(settings, idle) {
-        if let Some(node) = given.child(key) {
+        let found = key.split('.').try_fold(given, |node, name| node.child(name));
+        if let Some(node) = found {
             let (origin, path) = (node.origin().clone(), format!("{path}.{key}"));
             problems.push(Problem::new(origin, path, format!("has no effect: {why}")));
         }
@@ -35,9 +53,13 @@ fn set_to_something<'i, S: Serialize + Default>(
 ) -> impl Iterator<Item = &'i IdleKey> {
     let (now, default) = (tree(settings), tree(&S::default()));
     idle.iter().filter(move |(key, _)| {
-        let pointer = format!("/{}", key.replace('.', "/"));
+        let pointer = pointer(key);
         now.pointer(&pointer) != default.pointer(&pointer)
     })
+}
+
+fn pointer(key: &str) -> String {
+    format!("/{}", key.replace('.', "/"))
 }
 
 /// Settings are maps of plain values, which always become a tree.
@@ -48,6 +70,8 @@ fn tree<S: Serialize>(settings: &S) -> Value {
 #[cfg(test)]
 mod tests {
     use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings};
+    use larch_rpc::IngesterClientSettings;
+    use larch_store::ChunkStoreSettings;
 
     use super::*;
 
@@ -56,9 +80,11 @@ mod tests {
         for (settings, idle) in [
             (tree(&LimitsSettings::default()), &IDLE_LIMITS[..]),
             (tree(&OperationalSettings::default()), &IDLE_SWITCHES),
+            (tree(&ChunkStoreSettings::default()), &IDLE_OF_CHUNK_STORE),
+            (tree(&IngesterClientSettings::default()), &IDLE_OF_CLIENT),
         ] {
             for (key, _) in idle {
-                assert!(settings.get(key).is_some(), "{key}");
+                assert!(settings.pointer(&pointer(key)).is_some(), "{key}");
             }
         }
     }

@@ -2,16 +2,17 @@
 
 use std::sync::{Arc, OnceLock};
 
-use larch_launch::{Blocks, Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service, without_effect};
 use larch_runtime::StartError;
 use larch_wal::LogMetrics;
+use tracing::warn;
 
 use crate::http::{Desk, Marker, routes};
 use crate::metrics::Metrics;
 use crate::module::IngesterModule;
 use crate::patterns::Patterns;
 use crate::service::Door;
-use crate::settings::{IngesterSettings, PatternIngesterSettings};
+use crate::settings::{IDLE, IDLE_OF_PATTERNS, IngesterSettings, PatternIngesterSettings};
 use crate::shown::show_node;
 
 /// The blocks of the configuration that are this role's own.
@@ -47,6 +48,11 @@ impl Role for Ingester {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        let mut idle = without_effect("ingester", &self.config.ingester, &IDLE);
+        idle.extend(without_effect("pattern_ingester", &self.config.pattern_ingester, &IDLE_OF_PATTERNS));
+        for line in idle {
+            warn!("{line}");
+        }
         let patterns = Patterns::configured(&self.config.pattern_ingester, frame);
         let door = Arc::new(Door::new(patterns.clone()));
         let metrics = Metrics::new(&frame.metrics);
