@@ -14,6 +14,9 @@ const HISTORIES: &str = "10000";
 /// How long clients ask, once one tenant alone and once two.
 const SECONDS: &str = "60";
 
+/// How long the store is away, at least.
+const OUTAGE_SECONDS: &str = "10";
+
 /// Whether all of them passed.
 pub(crate) fn run(root: &Path) -> Result<bool, Failure> {
     let mut cargo = Command::new("cargo");
@@ -21,7 +24,7 @@ pub(crate) fn run(root: &Path) -> Result<bool, Failure> {
         .current_dir(root)
         .args(["test", "--release", "-p", "larch-segment", "no_needle_of_a_line_is_missed"])
         .env("LARCH_SOAK_NEEDLES", NEEDLES);
-    Ok(passes(cargo)? && histories(root)? && clients(root)?)
+    Ok(passes(cargo)? && histories(root)? && clients(root)? && outage(root)?)
 }
 
 fn histories(root: &Path) -> Result<bool, Failure> {
@@ -41,6 +44,15 @@ fn clients(root: &Path) -> Result<bool, Failure> {
         .args(["test", "--release", "--package", "larch-tests", "--test", "clients", "--", "--nocapture"])
         .env("LARCH_SOAK_SECONDS", SECONDS);
     Ok(passes(build)? && passes(test)?)
+}
+
+/// On the server that was built for the clients.
+fn outage(root: &Path) -> Result<bool, Failure> {
+    let mut test = Command::new("cargo");
+    test.current_dir(root)
+        .args(["test", "--release", "--package", "larch-tests", "--test", "outage"])
+        .env("LARCH_SOAK_OUTAGE_SECONDS", OUTAGE_SECONDS);
+    passes(test)
 }
 
 fn passes(mut cargo: Command) -> Result<bool, Failure> {

@@ -13,7 +13,7 @@ use larch_wal::{Dir, Log, LogMetrics, LogSettings, SyncMode, forget_node};
 use tracing::error;
 
 use crate::append::{Waiting, apply_committed};
-use crate::cut::cut_when_due;
+use crate::cut::{MOST_LOG_FILES, cut_when_due};
 use crate::flush::flush_all;
 use crate::http::Marker;
 use crate::metrics::Metrics;
@@ -184,8 +184,20 @@ impl IngesterModule {
             WalSync::Interval => SyncMode::Interval(wal.sync_interval.to_std()),
             WalSync::Never => SyncMode::Never,
         };
-        LogSettings { sync, full_threshold: wal.disk_full_threshold, ..LogSettings::default() }
+        LogSettings {
+            sync,
+            full_threshold: wal.disk_full_threshold,
+            file_bytes: log_file_bytes(wal.disk_budget.as_u64()),
+            ..LogSettings::default()
+        }
     }
+}
+
+/// The log is given back file by file, and rows are cut for it once there are more files than may be kept. These
+/// are half of the budget then; the other half is for segment files.
+fn log_file_bytes(budget: u64) -> u64 {
+    let usual = LogSettings::default().file_bytes;
+    if budget == 0 { usual } else { usual.min(budget / (2 * MOST_LOG_FILES as u64)) }
 }
 
 /// Nobody is sent here any more.
