@@ -5,19 +5,6 @@ use larch_limits::IdleKey;
 use serde::Serialize;
 use serde_json::Value;
 
-const OWN_CACHE: &str = "each process keeps what it reads itself, see chunk_cache_config.embedded_cache";
-const ONE_CACHE: &str = "there is one cache, chunk_cache_config";
-
-/// Of `chunk_store_config`.
-pub(crate) const IDLE_OF_CHUNK_STORE: [IdleKey; 6] = [
-    ("chunk_cache_config.memcached_client", OWN_CACHE),
-    ("chunk_cache_config.redis", OWN_CACHE),
-    ("chunk_cache_config.background", "entries are put into the cache at once"),
-    ("chunk_cache_config_l2", ONE_CACHE),
-    ("l2_chunk_cache_handoff", ONE_CACHE),
-    ("skip_query_writeback_cache_older_than", "whatever is read is kept while there is room"),
-];
-
 /// Of `ingester_client`.
 pub(crate) const IDLE_OF_CLIENT: [IdleKey; 1] =
     [("pool_config", "a connection is made when it is needed, and made again when it fails")];
@@ -71,7 +58,7 @@ fn tree<S: Serialize>(settings: &S) -> Value {
 mod tests {
     use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings};
     use larch_rpc::IngesterClientSettings;
-    use larch_store::ChunkStoreSettings;
+    use larch_store::{ChunkStoreSettings, IDLE_CHUNK_STORE, IDLE_STORAGE, StorageSettings};
 
     use super::*;
 
@@ -80,7 +67,8 @@ mod tests {
         for (settings, idle) in [
             (tree(&LimitsSettings::default()), &IDLE_LIMITS[..]),
             (tree(&OperationalSettings::default()), &IDLE_SWITCHES),
-            (tree(&ChunkStoreSettings::default()), &IDLE_OF_CHUNK_STORE),
+            (tree(&StorageSettings::default()), &IDLE_STORAGE),
+            (tree(&ChunkStoreSettings::default()), &IDLE_CHUNK_STORE),
             (tree(&IngesterClientSettings::default()), &IDLE_OF_CLIENT),
         ] {
             for (key, _) in idle {

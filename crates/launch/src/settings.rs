@@ -13,13 +13,13 @@ use larch_limits::{
 use larch_membership::MemberlistSettings;
 use larch_rpc::IngesterClientSettings;
 use larch_runtime::ServerSettings;
-use larch_store::{ChunkStoreSettings, SchemaSettings, StorageSettings};
+use larch_store::{ChunkStoreSettings, IDLE_CHUNK_STORE, IDLE_STORAGE, SchemaSettings, StorageSettings};
 use larch_telemetry::TracingSettings;
 use serde::Serialize;
 
 use crate::blocks::Blocks;
 use crate::common::{CommonSettings, derive};
-use crate::idle::{IDLE_OF_CHUNK_STORE, IDLE_OF_CLIENT, given_without_effect};
+use crate::idle::{IDLE_OF_CLIENT, given_without_effect};
 use crate::legacy::{derive_for_all, derive_without_file, map_old_settings};
 use crate::loki_flags::LOKI_FLAGS;
 use crate::role::Role;
@@ -130,10 +130,12 @@ pub(crate) fn load(
     if runs_all {
         derive_for_all(&mut tree);
     }
+    let block =
+        |tree: &Tree, name: &str| tree.get(name).cloned().unwrap_or_else(|| Node::empty_map(Origin::Default));
+    // Before directories are put below a prefix that somebody has set.
     derive(&mut tree);
     let serves_grpc = has_file || !runs_all || tree.get("server.grpc_listen_port").is_some();
-    let block = |name: &str| tree.get(name).cloned().unwrap_or_else(|| Node::empty_map(Origin::Default));
-    let (limits_node, operational_node) = (block("limits_config"), block("operational_config"));
+    let (limits_node, operational_node) = (block(&tree, "limits_config"), block(&tree, "operational_config"));
 
     let mut reader = Reader::new(schema, &tree);
     let mut blocks = Blocks::reading(&mut reader);
@@ -155,7 +157,8 @@ fn all_without_effect(tree: &Tree, shared: &SharedSettings) -> Vec<Problem> {
     }
     let mut found = of(tree, "limits_config", &shared.limits, &IDLE_LIMITS);
     found.extend(of(tree, "operational_config", &shared.operational, &IDLE_SWITCHES));
-    found.extend(of(tree, "chunk_store_config", &shared.chunk_store, &IDLE_OF_CHUNK_STORE));
+    found.extend(of(tree, "storage_config", &shared.storage, &IDLE_STORAGE));
+    found.extend(of(tree, "chunk_store_config", &shared.chunk_store, &IDLE_CHUNK_STORE));
     found.extend(of(tree, "ingester_client", &shared.ingester_client, &IDLE_OF_CLIENT));
     found
 }

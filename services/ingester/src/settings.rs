@@ -91,8 +91,9 @@ const RINGS: &str = "the members of a ring are shared through memberlist";
 const TRANSFER: &str = "ingesters never hand rows to one another";
 
 /// Keys of `ingester` that are accepted and change nothing.
-pub(crate) const IDLE: [IdleKey; 2] = [
-    ("owned_streams_check_interval", "rows are uploaded by the ingester that took them"),
+pub(crate) const IDLE: [IdleKey; 3] = [
+    ("autoforget_unhealthy", "no other members are known yet"),
+    ("owned_streams_check_interval", "streams are counted with every push"),
     ("lifecycler.final_sleep", "the HTTP port is the last that closes"),
 ];
 
