@@ -5,6 +5,10 @@ use larch_limits::IdleKey;
 use serde::Serialize;
 use serde_json::Value;
 
+/// Of `ingester_client`.
+pub(crate) const IDLE_OF_CLIENT: [IdleKey; 1] =
+    [("pool_config", "a connection is made when it is needed, and made again when it fails")];
+
 /// What is set although it changes nothing, each as a sentence for the log. A key may lie deeper: `a.b`.
 pub fn without_effect<S: Serialize + Default>(block: &str, settings: &S, idle: &[IdleKey]) -> Vec<String> {
     let sentence = |(key, why): &IdleKey| format!("{block}.{key} has no effect: {why}");
@@ -12,16 +16,16 @@ pub fn without_effect<S: Serialize + Default>(block: &str, settings: &S, idle: &
 }
 
 /// The same of what a file gives, with its place there. What is not in the node was not given by it.
-pub(crate) fn given_without_effect<'n, S: Serialize + Default>(
+pub(crate) fn given_without_effect<S: Serialize + Default>(
     path: &str,
-    given: &'n Node,
+    given: &Node,
     settings: &S,
     idle: &[IdleKey],
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, why) in set_to_something(settings, idle) {
-        let below = |node: Option<&'n Node>, part: &str| node.and_then(|node| node.child(part));
-        if let Some(node) = key.split('.').fold(Some(given), below) {
+        let found = key.split('.').try_fold(given, |node, name| node.child(name));
+        if let Some(node) = found {
             let (origin, path) = (node.origin().clone(), format!("{path}.{key}"));
             problems.push(Problem::new(origin, path, format!("has no effect: {why}")));
         }
@@ -36,9 +40,13 @@ fn set_to_something<'i, S: Serialize + Default>(
 ) -> impl Iterator<Item = &'i IdleKey> {
     let (now, default) = (tree(settings), tree(&S::default()));
     idle.iter().filter(move |(key, _)| {
-        let pointer = format!("/{}", key.replace('.', "/"));
+        let pointer = pointer(key);
         now.pointer(&pointer) != default.pointer(&pointer)
     })
+}
+
+fn pointer(key: &str) -> String {
+    format!("/{}", key.replace('.', "/"))
 }
 
 /// Settings are maps of plain values, which always become a tree.
@@ -49,6 +57,7 @@ fn tree<S: Serialize>(settings: &S) -> Value {
 #[cfg(test)]
 mod tests {
     use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings};
+    use larch_rpc::IngesterClientSettings;
     use larch_store::{ChunkStoreSettings, IDLE_CHUNK_STORE, IDLE_STORAGE, StorageSettings};
 
     use super::*;
@@ -60,10 +69,10 @@ mod tests {
             (tree(&OperationalSettings::default()), &IDLE_SWITCHES),
             (tree(&StorageSettings::default()), &IDLE_STORAGE),
             (tree(&ChunkStoreSettings::default()), &IDLE_CHUNK_STORE),
+            (tree(&IngesterClientSettings::default()), &IDLE_OF_CLIENT),
         ] {
             for (key, _) in idle {
-                let pointer = format!("/{}", key.replace('.', "/"));
-                assert!(settings.pointer(&pointer).is_some(), "{key}");
+                assert!(settings.pointer(&pointer(key)).is_some(), "{key}");
             }
         }
     }

@@ -7,16 +7,19 @@ use larch_config::{
     Arguments, Effective, Environment, Input, Node, Origin, Problem, Problems, Reader, Schema, Tree,
     expand_environment, parse_yaml,
 };
-use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings, RuntimeConfigSettings};
+use larch_limits::{
+    IDLE_LIMITS, IDLE_SWITCHES, IdleKey, LimitsSettings, OperationalSettings, RuntimeConfigSettings,
+};
 use larch_membership::MemberlistSettings;
 use larch_rpc::IngesterClientSettings;
 use larch_runtime::ServerSettings;
 use larch_store::{ChunkStoreSettings, IDLE_CHUNK_STORE, IDLE_STORAGE, SchemaSettings, StorageSettings};
 use larch_telemetry::TracingSettings;
+use serde::Serialize;
 
 use crate::blocks::Blocks;
 use crate::common::{CommonSettings, derive};
-use crate::idle::given_without_effect;
+use crate::idle::{IDLE_OF_CLIENT, given_without_effect};
 use crate::legacy::{derive_for_all, derive_without_file, map_old_settings};
 use crate::loki_flags::LOKI_FLAGS;
 use crate::role::Role;
@@ -130,8 +133,6 @@ pub(crate) fn load(
     let block =
         |tree: &Tree, name: &str| tree.get(name).cloned().unwrap_or_else(|| Node::empty_map(Origin::Default));
     // Before directories are put below a prefix that somebody has set.
-    let (storage_node, chunk_store_node) =
-        (block(&tree, "storage_config"), block(&tree, "chunk_store_config"));
     derive(&mut tree);
     let serves_grpc = has_file || !runs_all || tree.get("server.grpc_listen_port").is_some();
     let (limits_node, operational_node) = (block(&tree, "limits_config"), block(&tree, "operational_config"));
@@ -144,14 +145,22 @@ pub(crate) fn load(
     }
     let effective = reader.finish()?;
     let (environment, mut warnings) = (environment.clone(), tree.warnings().to_vec());
-    warnings.extend(given_without_effect("limits_config", &limits_node, &shared.limits, &IDLE_LIMITS));
-    let switches = (&operational_node, &shared.operational);
-    warnings.extend(given_without_effect("operational_config", switches.0, switches.1, &IDLE_SWITCHES));
-    let stored = (&shared.storage, &shared.chunk_store);
-    warnings.extend(given_without_effect("storage_config", &storage_node, stored.0, &IDLE_STORAGE));
-    let path = "chunk_store_config";
-    warnings.extend(given_without_effect(path, &chunk_store_node, stored.1, &IDLE_CHUNK_STORE));
+    warnings.extend(all_without_effect(&tree, &shared));
     Ok(Loaded { shared, effective, limits_node, operational_node, environment, warnings })
+}
+
+/// What is set although it changes nothing, of what all roles share.
+fn all_without_effect(tree: &Tree, shared: &SharedSettings) -> Vec<Problem> {
+    fn of<S: Serialize + Default>(tree: &Tree, block: &str, settings: &S, idle: &[IdleKey]) -> Vec<Problem> {
+        let given = tree.get(block);
+        given.map(|given| given_without_effect(block, given, settings, idle)).unwrap_or_default()
+    }
+    let mut found = of(tree, "limits_config", &shared.limits, &IDLE_LIMITS);
+    found.extend(of(tree, "operational_config", &shared.operational, &IDLE_SWITCHES));
+    found.extend(of(tree, "storage_config", &shared.storage, &IDLE_STORAGE));
+    found.extend(of(tree, "chunk_store_config", &shared.chunk_store, &IDLE_CHUNK_STORE));
+    found.extend(of(tree, "ingester_client", &shared.ingester_client, &IDLE_OF_CLIENT));
+    found
 }
 
 /// The first of the files in `-config.file` that exists.

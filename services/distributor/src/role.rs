@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use larch_launch::{Blocks, Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service, without_effect};
 use larch_runtime::StartError;
+use tracing::warn;
 
 use crate::distributor::Distributor as Pushes;
 use crate::grpc;
 use crate::http::routes;
 use crate::module::DistributorModule;
-use crate::settings::DistributorSettings;
+use crate::settings::{DistributorSettings, IDLE};
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,6 +41,9 @@ impl Role for Distributor {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        for line in without_effect("distributor", &self.config.distributor, &IDLE) {
+            warn!("{line}");
+        }
         let distributor = Arc::new(Pushes::new(frame, self.config.distributor.clone()));
         let max_message = frame.settings.server.grpc_server_max_recv_msg_size.as_usize();
         let module = DistributorModule { frame: frame.clone(), node: frame.env.new_node_id() };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use larch_limits::PriorityStream;
+use larch_limits::{IdleKey, PriorityStream};
 use larch_ring::{KvStoreSettings, check_heartbeats};
 use larch_types::{ByteSize, InvalidSetting, OldKey, Section, Span, ensure};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct DistributorSettings {
     pub max_inflight_bytes: ByteSize,
     /// Most pushes at a time; 0 means 10000.
     pub max_inflight_pushes: u32,
-    /// How the rates of streams are learned from ingesters.
+    /// How the rates of streams are measured.
     pub rate_store: RateStoreSettings,
     /// What is logged about refused pushes.
     pub write_failures_logging: WriteFailureSettings,
@@ -48,15 +48,15 @@ pub struct DistributorRingSettings {
     pub instance_interface_names: Vec<String>,
 }
 
-/// How the rates of streams are learned from ingesters.
+/// How the rates of streams are measured. Each distributor measures those of its own pushes, and asks nobody.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateStoreSettings {
-    /// Most ingesters asked at a time.
+    /// Has no effect.
     pub max_request_parallelism: u32,
-    /// How often they are asked.
+    /// How long bytes are counted before they become a rate.
     pub stream_rate_update_interval: Span,
-    /// How long an answer may take.
+    /// Has no effect.
     pub ingester_request_timeout: Span,
 }
 
@@ -77,6 +77,12 @@ pub struct OtlpSettings {
     /// Attributes of the resource that become labels.
     pub default_resource_attributes_as_index_labels: Vec<String>,
 }
+
+const MEASURED: &str = "each distributor measures the rates of streams itself";
+
+/// Keys that are accepted and change nothing.
+pub(crate) const IDLE: [IdleKey; 2] =
+    [("rate_store.max_request_parallelism", MEASURED), ("rate_store.ingester_request_timeout", MEASURED)];
 
 const LABEL_ATTRIBUTES: [&str; 18] = [
     "service.name",

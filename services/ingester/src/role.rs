@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::module::IngesterModule;
 use crate::patterns::Patterns;
 use crate::service::Door;
-use crate::settings::{IDLE, IngesterSettings, PatternIngesterSettings};
+use crate::settings::{IDLE, IDLE_OF_PATTERNS, IngesterSettings, PatternIngesterSettings};
 use crate::shown::show_node;
 
 /// The blocks of the configuration that are this role's own.
@@ -66,7 +66,9 @@ impl Role for Ingester {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
-        for line in without_effect("ingester", &self.config.ingester, &IDLE) {
+        let mut idle = without_effect("ingester", &self.config.ingester, &IDLE);
+        idle.extend(without_effect("pattern_ingester", &self.config.pattern_ingester, &IDLE_OF_PATTERNS));
+        for line in idle {
             warn!("{line}");
         }
         let shared = &frame.settings;

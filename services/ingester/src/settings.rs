@@ -4,6 +4,7 @@ mod lifecycler;
 mod patterns;
 mod wal;
 
+use larch_limits::IdleKey;
 use larch_types::{InvalidSetting, OldKey, Section, Span, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -89,10 +90,17 @@ const JOINING: &str = "a member is active once all live members know of it";
 const RINGS: &str = "the members of a ring are shared through memberlist";
 const TRANSFER: &str = "ingesters never hand rows to one another";
 
-/// Accepted, and without effect.
-pub(crate) const IDLE: [(&str, &str); 2] = [
+/// Keys of `ingester` that are accepted and change nothing.
+pub(crate) const IDLE: [IdleKey; 3] = [
     ("autoforget_unhealthy", "no other members are known yet"),
     ("owned_streams_check_interval", "streams are counted with every push"),
+    ("lifecycler.final_sleep", "the HTTP port is the last that closes"),
+];
+
+/// Of `pattern_ingester`.
+pub(crate) const IDLE_OF_PATTERNS: [IdleKey; 2] = [
+    ("metric_aggregation", "no metrics are aggregated while rows come in"),
+    ("pattern_persistence", "patterns are kept in memory only"),
 ];
 
 impl Section for IngesterSettings {

@@ -124,6 +124,9 @@ common: {path_prefix: ./data}
 runtime_config: {file: overrides.yaml}
 limits_config: {index_gateway_shard_size: 3}
 querier: {extra_query_delay: 1s}
+distributor: {rate_store: {ingester_request_timeout: 1s}}
+pattern_ingester: {metric_aggregation: {loki_address: 'elsewhere:3100'}}
+ingester_client: {pool_config: {client_cleanup_period: 1s}}
 frontend_worker: {frontend_address: 'frontend:9095'}
 frontend: {downstream_url: 'http://elsewhere'}
 compactor: {retention_enabled: true}
@@ -142,16 +145,42 @@ chunk_store_config: {chunk_cache_config: {memcached_client: {host: memcached}}}
         "querier.extra_query_delay",
         "frontend_worker.frontend_address",
         "frontend.downstream_url",
+        "distributor.rate_store.ingester_request_timeout",
+        "pattern_ingester.metric_aggregation",
+        "larch.yaml:8: ingester_client.pool_config",
         "compactor.retention_enabled",
         "index_gateway.mode",
         "ingester.autoforget_unhealthy",
-        "larch.yaml:11: storage_config.tsdb_shipper.cache_location",
-        "larch.yaml:12: chunk_store_config.chunk_cache_config.memcached_client",
+        "larch.yaml:14: storage_config.tsdb_shipper.cache_location",
+        "larch.yaml:15: chunk_store_config.chunk_cache_config.memcached_client",
     ] {
         let lines = told.iter().filter(|line| line.contains(wanted) && line.contains("level=warn")).count();
         assert_eq!(lines, 1, "{wanted}: {told:#?}");
     }
-    assert_eq!(told.len(), 10, "{told:#?}");
+    assert_eq!(told.len(), 13, "{told:#?}");
+}
+
+#[test]
+fn an_ingester_is_ready_a_while_after_it_is_well_if_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = "
+common: {path_prefix: ./data}
+ingester: {lifecycler: {min_ready_duration: 1h}}
+";
+    let mut larch = Running::start(configured(binary(), folder.path(), configuration));
+    larch.wait_for_line("msg=started");
+    let ready = larch.get("/ready");
+    let reason = "Ingester not ready: waiting for 1h after being ready\n";
+    assert_eq!((ready.status, ready.body.as_str()), (503, reason));
+    larch.stop();
+    let configuration = configuration.replace("1h", "1ms");
+    let larch = Running::start(configured(binary(), folder.path(), &configuration));
+    larch.get_until("/ready", |answer| answer.status == 200);
+    let left = larch.ask("POST", "/ingester/shutdown?terminate=false", &[], "");
+    assert_eq!(left.status, 204);
+    let ready = larch.get("/ready");
+    assert_eq!((ready.status, ready.body.as_str()), (503, "Ingester not ready: it is shutting down\n"));
+    larch.stop();
 }
 
 #[test]

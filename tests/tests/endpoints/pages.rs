@@ -55,6 +55,7 @@ fn rings_of_one_process() {
     let house = House::start(SETTINGS);
     for (path, title, has_member) in [
         ("/ring", "Ingester Ring", true),
+        ("/distributor/ring", "Distributor Ring", true),
         ("/pattern/ring", "Pattern Ingester Ring", true),
         ("/scheduler/ring", "Query Scheduler Ring", true),
         ("/indexgateway/ring", "Index Gateway Ring", true),
@@ -81,8 +82,36 @@ fn rings_of_one_process() {
             assert!(shards[0][key].is_string(), "{path} {key}: {ring}");
         }
         assert!(ring["now"].as_str().is_some_and(|now| now.parse::<Timestamp>().is_ok()), "{ring}");
+        // Only ingesters own keys, and there is one.
+        let tokens = shards[0]["tokens"].as_array().expect("tokens").len();
+        let owns = matches!(path, "/ring" | "/pattern/ring");
+        assert_eq!(
+            (tokens, html.body.contains("<td>100.00%</td>")),
+            if owns { (128, true) } else { (0, false) },
+            "{path}"
+        );
         let forgotten = house.larch.ask("POST", path, &[("content-type", FORM)], "forget=someone");
         assert_eq!((forgotten.status, forgotten.header("location")), (302, Some("#")), "{path}");
+    }
+    house.larch.stop();
+}
+
+#[test]
+fn without_a_shared_rate_there_is_no_ring_of_distributors() {
+    let settings = format!("{SETTINGS}limits_config: {{ingestion_rate_strategy: local}}\n");
+    let house = House::start(&settings);
+    let page = house.larch.ask("GET", "/distributor/ring", &[("accept", "application/json")], "");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert!(page.body.contains("there is no ring of them"), "{}", page.body);
+    house.larch.stop();
+}
+
+#[test]
+fn there_are_no_partitions_to_take_away() {
+    let house = House::start(SETTINGS);
+    for method in ["GET", "POST", "DELETE"] {
+        let answer = house.larch.ask(method, "/ingester/prepare_partition_downscale", &[], "");
+        assert_eq!((answer.status, answer.body.as_str()), (405, ""), "{method}");
     }
     house.larch.stop();
 }

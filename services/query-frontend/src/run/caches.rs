@@ -86,7 +86,8 @@ impl AnswerCache {
     pub(super) async fn get(&self, key: &Arc<str>) -> Option<Arc<KeptAnswer>> {
         let started = self.clock.monotonic();
         let kept = self.entries.get(key).await;
-        self.watch.asked(1, self.clock.monotonic().since(started));
+        self.watch.asked(1);
+        self.watch.looked(self.clock.monotonic().since(started));
         if let Some(kept) = &kept {
             self.watch.found(kept.gathered.bytes);
         }
