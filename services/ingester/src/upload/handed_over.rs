@@ -147,8 +147,9 @@ impl HandOvers {
 /// Forgets what was named for long enough, and makes room on the disk, until the scope is asked to stop.
 pub(crate) async fn forget_when_due(node: Arc<Node>, scope: Scope) {
     loop {
-        let next = select(pin!(node.env.sleep(LOOK_EVERY)), pin!(node.wake_remover.notified()));
-        if scope.until_cancelled(next).await.is_none() {
+        let woken = pin!(node.wake_remover.notified());
+        let pause = pin!(node.env.sleep(LOOK_EVERY));
+        if scope.until_cancelled(select(woken, pause)).await.is_none() {
             return;
         }
         forget(&node, node.handed_over.take_due(node.env.clock.monotonic(), node.uploading.keep)).await;

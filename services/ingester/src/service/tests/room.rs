@@ -69,7 +69,14 @@ fn uploaded_files_make_room_at_once() {
         let life = start_settled(&world, log, &generous(), usize::MAX, &settings);
         life.upload();
         for number in 0..60 {
-            append_line(&life.door, number, number as i64, &noise(&world, 100_000)).await?;
+            let line = noise(&world, 100_000);
+            let mut tries = 0;
+            // While a cut is under way its rows are there twice.
+            while let Err(error) = append_line(&life.door, number, number as i64, &line).await {
+                tries += 1;
+                assert!(tries < 10, "{error}");
+                world.env.sleep(Duration::from_millis(50)).await;
+            }
             if number % 10 == 0 {
                 flush_and_wait(&life).await?;
             }
