@@ -39,8 +39,9 @@ limits_config:
 /// Those of the dataset.
 const TENANTS: [&str; 2] = ["acme", "globex"];
 
-/// Some kilobytes in a piece, and all answers kept that may be.
+/// Some kilobytes in a piece, all answers kept that may be, and what is read from the store kept on disk.
 const FINELY_CUT: &str = "
+chunk_store_config: {disk_cache: {directory: ./cache}}
 query_range: {cache_results: true, cache_instant_metric_results: true}
 limits_config:
   tsdb_max_bytes_per_shard: 48KB
@@ -92,21 +93,52 @@ fn recorded_answers_come_back_wherever_the_rows_are() {
     check(&larch, "in the store alone");
     larch.stop();
     let settings = SETTINGS.replace("limits_config:\n", FINELY_CUT);
-    let larch = Running::start(configured(built("larch"), folder.path(), &settings));
-    larch.get_until("/ready", |answer| answer.status == 200);
+    let start = || {
+        let larch = Running::start(configured(built("larch"), folder.path(), &settings));
+        larch.get_until("/ready", |answer| answer.status == 200);
+        larch
+    };
+    let larch = start();
     check(&larch, "in the store, and queries cut as finely as they can be");
     check(&larch, "in answers that were kept");
-    let counted = |name: &str, label: &str| -> u64 {
+    let counted = |larch: &Running, name: &str, label: &str| -> u64 {
         let metrics = larch.get("/metrics").body;
         let lines = metrics.lines().filter(|line| line.starts_with(name) && line.contains(label));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     };
-    assert!(counted("loki_query_frontend_shards_total", "metric") > 100);
+    assert!(counted(&larch, "loki_query_frontend_shards_total", "metric") > 100);
     // What is still to come is not kept.
     if now() > Timestamp::from_secs(1_790_830_000) {
-        assert!(counted("larch_query_frontend_results_cache_requests_total", "hit") > 100);
+        assert!(counted(&larch, "larch_query_frontend_results_cache_requests_total", "hit") > 100);
     }
     larch.stop();
+    let larch = start();
+    check(&larch, "on the disk of the reader");
+    let from_disk = counted(&larch, "larch_segment_cache_requests_total", "\"disk\"");
+    assert!(from_disk > 20, "{from_disk} footers and pages");
+    assert_eq!(counted(&larch, "larch_segment_disk_cache_damaged_total", ""), 0);
+    larch.stop();
+    damage(&folder.path().join("cache"));
+    let larch = start();
+    check(&larch, "in the store, and wrong on the disk of the reader");
+    let damaged = counted(&larch, "larch_segment_disk_cache_damaged_total", "");
+    // What is read by two at once was counted twice above, and is damaged once.
+    assert!(damaged > from_disk / 2, "{damaged} of {from_disk}");
+    larch.stop();
+}
+
+/// Turns a bit in each 32 bytes of all entries; tables at the end of the files stay as they are.
+fn damage(directory: &Path) {
+    for file in std::fs::read_dir(directory).expect("the directory of the cache") {
+        let path = file.expect("a file").path();
+        let mut bytes = std::fs::read(&path).expect("the bytes of the file");
+        let table = bytes.len().checked_sub(16).and_then(|at| bytes.get(at..at + 4)?.try_into().ok());
+        let table = table.map_or(0, u32::from_le_bytes) as usize;
+        for byte in bytes[..table].iter_mut().skip(24).step_by(32) {
+            *byte ^= 1;
+        }
+        std::fs::write(&path, bytes).expect("write the file");
+    }
 }
 
 /// The cuts above are small and travel inside the facts that announce them. Here each is an object of its own, because rows
@@ -129,7 +161,7 @@ fn recorded_answers_come_back_from_objects_of_their_own() {
     let mut random = StdRng::seed_from_u64(20_261_130);
     let larch = start();
     let batches = read_cases(DATASET);
-    // Each stream has rows in both.
+    // Streams with rows in either.
     for first in [0, 1] {
         push_batches(&mut larch.client(), batches.iter().skip(first).step_by(2));
         for tenant in TENANTS {

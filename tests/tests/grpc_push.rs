@@ -90,6 +90,12 @@ fn the_pusher_of_grpc() {
         let text = "max entry size '20' bytes exceeded for stream '{app=\"a\", service_name=\"a\"}' while \
                     adding an entry with length '22' bytes";
         assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, text));
+        // Here, labels that cannot be read refuse their stream only.
+        let unreadable = r#"{"streams":[{"labels":"{app=","entries":[["@-50","x"]]},{"labels":"{app=\"a\"}","entries":[["@-30","beside"]]}]}"#;
+        let refused = push(&channel, Some("acme"), unreadable).await.expect_err("labels that cannot be read");
+        let text = "error parsing labels '{app=' with error: 1:6: parse error: unexpected end of input inside \
+                    braces";
+        assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, text));
     });
     let start = now().minus(Span::from_hours(1)).nanos().to_string();
     let query = [("query", "{app=\"a\"}"), ("direction", "forward"), ("start", &start)];
@@ -102,8 +108,12 @@ fn the_pusher_of_grpc() {
     let mut lines: Vec<Value> =
         found["data"]["result"].as_array().expect("a result").iter().flat_map(rows).collect();
     lines.sort_by_key(ToString::to_string);
-    assert_eq!(lines, [json!("fits"), json!("hello")]);
+    assert_eq!(lines, [json!("beside"), json!("fits"), json!("hello")]);
     let scrape = larch.get("/metrics").body;
+    let counted = scrape.lines().any(|line| {
+        line.starts_with("loki_discarded_samples_total{") && line.contains("reason=\"invalid_labels\"")
+    });
+    assert!(counted, "{scrape}");
     let timed = "route=\"/logproto.Pusher/Push\"";
     assert!(
         scrape

@@ -20,6 +20,7 @@ use crate::pages::ConfigPages;
 use crate::program::Program;
 use crate::ring::RingPages;
 use crate::role::{Frame, OpenDir};
+use crate::segment_cache::SegmentCache;
 use crate::settings::{Loaded, SharedSettings};
 
 /// The store that the settings mean.
@@ -72,6 +73,9 @@ pub(crate) fn assemble(
     };
     let process = Process::new(env.clone());
     let mut modules: Vec<Arc<dyn Module>> = vec![Arc::new(overrides)];
+    if let Some(cache) = SegmentCache::new(&frame, &program.roles) {
+        modules.push(Arc::new(cache));
+    }
     let (mut http, mut self_bounded, mut grpc) = (Router::new(), Router::new(), Router::new());
     for role in &program.roles {
         let service = role.build(&frame)?;

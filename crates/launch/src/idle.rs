@@ -12,15 +12,16 @@ pub fn without_effect<S: Serialize + Default>(block: &str, settings: &S, idle: &
 }
 
 /// The same of what a file gives, with its place there. What is not in the node was not given by it.
-pub(crate) fn given_without_effect<S: Serialize + Default>(
+pub(crate) fn given_without_effect<'n, S: Serialize + Default>(
     path: &str,
-    given: &Node,
+    given: &'n Node,
     settings: &S,
     idle: &[IdleKey],
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, why) in set_to_something(settings, idle) {
-        if let Some(node) = given.child(key) {
+        let below = |node: Option<&'n Node>, part: &str| node.and_then(|node| node.child(part));
+        if let Some(node) = key.split('.').fold(Some(given), below) {
             let (origin, path) = (node.origin().clone(), format!("{path}.{key}"));
             problems.push(Problem::new(origin, path, format!("has no effect: {why}")));
         }
@@ -48,6 +49,7 @@ fn tree<S: Serialize>(settings: &S) -> Value {
 #[cfg(test)]
 mod tests {
     use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettings};
+    use larch_store::{ChunkStoreSettings, IDLE_CHUNK_STORE, IDLE_STORAGE, StorageSettings};
 
     use super::*;
 
@@ -56,9 +58,12 @@ mod tests {
         for (settings, idle) in [
             (tree(&LimitsSettings::default()), &IDLE_LIMITS[..]),
             (tree(&OperationalSettings::default()), &IDLE_SWITCHES),
+            (tree(&StorageSettings::default()), &IDLE_STORAGE),
+            (tree(&ChunkStoreSettings::default()), &IDLE_CHUNK_STORE),
         ] {
             for (key, _) in idle {
-                assert!(settings.get(key).is_some(), "{key}");
+                let pointer = format!("/{}", key.replace('.', "/"));
+                assert!(settings.pointer(&pointer).is_some(), "{key}");
             }
         }
     }

@@ -21,6 +21,7 @@ mod program;
 mod ring;
 mod role;
 mod run;
+mod segment_cache;
 mod settings;
 mod targets;
 mod tool;

@@ -28,6 +28,11 @@ pub trait Role {
     /// blocks there are, and to read them.
     fn configure(&mut self, blocks: &mut Blocks<'_, '_>);
 
+    /// Whether it reads what is in segments of the store.
+    fn reads_segments(&self) -> bool {
+        false
+    }
+
     /// Makes the role's parts. Nothing is started yet, and no file or socket opened.
     fn build(&self, frame: &Frame) -> Result<Service, StartError>;
 }

@@ -11,7 +11,7 @@ use larch_limits::{IDLE_LIMITS, IDLE_SWITCHES, LimitsSettings, OperationalSettin
 use larch_membership::MemberlistSettings;
 use larch_rpc::IngesterClientSettings;
 use larch_runtime::ServerSettings;
-use larch_store::{ChunkStoreSettings, SchemaSettings, StorageSettings};
+use larch_store::{ChunkStoreSettings, IDLE_CHUNK_STORE, IDLE_STORAGE, SchemaSettings, StorageSettings};
 use larch_telemetry::TracingSettings;
 
 use crate::blocks::Blocks;
@@ -127,10 +127,14 @@ pub(crate) fn load(
     if runs_all {
         derive_for_all(&mut tree);
     }
+    let block =
+        |tree: &Tree, name: &str| tree.get(name).cloned().unwrap_or_else(|| Node::empty_map(Origin::Default));
+    // Before directories are put below a prefix that somebody has set.
+    let (storage_node, chunk_store_node) =
+        (block(&tree, "storage_config"), block(&tree, "chunk_store_config"));
     derive(&mut tree);
     let serves_grpc = has_file || !runs_all || tree.get("server.grpc_listen_port").is_some();
-    let block = |name: &str| tree.get(name).cloned().unwrap_or_else(|| Node::empty_map(Origin::Default));
-    let (limits_node, operational_node) = (block("limits_config"), block("operational_config"));
+    let (limits_node, operational_node) = (block(&tree, "limits_config"), block(&tree, "operational_config"));
 
     let mut reader = Reader::new(schema, &tree);
     let mut blocks = Blocks::reading(&mut reader);
@@ -143,6 +147,10 @@ pub(crate) fn load(
     warnings.extend(given_without_effect("limits_config", &limits_node, &shared.limits, &IDLE_LIMITS));
     let switches = (&operational_node, &shared.operational);
     warnings.extend(given_without_effect("operational_config", switches.0, switches.1, &IDLE_SWITCHES));
+    let stored = (&shared.storage, &shared.chunk_store);
+    warnings.extend(given_without_effect("storage_config", &storage_node, stored.0, &IDLE_STORAGE));
+    let path = "chunk_store_config";
+    warnings.extend(given_without_effect(path, &chunk_store_node, stored.1, &IDLE_CHUNK_STORE));
     Ok(Loaded { shared, effective, limits_node, operational_node, environment, warnings })
 }
 

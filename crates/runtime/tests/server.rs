@@ -47,6 +47,7 @@ fn data_routes(started: Arc<Notify>, release: Arc<Notify>) -> Router {
     };
     Router::new()
         .route("/echo/{name}/x", post(echo))
+        .route("/deaf", post(async || "what?"))
         .route("/panic", get(lose_a_shoe))
         .route("/slow", get(slow))
         .route("/id", get(async |Extension(id): Extension<RequestId>| id.to_string()))
@@ -252,6 +253,41 @@ async fn large_bodies_and_slow_clients_are_cut_off() {
     let reading = async { drop(read.read_to_end(&mut answer).await) };
     futures_util::future::join(sending, reading).await;
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 431"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// What a handler does not read is read for it, so that the client can go on.
+#[tokio::test]
+async fn bodies_that_nobody_reads_do_not_cost_the_connection() {
+    let server = plain_server().await;
+    let next = "POST /echo/n/x HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 4\r\n\r\nnext";
+    let (small, large) = (vec![b'x'; 200 << 10], vec![b'x'; 300 << 10]);
+    for (target, headers, body, is_kept) in [
+        ("/deaf", "", &small, true),
+        ("/nowhere", "", &small, true),
+        ("/slow", "", &small, true),
+        ("/deaf", "", &large, false),
+        ("/deaf", "expect: 100-continue\r\n", &small, false),
+    ] {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let (mut read, mut write) = stream.into_split();
+        let length = body.len();
+        let head = format!("POST {target} HTTP/1.1\r\nhost: x\r\n{headers}content-length: {length}\r\n\r\n");
+        // The server may be gone before all is sent.
+        let sending = async {
+            for part in [head.as_bytes(), body, next.as_bytes()] {
+                if write.write_all(part).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let mut answers = Vec::new();
+        let reading = async { drop(read.read_to_end(&mut answers).await) };
+        futures_util::future::join(sending, reading).await;
+        let answers = String::from_utf8(answers).unwrap();
+        assert_eq!(answers.ends_with("next"), is_kept, "{target} {headers} {length}: {answers}");
+        // What was sent in vain may reset the connection before the answer is through.
+        assert!(is_kept || answers.is_empty() || answers.contains("connection: close"), "{answers}");
+    }
 }
 
 #[tokio::test]

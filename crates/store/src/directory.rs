@@ -2,7 +2,8 @@
 //!
 //! What `put` and `link` have answered survives a power cut: the bytes are synced before the name is made,
 //! the name after, and with it every directory above that this process has not yet synced. A name never
-//! shows part of an object. Unfinished files are in a folder of their own and are cleared away a day later.
+//! shows part of an object. Unfinished files are in a folder of their own and are cleared away a day later. A folder goes
+//! with the last object in it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,8 +11,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -41,6 +42,9 @@ pub(crate) struct Directory {
     root: PathBuf,
     reads: LocalFileSystem,
     synced: Mutex<HashSet<PathBuf>>,
+    /// Held for reading while a name is made, and for writing while folders are cleared away: a folder that is known to
+    /// be durable is then the one that is there.
+    folders: RwLock<()>,
     /// Names unfinished files apart, with the id of the process.
     next: AtomicU64,
 }
@@ -55,25 +59,37 @@ impl Directory {
         }
         let root = root.canonicalize()?;
         let reads = LocalFileSystem::new_with_prefix(&root).map_err(io::Error::other)?.with_fsync(true);
-        let directory = Self { root, reads, synced: Mutex::default(), next: AtomicU64::new(0) };
+        let directory = Self {
+            root,
+            reads,
+            synced: Mutex::default(),
+            folders: RwLock::default(),
+            next: AtomicU64::new(0),
+        };
         directory.clear_abandoned()?;
         Ok(directory)
     }
 
     /// Gives an object the bytes of a file on the same disk without writing them again, and those of any
-    /// other file by copying. The file must be synced and never change.
+    /// other file by copying. The file must be synced and never change. It may have waited for days, and objects are as
+    /// old as what was written: so its time becomes that of now, lest it is swept before it is announced.
     pub(crate) async fn link(self: &Arc<Self>, file: &std::path::Path, location: &Path) -> Result<()> {
         let (this, file, location) = (Arc::clone(self), file.to_owned(), location.clone());
         blocking(move || this.link_now(&file, &location)).await
     }
 
     fn link_now(&self, file: &std::path::Path, location: &Path) -> io::Result<()> {
-        self.finish(location, |unfinished| match fs::hard_link(file, unfinished) {
+        let now = self.disk_time()?;
+        let link = |unfinished: &std::path::Path| {
+            fs::hard_link(file, unfinished)?;
+            File::open(unfinished)?.set_modified(now).inspect_err(|_| remove_if_there(unfinished))
+        };
+        self.finish(location, |unfinished| match link(unfinished) {
             Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
                 Err(error)
             }
-            // Another disk, or one without links.
+            // Another disk, one without links, or a file of somebody else.
             Err(_) => {
                 let mut from = File::open(file)?;
                 write_synced(unfinished, |copy| io::copy(&mut from, copy).map(|_| ()))
@@ -116,6 +132,7 @@ impl Directory {
 
     fn give_name(&self, unfinished: &std::path::Path, target: &std::path::Path) -> io::Result<()> {
         let folder = target.parent().unwrap_or(&self.root);
+        let _stay = self.folders.read().unwrap_or_else(PoisonError::into_inner);
         self.make_durable(folder)?;
         if let Err(error) = fs::rename(unfinished, target) {
             if error.kind() != io::ErrorKind::NotFound {
@@ -155,8 +172,28 @@ impl Directory {
     fn delete_now(&self, location: &Path) -> io::Result<()> {
         let file = self.file(location);
         fs::remove_file(&file)?;
+        let folder = file.parent().unwrap_or(&self.root);
         // Or a document that was deleted could come back.
-        sync_folder(file.parent().unwrap_or(&self.root))
+        sync_folder(folder)?;
+        self.clear_empty(folder);
+        Ok(())
+    }
+
+    /// Clears a folder away in which nothing is left, and those above it. A folder that stays, or comes back after a
+    /// power cut, does no harm.
+    fn clear_empty(&self, folder: &std::path::Path) {
+        let is_empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        if !is_empty {
+            return;
+        }
+        let _alone = self.folders.write().unwrap_or_else(PoisonError::into_inner);
+        for folder in folder.ancestors().take_while(|folder| *folder != self.root) {
+            // It fails where something was put in meanwhile.
+            if fs::remove_dir(folder).is_err() {
+                return;
+            }
+            self.lock().remove(folder);
+        }
     }
 
     fn forget(&self) {
@@ -175,12 +212,17 @@ impl Directory {
         file
     }
 
-    /// Ages are those of the disk's own clock: the files are held against one made now.
+    /// Times are those of the disk's own clock: a file is made to see what it says.
+    fn disk_time(&self) -> io::Result<SystemTime> {
+        let probe = self.make_unfinished(|path| File::create_new(path).map(drop))?;
+        let now = fs::metadata(&probe)?.modified();
+        fs::remove_file(&probe)?;
+        now
+    }
+
     fn clear_abandoned(&self) -> io::Result<()> {
         let folder = self.root.join(UNFINISHED);
-        let probe = folder.join(format!("{}-opened", std::process::id()));
-        let now = File::create(&probe)?.metadata()?.modified()?;
-        fs::remove_file(&probe)?;
+        let now = self.disk_time()?;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let Ok(metadata) = entry.metadata() else { continue };
@@ -201,6 +243,11 @@ fn write_synced(path: &std::path::Path, write: impl FnOnce(&mut File) -> io::Res
         fs::remove_file(path)?;
     }
     written
+}
+
+/// What stays of an unfinished file is cleared away a day later.
+fn remove_if_there(file: &std::path::Path) {
+    drop(fs::remove_file(file));
 }
 
 fn sync_folder(folder: &std::path::Path) -> io::Result<()> {
@@ -338,6 +385,38 @@ mod tests {
         let missing = directory.link(&root.path().join("missing"), &location).await.unwrap_err();
         assert!(!matches!(missing, Error::NotFound { .. }), "the object is not what is missing");
         assert_eq!(unfinished(&directory.root), 0);
+    }
+
+    /// The sweeper takes the age of an object for how long it was not announced.
+    #[tokio::test]
+    async fn a_file_that_waited_is_a_young_object() {
+        let root = tempfile::tempdir().unwrap();
+        let (directory, store) = open(&root.path().join("objects"));
+        let file = root.path().join("segment");
+        fs::write(&file, "rows").unwrap();
+        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        File::open(&file).unwrap().set_modified(written - Duration::from_secs(3 * 86_400)).unwrap();
+        directory.link(&file, &"a".into()).await.unwrap();
+        assert!(SystemTime::from(store.head(&"a".into()).await.unwrap().last_modified) >= written);
+        assert_eq!(unfinished(&directory.root), 0);
+    }
+
+    #[tokio::test]
+    async fn a_folder_goes_with_its_last_object() {
+        let root = tempfile::tempdir().unwrap();
+        let (_, store) = open(root.path());
+        for name in ["t/seg/20260101/a", "t/seg/20260101/b", "t/cat/20260101/c"] {
+            store.put(&name.into(), "x".into()).await.unwrap();
+        }
+        for (name, left) in [("a", true), ("b", false)] {
+            store.delete(&format!("t/seg/20260101/{name}").as_str().into()).await.unwrap();
+            assert_eq!(root.path().join("t/seg").is_dir(), left, "{name}");
+        }
+        assert!(root.path().join("t/cat/20260101/c").is_file());
+        store.delete(&"t/cat/20260101/c".into()).await.unwrap();
+        assert!(!root.path().join("t").is_dir() && root.path().join(UNFINISHED).is_dir());
+        store.put(&"t/seg/20260101/d".into(), "x".into()).await.unwrap();
+        assert_eq!(store.list(None).try_collect::<Vec<_>>().await.unwrap().len(), 1);
     }
 
     #[tokio::test]

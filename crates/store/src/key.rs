@@ -3,6 +3,7 @@
 //! ```text
 //! <prefix>/<tenant>/seg/<day|wide>/<ulid>.seg
 //! <prefix>/<tenant>/cat/<day|wide>/{add,swap,snap}-<ulid>
+//! <prefix>/<tenant>/cat/<day|wide>/bad-{add,swap,snap}-<ulid>
 //! <prefix>/<tenant>/{rules,deletes,usage,pins}/<part>[/<part>]
 //! ```
 //!
@@ -72,6 +73,11 @@ impl Key {
 
     pub fn fact(tenant: &TenantId, partition: Partition, name: FactName) -> Self {
         Self::new(tenant, &format!("cat/{partition}/{name}"))
+    }
+
+    /// Where a fact that cannot be read is kept. It is not the name of a fact.
+    pub fn set_aside(tenant: &TenantId, partition: Partition, name: FactName) -> Self {
+        Self::new(tenant, &format!("cat/{partition}/bad-{name}"))
     }
 
     /// The parts are any text: they are encoded here.
@@ -321,6 +327,11 @@ mod tests {
         {
             assert!(name.parse::<FactName>().is_err(), "{name}");
         }
+        let fact = FactName { kind: FactKind::Add, id: FactId::from_u128(7) };
+        let aside = Key::set_aside(&tenant("t"), Partition::Wide, fact);
+        let aside = aside.as_str().strip_prefix("t/cat/wide/").unwrap();
+        assert_eq!(aside, "bad-add-00000000000000000000000007");
+        assert!(aside.parse::<FactName>().is_err());
         for name in ["", "/", "a/", "a//b", "a/b/c", "a.b", "%2e", "%41", "%", "%FF"] {
             assert_eq!(parse_document_name(name), None, "{name}");
         }

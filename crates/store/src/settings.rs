@@ -4,7 +4,9 @@ mod azure;
 mod cache;
 mod chunk_store;
 mod common;
+mod disk_cache;
 mod gcs;
+mod idle;
 mod local;
 mod object_store;
 mod s3;
@@ -18,7 +20,9 @@ pub use cache::{
 };
 pub use chunk_store::ChunkStoreSettings;
 pub use common::CommonStorage;
+pub use disk_cache::DiskCacheSettings;
 pub use gcs::{GcsBucketSettings, GcsSettings};
+pub use idle::{IDLE_CHUNK_STORE, IDLE_STORAGE};
 pub use local::{CommonDirectories, DirectorySettings, LocalSettings};
 pub use object_store::{NamedBuckets, ObjectStoreSettings};
 pub use s3::{

@@ -7,6 +7,7 @@ pub(crate) struct Metrics {
     pub(crate) swept: Family<Counter, 1>,
     pub(crate) failures: Family<Counter, 1>,
     pub(crate) last_success: Gauge,
+    pub(crate) unannounced: Gauge,
     pub(crate) tenants: Counter,
     pub(crate) partitions: Counter,
 }
@@ -17,6 +18,7 @@ impl Metrics {
             swept: registry.counter(SWEPT),
             failures: registry.counter(FAILURES),
             last_success: registry.gauge(LAST_SUCCESS).with([]),
+            unannounced: registry.gauge(UNANNOUNCED).with([]),
             tenants: registry.counter(TENANTS).with([]),
             partitions: registry.counter(PARTITIONS).with([]),
         }
@@ -46,5 +48,10 @@ const PARTITIONS: Spec<0> = Spec {
 const LAST_SUCCESS: Spec<0> = Spec {
     name: "larch_compactor_last_complete_sweep_timestamp_seconds",
     help: "When all tenants were last swept without a failure.",
+    labels: [],
+};
+const UNANNOUNCED: Spec<0> = Spec {
+    name: "larch_compactor_unannounced_partitions",
+    help: "Days of tenants with segments that no fact names, so that parts of the catalog may be lost: in the last round.",
     labels: [],
 };

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use larch_launch::{Blocks, Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service, without_effect};
 use larch_runtime::StartError;
+use tracing::warn;
 
 use crate::metrics::Metrics;
 use crate::module::CompactorModule;
-use crate::settings::CompactorSettings;
+use crate::settings::{CompactorSettings, IDLE};
 use crate::sweep::Tools;
 
 /// The blocks of the configuration that are this role's own.
@@ -39,6 +40,9 @@ impl Role for Compactor {
     }
 
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        for line in without_effect("compactor", &self.config.compactor, &IDLE) {
+            warn!("{line}");
+        }
         let settings = &self.config.compactor;
         let module = CompactorModule {
             env: frame.env.clone(),

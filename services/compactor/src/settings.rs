@@ -71,6 +71,25 @@ const RINGS: &str = "the members of a ring are shared through memberlist";
 const SHARED: &str = "all compactors share the work through their ring";
 const STORE: &str = "schema_config names the store";
 
+const NO_DELETES: &str = "delete requests are not taken yet";
+const NO_MERGES: &str = "segments are not merged yet";
+const NO_RETENTION: &str = "retention is not applied yet: nothing expires";
+
+/// Accepted, and without effect.
+pub(crate) const IDLE: [(&str, &str); 11] = [
+    ("compaction_interval", NO_MERGES),
+    ("apply_retention_interval", NO_RETENTION),
+    ("retention_enabled", NO_RETENTION),
+    ("retention_table_timeout", NO_RETENTION),
+    ("retention_backoff_config", NO_RETENTION),
+    ("delete_batch_size", NO_DELETES),
+    ("delete_max_interval", NO_DELETES),
+    ("max_compaction_parallelism", NO_MERGES),
+    ("upload_parallelism", NO_MERGES),
+    ("tables_to_compact", NO_MERGES),
+    ("skip_latest_n_tables", NO_MERGES),
+];
+
 impl Section for CompactorSettings {
     const OLD_KEYS: &'static [OldKey] = &[
         OldKey::moved("deletion_mode", "limits_config.deletion_mode"),

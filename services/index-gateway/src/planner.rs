@@ -62,7 +62,7 @@ impl GatewayPlanner {
 
     /// Writes snapshots of what plans find long, until it is dropped.
     pub(crate) async fn fold(&self) {
-        self.folding.run(self.segments.catalog(), &self.metrics).await;
+        self.folding.run(self.segments.catalog(), &self.env, &self.metrics).await;
     }
 
     async fn find(&self, tenant: &TenantId, scope: &PlanScope) -> Result<(Chosen, Live), CallError> {
@@ -70,7 +70,7 @@ impl GatewayPlanner {
         let clock = &*self.env.clock;
         let live = live::find(self.segments.catalog(), clock, tenant, scope, &chosen).await?;
         for partition in &live.long {
-            self.folding.ask(tenant, *partition);
+            self.folding.ask(tenant, *partition, clock.monotonic());
         }
         Ok((chosen, live))
     }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use larch_launch::{Blocks, Frame, Role, Service};
+use larch_launch::{Blocks, Frame, Role, Service, without_effect};
 use larch_runtime::StartError;
+use tracing::warn;
 
 use crate::metrics::Metrics;
 use crate::module::GatewayModule;
 use crate::planner::GatewayPlanner;
-use crate::settings::IndexGatewaySettings;
+use crate::settings::{IDLE, IndexGatewaySettings};
 
 /// The blocks of the configuration that are this role's own.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -38,7 +39,14 @@ impl Role for IndexGateway {
         self.config = Config { index_gateway: blocks.section("index_gateway") };
     }
 
+    fn reads_segments(&self) -> bool {
+        true
+    }
+
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
+        for line in without_effect("index_gateway", &self.config.index_gateway, &IDLE) {
+            warn!("{line}");
+        }
         let metrics = Metrics::new(&frame.metrics);
         let planner = GatewayPlanner::new(frame.env.clone(), frame.segments.clone(), metrics);
         let planner = Arc::new(planner);

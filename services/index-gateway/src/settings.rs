@@ -27,6 +27,9 @@ pub enum IndexGatewayMode {
 
 const RINGS: &str = "the members of a ring are shared through memberlist";
 
+/// Accepted, and without effect.
+pub(crate) const IDLE: [(&str, &str); 1] = [("mode", "any index gateway answers for any tenant")];
+
 impl Section for IndexGatewaySettings {
     const OLD_KEYS: &'static [OldKey] = &[
         OldKey::moved("ring.replication_factor", "limits_config.index_gateway_shard_size"),
@@ -84,6 +87,14 @@ mod tests {
             (r#"{"ring": {"heartbeat_period": "0s"}}"#, "ring.heartbeat_period: must be above 0"),
         ] {
             assert_eq!(refusal::<IndexGatewaySettings>(given), text, "{given}");
+        }
+    }
+
+    #[test]
+    fn settings_without_effect_are_there() {
+        let all = defaults::<IndexGatewaySettings>();
+        for (key, _) in IDLE {
+            assert!(all.lines().any(|line| line.starts_with(key)), "{key}");
         }
     }
 }

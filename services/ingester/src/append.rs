@@ -10,13 +10,14 @@ use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use crate::cut::{check_cuts, is_large};
+use crate::leaving::OnItsWay;
 use crate::node::{Node, unavailable};
 use crate::pressure::wait_for_cuts;
 use crate::record;
 use crate::refusal::{line_bytes, too_fast, too_many_streams};
 use crate::rhythm::note_pressure;
 use crate::streams::{Part, Refusal, StreamLimits};
-use crate::tenant::{Duplicates, Tenant, for_each_part};
+use crate::tenant::{Duplicates, Taken, Tenant, for_each_part};
 
 /// What a row takes in memory besides its bytes, roughly: its columns and its place among identities.
 const ROW_BYTES: usize = 100;
@@ -33,6 +34,7 @@ pub(crate) struct Push {
     /// Without what was refused.
     request: Arc<AppendRequest>,
     answer: oneshot::Sender<Result<Applied, CallError>>,
+    _on_its_way: OnItsWay,
 }
 
 /// What became of the streams that were taken.
@@ -48,10 +50,10 @@ pub(crate) async fn append(
     tenant: &TenantId,
     request: AppendRequest,
 ) -> Result<AppendResponse, CallError> {
-    node.check_writable()?;
+    let on_its_way = node.begin_push()?;
     node.check_room(request.streams.iter().map(memory_bytes).sum())?;
-    node.check_disk()?;
-    let tenant = node.find_or_make_tenant(tenant);
+    node.check_disk().inspect_err(|_| note_pressure(node))?;
+    let tenant = node.tenants.find_or_make(tenant);
     check_cuts(&tenant)?;
     wait_for_cuts(&node.env, &tenant).await;
     check_streams(&tenant, &request)?;
@@ -61,8 +63,14 @@ pub(crate) async fn append(
     }
     let record = record::encode_push(&tenant.id, request.clone(), &node.buffers);
     let (answer, answered) = oneshot::channel();
-    let push = Push { tenant, request: Arc::new(request), answer };
-    node.log.append(record, Waiting::Push(push)).map_err(|(error, _)| refused(&error))?;
+    let push = Push { tenant, request: Arc::new(request), answer, _on_its_way: on_its_way };
+    if let Err((error, waiting)) = node.log.append(record, Waiting::Push(push)) {
+        if let Waiting::Push(push) = waiting {
+            give_back(node, &push);
+        }
+        note_pressure(node);
+        return Err(refused(&error));
+    }
     let gone = |_| unavailable("Ingester is shutting down");
     let applied = answered.await.map_err(gone)??;
     let mut duplicates = applied.duplicates.into_iter();
@@ -154,6 +162,18 @@ fn admit(node: &Node, tenant: &Tenant, mut request: AppendRequest) -> (AppendReq
     (request, outcomes)
 }
 
+/// Whoever repeats what the log has refused must not be refused for its rate then.
+fn give_back(node: &Node, push: &Push) {
+    let now = node.env.clock.monotonic();
+    for stream in &push.request.streams {
+        push.tenant.streams.give_back(
+            StreamId::of_canonical(&stream.labels),
+            line_bytes(&stream.entries),
+            now,
+        );
+    }
+}
+
 /// Applies what the log has taken, in its order, and answers whoever waits. Ends with the log.
 pub(crate) async fn apply_committed(node: Arc<Node>, mut committed: Committed<Waiting>) {
     while let Some(batch) = committed.next().await {
@@ -163,7 +183,10 @@ pub(crate) async fn apply_committed(node: Arc<Node>, mut committed: Committed<Wa
                 Waiting::Push(push) => {
                     let answer = match outcome {
                         Ok(position) => apply(&node, &push, position),
-                        Err(error) => Err(refused(&error)),
+                        Err(error) => {
+                            give_back(&node, &push);
+                            Err(refused(&error))
+                        }
                     };
                     // Whoever pushed may have gone; the rows stay.
                     drop(push.answer.send(answer));
@@ -180,10 +203,11 @@ fn apply(node: &Node, push: &Push, position: WalPosition) -> Result<Applied, Cal
     let now = node.env.clock.monotonic();
     let applied = push.tenant.apply(&push.request, position, now);
     node.set_applied(position);
-    let duplicates = applied.map_err(|error| {
+    let Taken { duplicates, unfit } = applied.map_err(|error| {
         error!(tenant = %push.tenant.id, error = %error, "a logged push cannot be applied");
         CallError::new(ErrorKind::Internal, error.to_string())
     })?;
+    node.metrics.count_unfit(&push.tenant.id, position, unfit);
     node.note_memory(&push.tenant);
     if is_large(&push.tenant.shelf.holdings()) {
         node.wake_cutter.notify_one();

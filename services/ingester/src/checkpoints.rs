@@ -48,7 +48,7 @@ impl CheckpointMetrics {
             ),
             failed_deletions: counter(
                 "loki_ingester_checkpoint_deletions_failed_total",
-                "Times that they could not be; the next start removes them.",
+                "Times that they could not be; it is tried again.",
             ),
             logged_bytes: counter(
                 "loki_ingester_checkpoint_logged_bytes_total",

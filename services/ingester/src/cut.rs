@@ -23,7 +23,7 @@ use crate::node::Node;
 use crate::note::{NoteError, begin_note};
 use crate::record;
 use crate::restate::restate;
-use crate::rhythm::pause;
+use crate::rhythm::{is_short_of_disk, most_log_files, pause};
 use crate::segment_file::name::finished as finished_name;
 use crate::segment_file::{NewFile, SegmentFile, blocking, finish, remove};
 use crate::set_aside::{forget_copies, set_aside};
@@ -111,7 +111,8 @@ struct Due {
 fn due(node: &Node, max_age: Duration) -> Due {
     let now = node.env.clock.monotonic();
     let files = node.log.files();
-    let keep_from = files.len().checked_sub(MOST_LOG_FILES).map(|first| files[first].first);
+    let is_short_of_disk = is_short_of_disk(node);
+    let keep_from = files.len().checked_sub(most_log_files(node)).map(|first| files[first].first);
     let all = node.take_flush();
     let mut due = Due::default();
     let mut others = Vec::new();
@@ -128,7 +129,8 @@ fn due(node: &Node, max_age: Duration) -> Due {
         let is_old = held.since.is_some_and(|since| now.since(since) >= max_age);
         let in_the_way =
             keep_from.is_some_and(|first| held.oldest_rows.is_some_and(|oldest| oldest.0 < first.0));
-        let is_small = is_small(&held);
+        // Written again, rows would take as much as before.
+        let is_small = is_small(&held) && !is_short_of_disk;
         if all || is_large || is_old || (in_the_way && !is_small) {
             let reason = match (is_large, is_old) {
                 (true, _) => CutReason::Full,
@@ -269,8 +271,10 @@ pub(crate) fn write_files(
     let now = env.clock.monotonic();
     let file = |(file, totals): (NewFile, Totals)| {
         let (id, name) = (file.id(), finished_name(file.id(), tenant));
-        let file = Arc::new(SegmentFile::new(id, name, file.bytes(), now, Progress::default()));
-        Written { file, totals }
+        let file = SegmentFile::new(id, name, file.bytes(), now, Progress::default());
+        // So that reads of other times need not open it.
+        file.know_times((totals.first_time, totals.last_time));
+        Written { file: Arc::new(file), totals }
     };
     Ok(files.into_iter().map(file).collect())
 }

@@ -1,6 +1,10 @@
 //! Cutting on demand, and waiting until what was cut is in the store.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use larch_proto::{FlushRequest, FlushResponse, Selection};
 use larch_rpc::CallError;
@@ -15,6 +19,9 @@ use crate::selection::Chosen;
 use crate::shelf::Place;
 use crate::source::Source;
 use crate::tenant::Tenant;
+
+/// How often it is looked for rows that are still in memory, when all are to be in the store.
+const CUT_AGAIN: Duration = Duration::from_secs(1);
 
 /// As [`flush`], which goes on when the caller lets go: rows that are halfway into files get there.
 ///
@@ -35,8 +42,9 @@ pub(crate) async fn flush_to_the_end(
     answer.await.map_err(|_| unavailable("Ingester is shutting down"))?
 }
 
-/// Cuts what is meant; a tenant's rows are cut together. With `wait_for_upload` it answers when all that the
-/// tenants have in files is announced, and fails with the first upload that does.
+/// Cuts what is meant; a tenant's rows are cut together. What cannot be cut keeps nobody else from it, and the first
+/// failure is the answer. With `wait_for_upload` it answers when all that the tenants have in files is
+/// announced, and fails with the first upload that does.
 async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushResponse, CallError> {
     let wal_position = node.applied();
     let tenants = match &request.tenant {
@@ -53,17 +61,22 @@ async fn flush(node: &Node, request: &FlushRequest) -> Result<FlushResponse, Cal
             shard: None,
         })?),
     };
-    let (mut segments, mut files) = (0, Vec::new());
+    let (mut segments, mut files, mut failure) = (0, Vec::new(), None);
     for tenant in tenants {
         if chosen.as_ref().is_none_or(|chosen| holds_streams(&tenant, chosen)) {
-            let cut = cut_tenant(node, &tenant, CutReason::Forced).await;
-            segments += cut.map_err(|error| CallError::new(ErrorKind::Internal, error.to_string()))? as u64;
+            match cut_tenant(node, &tenant, CutReason::Forced).await {
+                Ok(count) => segments += count as u64,
+                Err(problem) => failure = failure.or(Some(problem)),
+            }
         }
         files.extend(tenant.shelf.files());
     }
     node.release_log();
+    if let Some(problem) = failure {
+        return Err(CallError::new(ErrorKind::Internal, problem.to_string()));
+    }
     if request.wait_for_upload {
-        node.uploads.hurry();
+        node.hurry_uploads();
         wait_for_uploads(node, files).await?;
     }
     Ok(FlushResponse { wal_position, segments })
@@ -102,23 +115,38 @@ async fn wait_for_uploads(node: &Node, files: Vec<Arc<SegmentFile>>) -> Result<(
     }
 }
 
-/// Cuts all and waits until all is announced, however often it fails. Whoever calls it sets a bound.
+/// Cuts all and waits until all is announced, however often it fails. No rows are taken meanwhile. Whoever calls it sets
+/// a bound.
 ///
 /// # Cancel safety
 /// What was done stays done.
 pub(crate) async fn flush_all(node: &Node) {
+    let mut ends = node.uploads.ends();
+    cut_all(node, true).await;
+    node.hurry_uploads();
+    loop {
+        let mut again = pin!(node.env.sleep(CUT_AGAIN));
+        loop {
+            ends.mark_unchanged();
+            if node.left().is_nothing() {
+                return;
+            }
+            if let Either::Right(_) = select(pin!(ends.changed()), &mut again).await {
+                break;
+            }
+        }
+        // Cuts that failed, and pushes that were on their way through the log.
+        cut_all(node, false).await;
+    }
+}
+
+/// Cuts whatever failed before, or what is due again.
+async fn cut_all(node: &Node, whatever_failed: bool) {
     for tenant in node.tenants.all() {
-        // What failed is said, and stays in the log.
-        drop(cut_tenant(node, &tenant, CutReason::Forced).await);
+        if whatever_failed || tenant.failures.let_try(node.env.clock.monotonic()) {
+            // What fails is said, and stays in the log.
+            drop(cut_tenant(node, &tenant, CutReason::Forced).await);
+        }
     }
     node.release_log();
-    node.uploads.hurry();
-    let mut ends = node.uploads.ends();
-    loop {
-        ends.mark_unchanged();
-        if node.tenants.all().iter().all(|tenant| tenant.shelf.holdings().files == 0) {
-            return;
-        }
-        drop(ends.changed().await);
-    }
 }

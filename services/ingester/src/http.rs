@@ -17,7 +17,7 @@ use larch_rpc::CallError;
 use larch_runtime::plain;
 use larch_types::ErrorKind;
 use larch_wal::{Dir, FileName};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::flush::{flush_all, flush_to_the_end};
 use crate::module::leave;
@@ -59,7 +59,7 @@ async fn flush(State(desk): State<Arc<Desk>>) -> Response {
     match desk.door.node() {
         Ok(node) => {
             node.ask_for_flush();
-            node.uploads.hurry();
+            node.hurry_uploads();
             done()
         }
         Err(error) => failed(&error),
@@ -168,13 +168,21 @@ async fn no_partitions() -> Response {
 }
 
 impl Marker {
+    /// Whoever asked for a flush may take the disk away after the stop, so a mark that cannot be read is taken to be
+    /// there.
     pub(crate) fn is_set(&self) -> bool {
-        !self.dir.is_empty() && self.with(is_set).unwrap_or(false)
+        if self.dir.is_empty() {
+            return false;
+        }
+        self.with(is_set).unwrap_or_else(|error| {
+            error!(dir = self.dir, %error, "ingester.shutdown_marker_path cannot be read; a stop cuts all rows");
+            true
+        })
     }
 
     /// It was meant for the stop that has done what it asks for.
     pub(crate) fn clear(&self) {
-        if self.is_set()
+        if !self.dir.is_empty()
             && let Err(error) = self.unset()
         {
             warn!(%error, "the mark for a flush on the next stop stays");
@@ -233,4 +241,31 @@ fn done() -> Response {
 fn failed(error: &CallError) -> Response {
     let status = StatusCode::from_u16(error.kind().row().http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     plain(status, format!("{error}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use larch_telemetry::Registry;
+    use larch_testkit::sim::SimDir;
+
+    use super::*;
+
+    fn marker(dir: &str, open_dir: OpenDir) -> Marker {
+        Marker { open_dir, dir: dir.to_owned(), standing: Standing::new(&Registry::default()) }
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_read_is_taken_to_be_there() {
+        let dir = Arc::new(SimDir::new(0));
+        let there = Arc::clone(&dir);
+        let readable = marker("marks", Arc::new(move |_| Ok(Arc::clone(&there) as Arc<dyn Dir>)));
+        assert!(!readable.is_set());
+        readable.with(set).unwrap();
+        assert!(readable.is_set());
+        readable.clear();
+        assert!(!readable.is_set());
+        let refuse: OpenDir = Arc::new(|_| Err(std::io::ErrorKind::PermissionDenied.into()));
+        assert!(marker("marks", Arc::clone(&refuse)).is_set());
+        assert!(!marker("", refuse).is_set(), "nobody can have left one");
+    }
 }

@@ -9,6 +9,7 @@ mod disk;
 mod failures;
 mod flush;
 mod http;
+mod leaving;
 mod metrics;
 mod module;
 mod needles;

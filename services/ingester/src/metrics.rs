@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use larch_proto::WalPosition;
 use larch_store::index_requests;
 use larch_telemetry::{Counter, Family, Histogram, Registry, Spec};
 use larch_types::TenantId;
+use tracing::error;
 
 use crate::checkpoints::CheckpointMetrics;
 use crate::cut_metrics::CutMetrics;
@@ -96,6 +98,21 @@ impl Metrics {
         self.stored_bytes.with([tenant.as_str()]).add(bytes);
         self.segment_bytes.observe(bytes as f64);
         self.upload_wait.observe_duration(waited);
+    }
+
+    /// A tenant that comes back counts anew.
+    pub(crate) fn forget_tenant(&self, tenant: &TenantId) {
+        for family in [&self.duplicate_bytes, &self.uploaded, &self.uploaded_bytes] {
+            family.remove([tenant.as_str()]);
+        }
+    }
+
+    /// Rows of a record of the log that can be neither read nor stored.
+    pub(crate) fn count_unfit(&self, tenant: &TenantId, position: WalPosition, rows: u64) {
+        if rows > 0 {
+            self.replay.unreadable_records.inc();
+            error!(%tenant, position = position.0, rows, "rows of the log that no segment can hold are left out");
+        }
     }
 
     /// The catalog was told of a segment, or could not be.

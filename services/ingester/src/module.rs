@@ -16,8 +16,9 @@ use crate::append::{Waiting, apply_committed};
 use crate::cut::{MOST_LOG_FILES, cut_when_due};
 use crate::flush::flush_all;
 use crate::http::Marker;
+use crate::leaving::Left;
 use crate::metrics::Metrics;
-use crate::node::{Bounds, Node, Parts};
+use crate::node::{Bounds, Node, Parts, Shutdown};
 use crate::patterns::Patterns;
 use crate::replay::{Replay, Replayed};
 use crate::restate::restate;
@@ -75,11 +76,14 @@ impl Module for IngesterModule {
                     self.marker.clear();
                 }
                 Stage::Cut => {}
-                Stage::Leave => leave(&self.frame, node),
+                Stage::Leave => {
+                    self.say_what_is_left(node);
+                    leave(&self.frame, node);
+                }
                 Stage::Close => {
                     node.log.close().await;
-                    if node.shutdown().is_some_and(|shutdown| shutdown.forget_identity) {
-                        forget_identity(node).await;
+                    if let Some(Shutdown { forget_identity: true, flush, .. }) = node.shutdown() {
+                        forget_identity(node, flush).await;
                     }
                 }
             }
@@ -100,7 +104,7 @@ impl IngesterModule {
             log_metrics: self.log_metrics.clone(),
             ceiling: self.settings.wal.replay_memory_ceiling.as_usize(),
         };
-        let settings = self.log_settings();
+        let settings = self.log_settings(dir.space().map_or(0, |space| space.total));
         let (recovery, replayed) = if blocks {
             let dir = Arc::clone(&dir);
             let reading = tokio::task::spawn_blocking(move || replay.run(&dir, settings));
@@ -157,7 +161,7 @@ impl IngesterModule {
                 named_rows: self.settings.max_returned_stream_errors,
                 named_dropped: self.settings.max_dropped_streams as usize,
             },
-            synced: self.log_settings().sync == SyncMode::Always,
+            synced: self.sync_mode() == SyncMode::Always,
             metrics: self.metrics.clone(),
             log,
             dir,
@@ -175,39 +179,70 @@ impl IngesterModule {
         node.shutdown().map_or(is_usual, |shutdown| shutdown.flush)
     }
 
-    fn log_settings(&self) -> LogSettings {
+    /// Where a stop was to put all into the store and could not, in the time that it has.
+    fn say_what_is_left(&self, node: &Node) {
+        let left = node.left();
+        if !left.is_nothing() && self.empties_on_stop(node) {
+            let Left { rows, files, pushes } = left;
+            error!(
+                rows,
+                files,
+                pushes,
+                dir = self.settings.wal.dir,
+                "rows are not in the store, and are lost if ingester.wal.dir is; the next start goes on with them"
+            );
+        }
+    }
+
+    fn sync_mode(&self) -> SyncMode {
         let wal = &self.settings.wal;
-        let sync = match wal.sync {
+        match wal.sync {
             // The log is how rows come in; without it they still survive a crash of the process.
             _ if !wal.enabled => SyncMode::Never,
             WalSync::Always => SyncMode::Always,
             WalSync::Interval => SyncMode::Interval(wal.sync_interval.to_std()),
             WalSync::Never => SyncMode::Never,
-        };
+        }
+    }
+
+    /// `disk_bytes` is what the disk holds, or 0 if that is not known.
+    fn log_settings(&self, disk_bytes: u64) -> LogSettings {
+        let wal = &self.settings.wal;
         LogSettings {
-            sync,
+            sync: self.sync_mode(),
+            file_bytes: log_file_bytes(wal.disk_budget.as_u64(), disk_bytes),
             full_threshold: wal.disk_full_threshold,
-            file_bytes: log_file_bytes(wal.disk_budget.as_u64()),
             ..LogSettings::default()
         }
     }
 }
 
 /// The log is given back file by file, and rows are cut for it once there are more files than may be kept. These
-/// are half of the budget then; the other half is for segment files.
-fn log_file_bytes(budget: u64) -> u64 {
+/// are half of the budget or of the disk then; the other half is for segment files. 0 is no bound.
+fn log_file_bytes(budget: u64, disk: u64) -> u64 {
     let usual = LogSettings::default().file_bytes;
-    if budget == 0 { usual } else { usual.min(budget / (2 * MOST_LOG_FILES as u64)) }
+    let room = [budget, disk].into_iter().filter(|bytes| *bytes > 0).min();
+    room.map_or(usual, |room| usual.min(room / (2 * MOST_LOG_FILES as u64)))
 }
 
 /// Nobody is sent here any more.
+///
+/// All who read are in this process: its catalog has what was uploaded last, and what is in memory only goes with
+/// them. Once others read, a member that leaves has to be asked until every view of theirs has its uploads, which is
+/// as long as it names them, and one that leaves with rows has to count as one that does not answer.
 pub(crate) fn leave(frame: &Frame, node: &Node) {
     frame.members.leave(Part::Ingester, node.id);
     frame.local.remove(&frame.here);
 }
 
-/// The next start makes another id.
-async fn forget_identity(node: &Node) {
+/// The next start makes another id. Where rows were to go before and have not, they stay those of this node.
+async fn forget_identity(node: &Node, is_to_be_empty: bool) {
+    let left = node.left();
+    if is_to_be_empty && !left.is_nothing() {
+        let Left { rows, files, pushes } = left;
+        error!(node = %node.id, rows, files, pushes, "rows are not in the store, and the node's id stays");
+        return;
+    }
     let dir = Arc::clone(&node.dir);
     let forgotten = blocking(&*node.dir, move || forget_node(&*dir)).await;
     let failed = match forgotten {
@@ -218,7 +253,7 @@ async fn forget_identity(node: &Node) {
     error!(node = %node.id, error = %failed, "the node's id stays");
 }
 
-/// Forgets streams that are idle, and memory that nobody needs.
+/// Gives back what nobody needs any more.
 struct Forget {
     node: std::sync::Weak<Node>,
 }
@@ -228,12 +263,26 @@ impl Job for Forget {
 
     async fn run_once(&mut self, _: Timestamp) -> Next {
         let Some(node) = self.node.upgrade() else { return Next::Stop };
-        let now = node.env.clock.monotonic();
-        for tenant in node.tenants.all() {
-            tenant.streams.forget_idle(now);
-            tenant.feed.forget_if_left(now);
-        }
-        node.tenants.forget_spares();
+        node.forget_idle();
         Next::Wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_the_log_are_little_of_what_there_is() {
+        for (budget, disk, want) in [
+            (0, 0, 64 << 20),
+            (1 << 40, 1 << 40, 64 << 20),
+            (400, 0, 25),
+            (400, 1 << 40, 25),
+            (0, 400, 25),
+            (1 << 40, 400, 25),
+        ] {
+            assert_eq!(log_file_bytes(budget, disk), want, "{budget} {disk}");
+        }
     }
 }

@@ -9,12 +9,13 @@ use larch_proto::{ReadHead, RingDigest, WalPosition};
 use larch_rpc::CallError;
 use larch_runtime::{BufferPool, Env, Scope};
 use larch_store::{Catalog, Store};
-use larch_types::{Address, ErrorKind, NodeId, TenantId, Timestamp};
+use larch_types::{Address, ErrorKind, NodeId, Timestamp};
 use larch_wal::{Dir, Log, Position};
 use tokio::sync::Notify;
 
 use crate::append::Waiting;
 use crate::disk::Disk;
+use crate::leaving::{Left, OnItsWay, Pushes};
 use crate::metrics::Metrics;
 use crate::replay::Replayed;
 use crate::rhythm::Rhythm;
@@ -23,10 +24,13 @@ use crate::set_aside::Budget;
 use crate::tails::Tails;
 use crate::tenant::Tenant;
 use crate::tenants::Tenants;
-use crate::upload::{HandOvers, Queue, UploadSettings};
+use crate::upload::{HandOvers, Queue, Rewrites, UploadSettings};
 
 /// What a tenant takes on a node before it has a row: its tables and its name.
-const TENANT_BYTES: isize = 4096;
+const TENANT_BYTES: usize = 4096;
+
+/// Tails of segment files that are read from may take such a part of what rows may.
+const TAILS_SHARE: usize = 4;
 
 /// What records leave between each other: some pushes of usual size, which have a megabyte.
 const IDLE_BUFFER_BYTES: usize = 8 << 20;
@@ -57,6 +61,7 @@ pub(crate) struct Node {
     pub(crate) uploading: UploadSettings,
     /// Files that are not uploaded.
     pub(crate) uploads: Queue,
+    pub(crate) rewrites: Rewrites,
     /// Segments that are named to readers.
     pub(crate) handed_over: HandOvers,
     pub(crate) tenants: Tenants,
@@ -67,9 +72,11 @@ pub(crate) struct Node {
     /// Somebody wants all rows to be cut.
     flush_asked: AtomicBool,
     leaving: AtomicBool,
+    pub(crate) pushes: Pushes,
     /// How it is to stop, if somebody has said so.
     shutdown: OnceLock<Shutdown>,
     applied: AtomicU64,
+    /// Of rows.
     held_bytes: AtomicIsize,
 }
 
@@ -143,6 +150,7 @@ impl Node {
             replayed,
         } = parts;
         let started = env.clock.now();
+        let rewrites = Rewrites::new(env.clone(), uploading.longest_wait);
         let node = Self {
             id,
             scope,
@@ -164,13 +172,15 @@ impl Node {
             catalog,
             uploading,
             uploads: Queue::default(),
+            rewrites,
             handed_over: HandOvers::default(),
             tenants: replayed.tenants,
-            tails: Tails::default(),
+            tails: Tails::new(bounds.memory_bytes / TAILS_SHARE),
             wake_cutter: Notify::new(),
             rhythm: Rhythm::default(),
             flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
+            pushes: Pushes::default(),
             shutdown: OnceLock::new(),
             applied: AtomicU64::new(replayed.last),
             held_bytes: AtomicIsize::new(replayed.held_bytes),
@@ -194,12 +204,12 @@ impl Node {
 
     /// From now on no rows are taken; readers are still answered.
     pub(crate) fn leave(&self) {
-        self.leaving.store(true, Ordering::Release);
+        self.leaving.store(true, Ordering::SeqCst);
     }
 
     /// Stops taking rows, and notes how it is to stop. `false` if it is stopping already.
     pub(crate) fn begin_shutdown(&self, shutdown: Shutdown) -> bool {
-        let begins = !self.leaving.swap(true, Ordering::AcqRel);
+        let begins = !self.leaving.swap(true, Ordering::SeqCst);
         begins && self.shutdown.set(shutdown).is_ok()
     }
 
@@ -208,11 +218,18 @@ impl Node {
     }
 
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
+        self.leaving.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn check_writable(&self) -> Result<(), CallError> {
-        if self.is_leaving() { Err(unavailable("Ingester is shutting down")) } else { Ok(()) }
+    /// Lets a push in, unless no rows are taken any more. It counts until its rows are in memory.
+    pub(crate) fn begin_push(&self) -> Result<OnItsWay, CallError> {
+        let push = self.pushes.begin();
+        if self.is_leaving() { Err(unavailable("Ingester is shutting down")) } else { Ok(push) }
+    }
+
+    /// What the store does not have.
+    pub(crate) fn left(&self) -> Left {
+        Left::of(self)
     }
 
     /// Room for rows, with what they take besides their bytes. Rows on their way into memory are not
@@ -232,12 +249,18 @@ impl Node {
         self.disk.check_room(self.log.used_bytes(), || self.uploads.failure())
     }
 
-    pub(crate) fn find_or_make_tenant(&self, id: &TenantId) -> Arc<Tenant> {
-        if let Some(tenant) = self.tenants.find(id) {
-            return tenant;
+    /// Forgets streams that are idle, tenants that have none and nothing else here, and memory that nobody needs.
+    pub(crate) fn forget_idle(&self) {
+        let now = self.env.clock.monotonic();
+        for tenant in self.tenants.all() {
+            tenant.streams.forget_idle(now);
+            tenant.feed.forget_if_left(now);
         }
-        self.held_bytes.fetch_add(TENANT_BYTES, Ordering::Relaxed);
-        self.tenants.find_or_make(id)
+        for tenant in self.tenants.forget_idle() {
+            self.held_bytes.fetch_sub(tenant.noted_memory() as isize, Ordering::Relaxed);
+            self.metrics.forget_tenant(&tenant.id);
+        }
+        self.tenants.forget_spares();
     }
 
     /// How many ingesters share a tenant's streams.
@@ -259,8 +282,16 @@ impl Node {
         self.held_bytes.fetch_add(tenant.memory_change(), Ordering::Relaxed);
     }
 
+    /// All rows, and what tenants take besides.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes.load(Ordering::Relaxed).max(0) as usize
+        let rows = self.held_bytes.load(Ordering::Relaxed).max(0) as usize;
+        rows + self.tenants.count() * TENANT_BYTES
+    }
+
+    /// What was not uploaded is tried again at once.
+    pub(crate) fn hurry_uploads(&self) {
+        self.rewrites.hurry();
+        self.uploads.hurry();
     }
 
     /// Wants all rows to be cut, soon.

@@ -62,11 +62,12 @@ mod tests {
     use larch_types::{Monotonic, TenantId};
 
     use super::*;
+    use crate::tail::Feeds;
     use crate::testing::push;
 
     /// A tenant with one cut on its way and enough for half another.
     fn tenant_that_is_behind() -> Tenant {
-        let tenant = Tenant::new("t".parse::<TenantId>().unwrap(), Spares::default());
+        let tenant = Tenant::new("t".parse::<TenantId>().unwrap(), Spares::default(), Feeds::default());
         // With the metadata that it gets, a megabyte.
         let line = "x".repeat((1 << 20) - 8);
         let wait = || wait_of(&tenant.shelf.holdings());

@@ -21,6 +21,7 @@ use tracing::{error, info};
 use crate::metrics::Metrics;
 use crate::record::{self, Content, Record, RecordError};
 use crate::streams::StreamLimits;
+use crate::tenant::Taken;
 use crate::tenants::Tenants;
 use files::Restore;
 use known::Known;
@@ -70,6 +71,8 @@ impl Replay {
         let known = restore.run(&replayed.tenants)?;
         let node = recovery.node();
         let aside = copies::bring_back(&self, &**dir, node, &known, &mut replayed)?;
+        // Files that were removed on the way stay away.
+        dir.sync().map_err(|error| StartError::caused_by("sync ingester.wal.dir", error))?;
         let mut room = Room::new(&**dir, node, self.ceiling);
         let found = read_back(&mut recovery, |position, bytes| {
             self.bring_back(&mut replayed, &known, &aside, WalPosition(position.0), bytes);
@@ -131,8 +134,9 @@ impl Replay {
         }
         let rows = push.streams.iter().map(|stream| stream.entries.len() as u64).sum();
         match tenant.apply(&Arc::new(push), position, now) {
-            Ok(duplicates) => {
-                self.metrics.replay.rows.add(rows);
+            Ok(Taken { duplicates, unfit }) => {
+                self.metrics.count_unfit(&tenant.id, position, unfit);
+                self.metrics.replay.rows.add(rows - unfit);
                 self.metrics.replay.duplicates.add(duplicates.iter().map(|one| one.rows).sum());
             }
             Err(problem) => {

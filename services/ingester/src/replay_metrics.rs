@@ -53,7 +53,7 @@ impl ReplayMetrics {
             ),
             unreadable_records: counter(
                 "larch_ingester_unreadable_records_total",
-                "Records of the log that are whole and mean nothing.",
+                "Records of the log that are whole, and mean nothing or have rows that no segment can hold.",
             ),
             discarded: discarded(registry),
         }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tracing::error;
 
-use crate::cut::MOST_LOG_FILES;
 use crate::node::Node;
 use crate::note::{NoteError, begin_note};
 use crate::record::{Announced, Begun, encode_announced, encode_begun, encode_cut};
+use crate::rhythm::most_log_files;
 use crate::segment_file::SegmentFile;
 use crate::set_aside::forget_copies;
 use crate::tenant::Tenant;
@@ -19,7 +19,7 @@ pub(crate) const RECORDS_AT_ONCE: usize = 1000;
 /// For every tenant whose files would keep an old file of the log, or are not named in it yet.
 pub(crate) async fn restate(node: &Node) {
     let files = node.log.files();
-    let keep_from = files.len().checked_sub(MOST_LOG_FILES).map_or(1, |first| files[first].first.0);
+    let keep_from = files.len().checked_sub(most_log_files(node)).map_or(1, |first| files[first].first.0);
     for tenant in node.tenants.all() {
         if tenant.shelf.oldest_description().is_none_or(|oldest| oldest.0 >= keep_from) {
             continue;

@@ -51,5 +51,17 @@ pub(crate) fn note_pressure(node: &Node) {
 
 /// Half of the memory is for rows that come while others are cut.
 fn is_pressed(node: &Node) -> bool {
-    node.held_bytes() > node.bounds.memory_bytes / 2 || node.log.files().len() > MOST_LOG_FILES
+    node.held_bytes() > node.bounds.memory_bytes / 2 || node.log.files().len() > most_log_files(node)
+}
+
+/// Files of the log that may be kept for the sake of little. A cut takes a tenth of what the log does, so while
+/// the disk is short of room only the file that is written to stays.
+pub(crate) fn most_log_files(node: &Node) -> usize {
+    if is_short_of_disk(node) { 1 } else { MOST_LOG_FILES }
+}
+
+/// Pushes are refused, or will be soon. A disk that others fill is looked at once it refuses: cuts would not
+/// change for long that it is nearly full.
+pub(crate) fn is_short_of_disk(node: &Node) -> bool {
+    node.log.full().is_some() || node.disk.short_of(node.log.used_bytes()) > 0
 }

@@ -11,7 +11,7 @@ use larch_segment::{Chunk, Columns, OpenError, ReadError, Segment, TAIL_GUESS_BY
 use larch_types::{ErrorKind, Monotonic, SegmentId, TenantId, Timestamp};
 use larch_wal::{Dir, DirFile, FileName};
 
-use crate::tails::Tails;
+use crate::tails::{Tail, Tails};
 use crate::upload::Progress;
 
 /// A file that is there. Neither its descriptor nor its tail is held: there may be thousands.
@@ -30,7 +30,7 @@ pub(crate) struct SegmentFile {
 #[derive(Clone)]
 pub(crate) struct OpenFile {
     file: Arc<SegmentFile>,
-    segment: Arc<Segment>,
+    segment: Arc<Tail>,
     dir: Arc<dyn Dir>,
 }
 
@@ -117,6 +117,21 @@ impl SegmentFile {
     /// Whether it may have rows from the first time on and before the second.
     pub(crate) fn may_have(&self, start: Timestamp, end: Timestamp) -> bool {
         self.times.get().is_none_or(|(first, last)| *first < end && start <= *last)
+    }
+
+    /// First and last, for whoever has written it.
+    pub(crate) fn know_times(&self, times: (Timestamp, Timestamp)) {
+        self.times.get_or_init(|| times);
+    }
+
+    /// As [`SegmentFile::open`], for one of many, within what may be open.
+    pub(crate) async fn open_among(
+        self: &Arc<Self>,
+        dir: &Arc<dyn Dir>,
+        tails: &Tails,
+    ) -> Result<OpenFile, CallError> {
+        tails.check_room()?;
+        self.open(dir, tails).await
     }
 
     /// Reads the tail, or finds it among those that were read.

@@ -31,6 +31,9 @@ use crate::tenant::Tenant;
 /// How often a live tail without rows hears that the node is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// A disk that syncs for longer is not slow, it hangs.
+const STALLED_AFTER: Duration = Duration::from_secs(2);
+
 /// Rows of one event: enough to be few, little enough to be buffered on the way.
 const EVENT_BYTES: usize = 1 << 20;
 
@@ -78,7 +81,7 @@ async fn look(
         match place {
             Place::Memory(snapshot) => sources.push(Source::Memory(snapshot)),
             Place::File(file) if file.may_have(chosen.start, chosen.end) => {
-                sources.push(Source::File(file.open(&node.dir, &node.tails).await?));
+                sources.push(Source::File(file.open_among(&node.dir, &node.tails).await?));
             }
             Place::File(_) => {}
         }
@@ -193,7 +196,7 @@ fn state(node: &Node) -> StateResponse {
         grpc_address: Some(node.here.clone()),
         http_address: None,
         zone: String::new(),
-        state: if node.is_leaving() { MemberState::Leaving } else { MemberState::Active },
+        state: member_state(node.is_leaving(), node.log.running_call()),
         tokens: Vec::new(),
         load: Load { streams, held_bytes: raw_bytes, taken_bytes_per_second: 0 },
         ring_digest: node.ring_digest(),
@@ -214,6 +217,17 @@ fn state(node: &Node) -> StateResponse {
     }
 }
 
+/// Others go round a node whose disk has not answered for long.
+fn member_state(is_leaving: bool, running_call: Option<Duration>) -> MemberState {
+    if is_leaving {
+        MemberState::Leaving
+    } else if running_call.is_some_and(|took| took > STALLED_AFTER) {
+        MemberState::Stalled
+    } else {
+        MemberState::Active
+    }
+}
+
 #[async_trait]
 impl Tail for Door {
     async fn subscribe(
@@ -227,7 +241,7 @@ impl Tail for Door {
             needles: Needles::new(&request.needles)?,
             most_examples: node.bounds.named_dropped,
         });
-        let tenant = node.find_or_make_tenant(&context.tenant);
+        let tenant = node.tenants.find_or_make(&context.tenant);
         let from = request.from.filter(|from| from.node == node.id).map(|from| from.position);
         let changes = tenant.feed.changes();
         let (listener, position) = tenant.feed.listen(Arc::clone(&filter), from, node.applied());

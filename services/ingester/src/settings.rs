@@ -89,6 +89,12 @@ const JOINING: &str = "a member is active once all live members know of it";
 const RINGS: &str = "the members of a ring are shared through memberlist";
 const TRANSFER: &str = "ingesters never hand rows to one another";
 
+/// Accepted, and without effect.
+pub(crate) const IDLE: [(&str, &str); 2] = [
+    ("autoforget_unhealthy", "no other members are known yet"),
+    ("owned_streams_check_interval", "streams are counted with every push"),
+];
+
 impl Section for IngesterSettings {
     const OLD_KEYS: &'static [OldKey] = &[
         OldKey::meaningless("chunk_idle_period", CHUNKS),

@@ -213,6 +213,16 @@ impl Shelf {
         }
     }
 
+    /// Whether there is nothing to read, to upload, to name or to remove.
+    pub(crate) fn is_empty(&self) -> bool {
+        let State { pushes, last: _, cut, files, described: _, handed_over, spent_copies } = &*self.lock();
+        pushes.is_none()
+            && cut.is_empty()
+            && files.is_empty()
+            && handed_over.is_empty()
+            && spent_copies.is_empty()
+    }
+
     /// The oldest record that a restart needs.
     pub(crate) fn needed(&self) -> Option<WalPosition> {
         let state = self.lock();

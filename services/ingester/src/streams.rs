@@ -142,6 +142,13 @@ impl Streams {
         if is_free || stream.bucket.allow(now, part.bytes) { Ok(()) } else { Err(Refusal::TooFast) }
     }
 
+    /// Gives back bytes that were spent for rows that were refused elsewhere.
+    pub(crate) fn give_back(&self, id: StreamId, bytes: u64, now: Monotonic) {
+        if let Some(stream) = self.lock().streams.get_mut(&id) {
+            stream.bucket.give_back(now, bytes);
+        }
+    }
+
     /// Whether the stream is active.
     pub(crate) fn knows(&self, id: StreamId) -> bool {
         self.lock().streams.contains_key(&id)
@@ -282,6 +289,18 @@ mod tests {
         assert_eq!(streams.admit(part(2, 101), LIMITS, at(100)), Err(Refusal::TooFast), "never fits");
         let unlimited = StreamLimits { rate: 0, ..LIMITS };
         assert_eq!(streams.admit(part(2, 101), unlimited, at(100)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_given_back_may_be_spent_again() {
+        let streams = Streams::default();
+        let id = StreamId::from_u128(1);
+        streams.give_back(id, 100, at(0));
+        assert_eq!(streams.admit(part(1, 100), LIMITS, at(0)), Ok(()));
+        assert_eq!(streams.admit(part(1, 60), LIMITS, at(0)), Err(Refusal::TooFast));
+        streams.give_back(id, 60, at(0));
+        assert_eq!(streams.admit(part(1, 60), LIMITS, at(0)), Ok(()));
+        assert_eq!(streams.admit(part(1, 1), LIMITS, at(0)), Err(Refusal::TooFast));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! bound. Each listener reads them at its own pace; what goes before it was read is counted for it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +18,18 @@ use crate::selection::Chosen;
 /// What a tenant's latest pushes may take: some seconds of a busy tenant.
 const KEPT_BYTES: usize = 16 << 20;
 
+/// What those of all tenants may take. Where more tenants are listened to, each keeps its share.
+const ALL_KEPT_BYTES: usize = 16 * KEPT_BYTES;
+
 /// What a row takes besides its bytes, roughly.
 const ROW_BYTES: usize = 128;
 
 /// Pushes are kept for so long after the last listener left, so that one that comes again misses none.
 const KEPT_AFTER: Duration = Duration::from_secs(30);
+
+/// How many tenants are listened to. Clones are the same number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Feeds(Arc<AtomicUsize>);
 
 /// The latest pushes of one tenant.
 #[derive(Debug)]
@@ -41,6 +49,9 @@ struct Kept {
     left: Option<Monotonic>,
     /// The last record that is not kept.
     gone: WalPosition,
+    feeds: Feeds,
+    /// It is one of them.
+    is_counted: bool,
 }
 
 #[derive(Debug)]
@@ -82,8 +93,8 @@ pub(crate) enum Reading {
     Nothing { position: WalPosition },
 }
 
-impl Default for Feed {
-    fn default() -> Self {
+impl Feed {
+    pub(crate) fn new(feeds: Feeds) -> Self {
         let kept = Kept {
             pushes: VecDeque::new(),
             bytes: 0,
@@ -91,12 +102,12 @@ impl Default for Feed {
             next_listener: 0,
             left: None,
             gone: WalPosition(0),
+            feeds,
+            is_counted: false,
         };
         Self { kept: Mutex::new(kept), position: watch::Sender::new(WalPosition(0)) }
     }
-}
 
-impl Feed {
     /// Nothing that runs under the lock can panic halfway through a change.
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
@@ -112,7 +123,8 @@ impl Feed {
         let bytes = size_of_push(request);
         kept.pushes.push_back(Push { position, request: Arc::clone(request), bytes });
         kept.bytes += bytes;
-        while kept.bytes > KEPT_BYTES {
+        let most = kept.feeds.share();
+        while kept.bytes > most {
             kept.forget_first();
         }
         self.position.send_replace(position);
@@ -134,6 +146,7 @@ impl Feed {
         let id = kept.next_listener;
         kept.next_listener += 1;
         kept.left = None;
+        kept.count(true);
         kept.listeners.insert(id, Listener { read, filter, dropped: Dropped::default() });
         (id, read)
     }
@@ -144,6 +157,12 @@ impl Feed {
         if kept.listeners.is_empty() {
             kept.left = Some(now);
         }
+    }
+
+    /// Whether nobody listens, or may come back.
+    pub(crate) fn is_unused(&self) -> bool {
+        let kept = self.lock();
+        kept.listeners.is_empty() && kept.left.is_none()
     }
 
     /// Gives back the memory of pushes that nobody came back for.
@@ -195,6 +214,20 @@ impl Kept {
         self.bytes = 0;
         self.left = None;
         self.gone = self.gone.max(position);
+        self.count(false);
+    }
+
+    fn count(&mut self, is_counted: bool) {
+        match (self.is_counted, is_counted) {
+            (false, true) => {
+                self.feeds.0.fetch_add(1, Ordering::Relaxed);
+            }
+            (true, false) => {
+                self.feeds.0.fetch_sub(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        self.is_counted = is_counted;
     }
 
     /// Whoever has not read it is told what it missed.
@@ -208,6 +241,19 @@ impl Kept {
                 listener.filter.count_dropped(&push.request, &mut listener.dropped);
             }
         }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.count(false);
+    }
+}
+
+impl Feeds {
+    /// What each may keep.
+    fn share(&self) -> usize {
+        KEPT_BYTES.min(ALL_KEPT_BYTES / self.0.load(Ordering::Relaxed).max(1))
     }
 }
 

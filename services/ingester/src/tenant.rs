@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::failures::Failures;
 use crate::shelf::Shelf;
 use crate::streams::Streams;
-use crate::tail::Feed;
+use crate::tail::{Feed, Feeds};
 
 pub(crate) struct Tenant {
     pub(crate) id: TenantId,
@@ -35,12 +35,21 @@ pub(crate) struct Duplicates {
     pub(crate) bytes: u64,
 }
 
+/// What became of rows that are in the log.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Of each stream.
+    pub(crate) duplicates: Vec<Duplicates>,
+    /// Rows that no segment can hold. Whatever is logged was checked before, so another version has logged them.
+    pub(crate) unfit: u64,
+}
+
 impl Tenant {
-    pub(crate) fn new(id: TenantId, spares: Spares) -> Self {
+    pub(crate) fn new(id: TenantId, spares: Spares, feeds: Feeds) -> Self {
         Self {
             id,
             streams: Streams::default(),
-            feed: Feed::default(),
+            feed: Feed::new(feeds),
             shelf: Shelf::new(spares),
             cutting: tokio::sync::Mutex::new(()),
             cut_done: Notify::new(),
@@ -49,28 +58,40 @@ impl Tenant {
         }
     }
 
-    /// Takes rows that are in the log. Returns the duplicates of each stream.
+    /// Takes rows that are in the log.
     pub(crate) fn apply(
         &self,
         request: &Arc<AppendRequest>,
         position: WalPosition,
         now: Monotonic,
-    ) -> Result<Vec<Duplicates>, InvalidLabels> {
-        let duplicates = self.shelf.apply(position, now, |arena| {
-            let mut duplicates = Vec::with_capacity(request.streams.len());
+    ) -> Result<Taken, InvalidLabels> {
+        let taken = self.shelf.apply(position, now, |arena| {
+            let mut taken =
+                Taken { duplicates: Vec::with_capacity(request.streams.len()), ..Taken::default() };
             for stream in &request.streams {
                 let mut counted = Duplicates::default();
                 for_each_part(request, stream, |part| {
                     let pushed = arena.apply(part);
                     counted.rows += pushed.duplicates as u64;
                     counted.bytes += pushed.duplicate_bytes as u64;
+                    taken.unfit += pushed.unfit as u64;
                 })?;
-                duplicates.push(counted);
+                taken.duplicates.push(counted);
             }
-            Ok(duplicates)
+            Ok(taken)
         })?;
         self.feed.offer(request, position, now);
-        Ok(duplicates)
+        Ok(taken)
+    }
+
+    /// Whether it has nothing here, neither rows nor files, and nobody has pushed or listened for a while.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shelf.is_empty() && self.feed.is_unused() && self.streams.counts().active == 0
+    }
+
+    /// What its rows took in memory when that was last looked at.
+    pub(crate) fn noted_memory(&self) -> usize {
+        self.memory.load(Ordering::Relaxed)
     }
 
     /// By how much the memory of its rows has grown since the last look, or shrunk.

@@ -1,6 +1,6 @@
 //! Random histories of an ingester with two tenants, a store, its catalog, a planner and a querier: pushes and their
 //! repetitions, cuts, uploads, crashes, a store that lags, refuses and loses answers, a disk that is full, does not
-//! sync or takes no segment files, views of the catalog that are old, clocks that step. Every query for rows that
+//! sync or takes no segment files, a cache on disk that is damaged, full or gone, readers that begin anew, views of the catalog that are old, clocks that step. Every query for rows that
 //! succeeds equals a model that is a set of rows, what a query has shown stays, and metric queries are within what
 //! the model allows. One history in some has segments that are objects of their own, a compactor that sweeps, and a node
 //! that is away for days: in the end each live segment is there, and nothing else.
@@ -25,8 +25,9 @@ use larch_launch::{Frame, Service};
 use larch_proto::{AppendEntry, AppendRequest, AppendStream, FlushRequest, ReplicaSet};
 use larch_rpc::{CallContext, CallError, Deadline, Ingester, TenantContext};
 use larch_runtime::Scope;
-use larch_testkit::sim::{Trace, World, run, run_into};
+use larch_testkit::sim::{SimDir, Trace, World, run, run_into};
 use larch_types::{ErrorKind, NodeId, PushStamp, RequestId, Span, TenantId, Timestamp, TraceContext};
+use larch_wal::Dir;
 
 use keeping::{Census, Keeper};
 use model::{METRICS, Model, Row};
@@ -79,6 +80,8 @@ struct Life {
 
 struct History {
     world: World,
+    /// Of the readers.
+    cache: SimDir,
     house: House,
     /// In a long history.
     keeper: Option<Keeper>,
@@ -93,11 +96,21 @@ struct History {
 
 impl History {
     async fn begin(world: World, is_long: bool) -> Self {
-        let house = House::build(&world).await;
+        let cache = SimDir::new(world.env.random.next_u64());
+        let house = House::build(&world, &cache).await;
         let keeper = if is_long { Some(Keeper::start(&world).await) } else { None };
         let models = Default::default();
-        let mut history =
-            Self { world, house, keeper, life: None, models, pushes: 0, failed_queries: 0, queries: 0 };
+        let mut history = Self {
+            world,
+            cache,
+            house,
+            keeper,
+            life: None,
+            models,
+            pushes: 0,
+            failed_queries: 0,
+            queries: 0,
+        };
         history.start().await;
         history
     }
@@ -155,6 +168,36 @@ impl History {
         self.leave().await;
         self.world.env.sleep(time).await;
         self.start().await;
+    }
+
+    /// All processes begin anew. What the readers have is what is on their disk.
+    async fn restart(&mut self) {
+        self.cache.set_read_only(false);
+        if self.below(4) == 0 {
+            self.cache.sync().expect("nothing is in the way");
+            self.cache.power_cut();
+        }
+        let house = House::build(&self.world, &SimDir::new(1)).await;
+        std::mem::replace(&mut self.house, house).stop().await;
+        let house = House::build(&self.world, &self.cache).await;
+        std::mem::replace(&mut self.house, house).stop().await;
+        self.crash().await;
+    }
+
+    fn harm_cache(&self) {
+        match self.below(4) {
+            0 => self.cache.set_capacity(SMALL_DISK),
+            1 => self.cache.set_read_only(true),
+            2 => {
+                self.cache.set_capacity(1 << 30);
+                self.cache.set_read_only(false);
+            }
+            _ => {
+                for name in self.cache.list().expect("a list") {
+                    self.cache.damage(&name, self.below(4000));
+                }
+            }
+        }
     }
 
     fn ingester(&self) -> Arc<dyn Ingester> {
@@ -332,7 +375,7 @@ impl History {
         if self.keeper.is_some() && self.below(4) == 0 {
             return self.long_step().await;
         }
-        match self.below(24) {
+        match self.below(27) {
             0..=5 => self.push(self.any_tenant(), self.any_rows()).await,
             6 => self.flush(false).await,
             7 | 8 => self.flush(true).await,
@@ -346,7 +389,9 @@ impl History {
             17 => self.sleep(300).await,
             18 => self.sleep(5).await,
             19 => self.query_during_flush().await,
-            20 | 21 => drop(self.count(self.any_tenant()).await),
+            20 => self.restart().await,
+            21 => self.harm_cache(),
+            22 | 23 => drop(self.count(self.any_tenant()).await),
             _ => drop(self.query(self.any_tenant()).await),
         }
     }
@@ -374,7 +419,10 @@ impl History {
         let state = self.ingester().state(call()).await.expect("an ingester");
         assert_eq!((state.uploads_waiting, state.rows), (0, 0));
         self.query_all().await;
-        self.crash().await;
+        self.restart().await;
+        self.query_all().await;
+        self.query_all().await;
+        self.restart().await;
         self.query_all().await;
     }
 

@@ -126,6 +126,11 @@ limits_config: {index_gateway_shard_size: 3}
 querier: {extra_query_delay: 1s}
 frontend_worker: {frontend_address: 'frontend:9095'}
 frontend: {downstream_url: 'http://elsewhere'}
+compactor: {retention_enabled: true}
+index_gateway: {mode: ring}
+ingester: {autoforget_unhealthy: true}
+storage_config: {tsdb_shipper: {cache_location: ./tsdb-cache}}
+chunk_store_config: {chunk_cache_config: {memcached_client: {host: memcached}}}
 ";
     let larch = Running::start(configured(binary(), folder.path(), configuration));
     larch.get_until("/ready", |answer| answer.status == 200);
@@ -137,11 +142,16 @@ frontend: {downstream_url: 'http://elsewhere'}
         "querier.extra_query_delay",
         "frontend_worker.frontend_address",
         "frontend.downstream_url",
+        "compactor.retention_enabled",
+        "index_gateway.mode",
+        "ingester.autoforget_unhealthy",
+        "larch.yaml:11: storage_config.tsdb_shipper.cache_location",
+        "larch.yaml:12: chunk_store_config.chunk_cache_config.memcached_client",
     ] {
         let lines = told.iter().filter(|line| line.contains(wanted) && line.contains("level=warn")).count();
         assert_eq!(lines, 1, "{wanted}: {told:#?}");
     }
-    assert_eq!(told.len(), 5, "{told:#?}");
+    assert_eq!(told.len(), 10, "{told:#?}");
 }
 
 #[test]
@@ -221,6 +231,42 @@ fn a_port_in_use_is_named() {
     let output = run(folder.path(), &[&format!("-server.http-listen-port={port}")]);
     assert!(!output.status.success());
     assert!(stderr(&output).contains(&format!("listen on 127.0.0.1:{port}")), "{}", stderr(&output));
+}
+
+#[test]
+fn a_cache_directory_is_one_process_s_and_must_be_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = |directory: &str| {
+        format!(
+            "{{common: {{path_prefix: ./data}}, chunk_store_config: {{disk_cache: {{directory: {directory}}}}}}}"
+        )
+    };
+    let larch = Running::start(configured(binary(), folder.path(), &configuration("deep/cache")));
+    larch.get_until("/ready", |answer| answer.status == 200);
+    assert!(larch.get("/services").body.contains("segment-cache => Running\n"));
+    assert!(larch.get("/metrics").body.contains("larch_segment_disk_cache_entries 0\n"));
+    let second = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("deep/cache");
+    let refused = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        stderr(&output)
+    };
+    let text = refused(&mut configured(binary(), second.path(), &configuration(taken.to_str().unwrap())));
+    let words = ["chunk_store_config.disk_cache.directory", "deep/cache", "take the directory", "in use by"];
+    assert!(words.iter().all(|words| text.contains(words)), "{text}");
+    // Who reads no segments needs no directory.
+    let mut command = configured(binary(), second.path(), &configuration(taken.to_str().unwrap()));
+    command.arg("-target=distributor");
+    let distributor = Running::start(command);
+    assert!(!distributor.get("/services").body.contains("segment-cache"));
+    distributor.stop();
+    let (_, log) = larch.stop();
+    assert!(!log.iter().any(|line| line.contains("level=error")), "{log:#?}");
+
+    std::fs::write(second.path().join("file"), "").unwrap();
+    let text = refused(&mut configured(binary(), second.path(), &configuration("file/cache")));
+    assert!(text.contains("open chunk_store_config.disk_cache.directory"), "{text}");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::fmt::Write;
 
 use larch_launch::{Tool, with_store};
 use larch_store::{
-    CareError, CatalogSets, Checked, Finding, Problem, Rebuilt, check_tenant, partitions_of, rebuild_tenant,
+    CareError, CatalogError, CatalogSets, Checked, Finding, Problem, Rebuilt, check_tenant, partitions_of,
+    rebuild_tenant,
 };
 use larch_types::TenantId;
 use serde_json::{Value, json};
@@ -91,16 +92,31 @@ fn shown(error: &dyn std::error::Error) -> String {
 }
 
 async fn show(tool: &Tool, tenants: &[TenantId], is_json: bool) -> Result<Outcome, CareError> {
-    let (mut text, mut all) = (String::new(), Vec::new());
+    let (mut text, mut all, mut is_good) = (String::new(), Vec::new(), true);
     for tenant in tenants {
         for partition in partitions_of(&tool.store, tenant).await? {
-            let view = tool.catalog.view(tenant, partition, std::time::Duration::ZERO).await?;
+            let view = match tool.catalog.view(tenant, partition, std::time::Duration::ZERO).await {
+                Ok(view) => view,
+                // One day that cannot be read does not hide the others.
+                Err(error @ (CatalogError::Corrupt { .. } | CatalogError::TooMany { .. })) => {
+                    is_good = false;
+                    all.push(show_unreadable(tenant, &partition.to_string(), &shown(&error), &mut text));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             all.push(show_partition(tenant, &partition.to_string(), view.sets(), view.unfolded, &mut text));
         }
     }
     text.truncate(text.trim_end().len());
     let text = if is_json { format!("{:#}", Value::from(all)) } else { text };
-    Ok(Outcome { text, is_good: true })
+    Ok(Outcome { text, is_good })
+}
+
+fn show_unreadable(tenant: &TenantId, partition: &str, why: &str, text: &mut String) -> Value {
+    // Writing to a string does not fail.
+    writeln!(text, "{tenant} {partition}: unreadable: {why}").unwrap_or_default();
+    json!({ "tenant": tenant.as_str(), "partition": partition, "unreadable": why, "segments": [] })
 }
 
 fn show_partition(
@@ -195,11 +211,15 @@ async fn rebuild(tool: &Tool, tenants: &[TenantId], asked: &Asked) -> Result<Out
         sum.added += rebuilt.added;
         sum.replaced += rebuilt.replaced;
         sum.rows += rebuilt.rows;
+        sum.set_aside += rebuilt.set_aside;
     }
     let text = if asked.is_json {
         let findings: Vec<Value> = findings.iter().map(finding_as_json).collect();
-        let Rebuilt { added, replaced, rows } = sum;
-        format!("{:#}", json!({ "added": added, "replaced": replaced, "rows": rows, "findings": findings }))
+        let Rebuilt { added, replaced, rows, set_aside } = sum;
+        let sums = json!({
+            "added": added, "replaced": replaced, "rows": rows, "set_aside": set_aside, "findings": findings,
+        });
+        format!("{sums:#}")
     } else {
         let would = if asked.writes { "were" } else { "would be" };
         let mut text = as_lines(&findings);
@@ -207,9 +227,12 @@ async fn rebuild(tool: &Tool, tenants: &[TenantId], asked: &Asked) -> Result<Out
             "{} segments of {} rows {would} announced, in place of {} others",
             sum.added, sum.rows, sum.replaced
         );
+        if sum.set_aside > 0 {
+            text += &format!("; {} facts that cannot be read {would} set aside", sum.set_aside);
+        }
         text
     };
-    Ok(Outcome { text, is_good: findings.is_empty() })
+    Ok(Outcome { text, is_good: !findings.iter().any(|finding| finding.problem.is_damage()) })
 }
 
 fn as_lines(findings: &[Finding]) -> String {
@@ -232,6 +255,7 @@ fn name_of(problem: &Problem) -> (&'static str, &str) {
     match problem {
         Problem::Missing => ("missing", ""),
         Problem::Corrupt(text) => ("corrupt", text),
+        Problem::SetAside(text) => ("mended", text),
         Problem::Orphan => ("orphan", ""),
     }
 }

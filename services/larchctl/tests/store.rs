@@ -220,3 +220,84 @@ fn a_lost_catalog_is_made_again() {
     assert!(code == 0 && text.starts_with("0 segments"), "{text}");
     assert_eq!(installation.larchctl(&["verify"]).0, 0);
 }
+
+/// A day is readable again once what cannot be read of its catalog is set aside, with all rows that it carried.
+#[test]
+fn a_damaged_catalog_is_mended() {
+    let (day, names) = (86_400, |files: &[PathBuf]| files.len());
+    let installation = Installation::new();
+    installation.with(async |tool: Tool| {
+        add(&tool, segment(1, 0..10, &[], &[]), false).await?;
+        add(&tool, segment(2, 10..20, &[], &[]), true).await?;
+        add(&tool, segment(3, day..day + 10, &[], &[]), false).await?;
+        put(&tool, &segment(4, 0..10, &[1], &[])).await;
+        let (tenant, bytes) = ("t".parse().unwrap(), segment(4, 0..10, &[1], &[]));
+        let entry =
+            entry_of(&Segment::open(&bytes, bytes.len() as u64).unwrap(), bytes.len() as u64).unwrap();
+        let last = tool.env.clock.monotonic().plus(Duration::from_secs(60));
+        let (partition, id) = (entry.partition, tool.catalog.new_fact_id());
+        let inputs = vec![Input { id: SegmentId::from_u128(1), carried_by: None }];
+        tool.catalog.swap(&tenant, partition, id, vec![entry], inputs, last).await.map_err(|e| e.to_string())
+    });
+    assert_eq!(live(&installation), [2, 3, 4]);
+    let facts = installation.files("/cat/19700101/");
+    assert_eq!(names(&facts), 3);
+    facts.iter().for_each(|fact| flip(fact));
+    let (code, text) = installation.larchctl(&["catalog", "show"]);
+    assert!(code == 1 && text.contains("t 19700101: unreadable: read t/cat/19700101/"), "{text}");
+    assert!(text.contains("t 19700102: 1 live segments of 10 rows"), "the next day is shown: {text}");
+    let (code, text) = installation.larchctl(&["verify"]);
+    assert!(code == 1 && text.matches("corrupt  t/cat/19700101/").count() == 3, "{text}");
+    let (code, text) = installation.larchctl(&["catalog", "rebuild", "--dry-run"]);
+    assert!(code == 1 && text.ends_with("3 facts that cannot be read would be set aside\n"), "{text}");
+    assert_eq!(installation.files("/cat/19700101/"), facts, "a dry run writes nothing");
+    let (code, text) = installation.larchctl(&["catalog", "rebuild"]);
+    assert!(code == 0 && text.matches("mended   t/cat/19700101/").count() == 3, "{text}");
+    assert!(text.contains("3 segments of 30 rows were announced, in place of 1 others"), "{text}");
+    assert_eq!(live(&installation), [2, 3, 4], "1 is replaced as its merge says, 2 is an object of its own");
+    assert_eq!(names(&installation.files("/bad-")), 3, "what was set aside is kept");
+    assert_eq!(installation.larchctl(&["verify"]).0, 0);
+}
+
+/// A gap that nobody sees is worse than a day that cannot be read.
+#[test]
+fn what_carries_damaged_rows_stays() {
+    let installation = Installation::new();
+    installation.with(async |tool: Tool| add(&tool, segment(2, 10..20, &[], &[]), true).await);
+    let fact = &installation.files("/cat/")[0];
+    flip(fact);
+    let mut bytes = fs::read(fact).unwrap();
+    let near_end = bytes.len() - 50;
+    bytes[near_end] ^= 1;
+    fs::write(fact, bytes).unwrap();
+    for _ in 0..2 {
+        let (code, text) = installation.larchctl(&["catalog", "rebuild"]);
+        assert!(code == 1 && text.contains("corrupt  t/cat/") && text.contains("0 segments"), "{text}");
+        assert!(installation.files("/bad-").is_empty() && fact.is_file());
+    }
+    assert_eq!(installation.larchctl(&["catalog", "show"]).0, 1);
+}
+
+/// A merge takes the place of its inputs only if all of it is there, also what facts say is there.
+#[test]
+fn a_merge_of_which_a_part_is_gone_replaces_nothing() {
+    for (is_gone, want) in [(true, vec![1, 10, 11]), (false, vec![10, 11])] {
+        let installation = Installation::new();
+        installation.with(async |tool: Tool| {
+            add(&tool, segment(10, 0..5, &[1], &[11]), false).await?;
+            put(&tool, &segment(11, 5..10, &[1], &[10])).await;
+            put(&tool, &segment(1, 0..10, &[], &[])).await;
+            Ok(())
+        });
+        if is_gone {
+            fs::remove_file(&installation.files("000000000A.seg")[0]).unwrap();
+        }
+        let (code, text) = installation.larchctl(&["catalog", "rebuild"]);
+        assert_eq!(
+            (code, text.contains("missing  t/seg/19700101/")),
+            (i32::from(is_gone), is_gone),
+            "{text}"
+        );
+        assert_eq!(live(&installation), want);
+    }
+}

@@ -42,6 +42,10 @@ impl Role for Querier {
             Config { querier: blocks.section("querier"), worker: blocks.section("frontend_worker") };
     }
 
+    fn reads_segments(&self) -> bool {
+        true
+    }
+
     fn build(&self, frame: &Frame) -> Result<Service, StartError> {
         let mut idle = without_effect("querier", &self.config.querier, &IDLE);
         idle.extend(without_effect("frontend_worker", &self.config.worker, &IDLE_OF_WORKER));

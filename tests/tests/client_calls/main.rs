@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod canary;
+mod collector;
 mod drilldown;
 mod grafana;
 mod logcli;

@@ -1,25 +1,25 @@
 //! What sends logs, as it sends them: each push is answered as the sender takes for success, and stored.
 
 use larch_testkit::http::Answer;
-use larch_tests::{PUSH, gzip, now, protobuf_field, push_protobuf, push_request, snappy_literals, varint};
+use larch_tests::{PUSH, gzip, now, push_protobuf, push_request, snappy_literals};
 use larch_types::Timestamp;
 use serde_json::{Value, json};
 
 use super::{House, SETTINGS, before};
 
-const TENANT: (&str, &str) = ("X-Scope-OrgID", "acme");
+pub(crate) const TENANT: (&str, &str) = ("X-Scope-OrgID", "acme");
 
-fn house() -> House {
+pub(crate) fn house() -> House {
     House::start(&SETTINGS.replace("auth_enabled: false", "auth_enabled: true"), &[TENANT])
 }
 
-fn post(house: &House, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) fn post(house: &House, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     house.larch.client().post(path, headers, body).expect("an answer")
 }
 
 /// The stream and the lines, with their metadata, of what was pushed last.
 #[track_caller]
-fn check_stored(house: &House, selector: &str, labels: &Value, rows: &Value) {
+pub(crate) fn check_stored(house: &House, selector: &str, labels: &Value, rows: &Value) {
     let mut headers = house.headers.clone();
     headers.push(("X-Loki-Response-Encoding-Flags", "categorize-labels"));
     let path = larch_testkit::http::with_query(
@@ -42,7 +42,7 @@ fn promtail_and_alloy() {
     let labels = r#"{filename="/var/log/app.log", host="n7", job="varlogs"}"#;
     let entries =
         json!([[time.to_string(), "level=info started"], [(time + 1).to_string(), "level=error failed"]]);
-    for agent in ["promtail/3.5.0", "Alloy/v1.10.0 (linux; docker)"] {
+    for agent in ["promtail/3.5.0", "Alloy/v1.10.0 (linux; docker)", "docker-driver", "lambda-promtail/"] {
         let headers = [("User-Agent", agent), TENANT];
         let streams = [json!({"labels": labels, "entries": entries})];
         let answer = push_protobuf(&mut house.larch.client(), &headers, &streams).expect("an answer");
@@ -71,7 +71,7 @@ fn promtail_and_alloy() {
 }
 
 #[test]
-fn fluent_bit_and_fluentd() {
+fn fluent_bit() {
     let house = house();
     let time = before(now(), 10);
     let body = json!({"streams": [{
@@ -82,14 +82,9 @@ fn fluent_bit_and_fluentd() {
     let stored = json!({"container": "web", "job": "fluent-bit", "service_name": "web"});
     let metadata = json!({"structuredMetadata": {"detected_level": "unknown", "trace_id": "4bf92f35"}});
     let rows = json!([[time.to_string(), "{\"log\":\"hello\"}", metadata]]);
-    for (agent, encoding) in
-        [("Fluent-Bit", None), ("Fluent-Bit", Some("gzip")), ("fluentd-plugin", Some("gzip"))]
-    {
-        let mut headers = vec![("User-Agent", agent), ("Content-Type", "application/json"), TENANT];
-        headers.extend(encoding.map(|encoding| ("Content-Encoding", encoding)));
-        let bytes = if encoding.is_some() { gzip(body.as_bytes()) } else { body.clone().into_bytes() };
-        let answer = post(&house, PUSH, &headers, &bytes);
-        assert_eq!(answer.status, 204, "{agent}: {}", answer.body);
+    for is_compressed in [false, true] {
+        let answer = post_json(&house, "Fluent-Bit", &body, is_compressed);
+        assert_eq!(answer.status, 204, "{}", answer.body);
         check_stored(&house, r#"{job="fluent-bit"}"#, &stored, &rows);
     }
     // It sends everything but 400 again and again.
@@ -108,6 +103,54 @@ fn fluent_bit_and_fluentd() {
     house.stop();
 }
 
+/// JSON of the newer form, as most send it that speak no protobuf.
+fn post_json(house: &House, agent: &str, body: &str, is_compressed: bool) -> Answer {
+    let mut headers = vec![("User-Agent", agent), ("Content-Type", "application/json"), TENANT];
+    if !is_compressed {
+        return post(house, PUSH, &headers, body.as_bytes());
+    }
+    headers.push(("Content-Encoding", "gzip"));
+    post(house, PUSH, &headers, &gzip(body.as_bytes()))
+}
+
+#[test]
+fn fluentd_and_logstash() {
+    let house = house();
+    let time = before(now(), 10);
+    // A chunk of records with labels of the record and of the plugin, lines as pairs or as JSON.
+    let body = json!({"streams": [
+        {
+            "stream": {"env": "prod", "fluentd_worker": "0", "tag": "app.web"},
+            "values": [
+                [time.to_string(), "method=\"GET\" path=\"/\" level=\"warn\""],
+                [(time + 1).to_string(), "method=\"GET\" path=\"/a b\""],
+            ],
+        },
+        {"stream": {"env": "prod", "tag": "app.json"}, "values": [[time.to_string(), "{\"severity\":\"ERROR\"}"]]},
+    ]})
+    .to_string();
+    for (agent, is_compressed) in [("Ruby", false), ("Ruby", true), ("logstash-output-loki/1.1.0", false)] {
+        let answer = post_json(&house, agent, &body, is_compressed);
+        assert!((200..300).contains(&answer.status), "{agent}: {}", answer.body);
+        let labels = json!({"env": "prod", "fluentd_worker": "0", "service_name": "unknown_service", "tag": "app.web"});
+        let rows = json!([
+            [time.to_string(), "method=\"GET\" path=\"/\" level=\"warn\"", level("warn")],
+            [(time + 1).to_string(), "method=\"GET\" path=\"/a b\"", level("unknown")],
+        ]);
+        check_stored(&house, r#"{tag="app.web"}"#, &labels, &rows);
+        let labels = json!({"env": "prod", "service_name": "unknown_service", "tag": "app.json"});
+        let rows = json!([[time.to_string(), "{\"severity\":\"ERROR\"}", level("error")]]);
+        check_stored(&house, r#"{tag="app.json"}"#, &labels, &rows);
+    }
+    // They drop what is refused but for 429 and 5xx; names with dots are the usual mistake.
+    let dotted =
+        json!({"streams": [{"stream": {"kubernetes.host": "n"}, "values": [[time.to_string(), "x"]]}]});
+    let answer = post_json(&house, "Ruby", &dotted.to_string(), true);
+    let text = "couldn't parse labels: 1:12: parse error: unexpected character inside braces: '.'\n";
+    assert_eq!((answer.status, answer.body.as_str()), (400, text));
+    house.stop();
+}
+
 #[test]
 fn vector() {
     let house = house();
@@ -120,17 +163,29 @@ fn vector() {
     let answer = push_protobuf(&mut house.larch.client(), &headers, &streams).expect("an answer");
     assert_eq!(answer.status, 204, "nothing else is success");
     let stored = json!({"agent": "vector", "forwarder": "v1", "service_name": "unknown_service"});
-    check_stored(
-        &house,
-        r#"{agent="vector"}"#,
-        &stored,
-        &json!([[time.to_string(), "one", level("unknown")]]),
-    );
+    let rows = json!([[time.to_string(), "one", level("unknown")]]);
+    check_stored(&house, r#"{agent="vector"}"#, &stored, &rows);
+    // Its other form, and metadata of the event.
+    let metadata = json!({"trace.id": "4bf9", "empty": ""});
+    let body =
+        json!({"streams": [{"stream": {"agent": "json"}, "values": [[time.to_string(), "two", metadata]]}]});
+    let metadata = json!({"structuredMetadata": {"detected_level": "unknown", "trace_id": "4bf9"}});
+    for is_compressed in [false, true] {
+        let answer = post_json(&house, "Vector/0.48.0", &body.to_string(), is_compressed);
+        assert_eq!(answer.status, 204, "{}", answer.body);
+        let labels = json!({"agent": "json", "service_name": "unknown_service"});
+        check_stored(&house, r#"{agent="json"}"#, &labels, &json!([[time.to_string(), "two", metadata]]));
+    }
+    // Each event may be of another tenant.
+    let headers = [("X-Scope-OrgID", "other"), ("User-Agent", "Vector/0.48.0")];
+    let answer = push_protobuf(&mut house.larch.client(), &headers, &streams).expect("an answer");
+    assert_eq!(answer.status, 204);
+    check_stored(&house, r#"{agent="vector"}"#, &stored, &rows);
     house.stop();
 }
 
 #[test]
-fn winston_loki_has_nanoseconds_of_its_own() {
+fn winston_loki_in_both_forms() {
     let house = house();
     let seconds = before(now(), 10) / 1_000_000_000;
     // Milliseconds times a thousand, where nanoseconds belong.
@@ -142,6 +197,15 @@ fn winston_loki_has_nanoseconds_of_its_own() {
     assert_eq!(answer.status, 204, "{}", answer.body);
     let stored = json!({"app": "winston", "service_name": "winston"});
     check_stored(&house, r#"{app="winston"}"#, &stored, &json!([[time.to_string(), "hi", level("unknown")]]));
+    // Without a native snappy it sends JSON: milliseconds times a million, labels of any type, and half of a
+    // character where a line was cut.
+    let body = format!(
+        r#"{{"streams":[{{"stream":{{"app":"json","level":"info","pid":17}},"values":[["{seconds}123000000","cut \ud83d"]]}}]}}"#
+    );
+    assert_eq!(post_json(&house, "node", &body, false).status, 204);
+    let stored = json!({"app": "json", "level": "info", "pid": "17", "service_name": "json"});
+    let rows = json!([[format!("{seconds}123000000"), "cut \u{fffd}\u{fffd}\u{fffd}", level("info")]]);
+    check_stored(&house, r#"{app="json"}"#, &stored, &rows);
     house.stop();
 }
 
@@ -177,67 +241,5 @@ fn python_logging_loki_in_both_versions() {
         &stored,
         &json!([[millis.to_string(), "from version 0", level("error")]]),
     );
-    house.stop();
-}
-
-fn attribute(key: &str, value: &str) -> Vec<u8> {
-    let mut pair = protobuf_field(1, key.as_bytes());
-    pair.extend(protobuf_field(2, &protobuf_field(1, value.as_bytes())));
-    pair
-}
-
-fn fixed64(number: u64, value: u64) -> Vec<u8> {
-    let mut field = varint(number << 3 | 1);
-    field.extend(value.to_le_bytes());
-    field
-}
-
-/// One record of one scope of one resource, as the collector's exporter writes it.
-fn otlp_request(time: i64) -> Vec<u8> {
-    let mut record = fixed64(1, time as u64);
-    record.extend(varint(2 << 3));
-    record.extend(varint(17));
-    record.extend(protobuf_field(3, b"ERROR"));
-    record.extend(protobuf_field(5, &protobuf_field(1, b"boom")));
-    record.extend(protobuf_field(6, &attribute("http.status", "500")));
-    record.extend(protobuf_field(9, &[0x4b; 16]));
-    let mut scope = protobuf_field(1, b"lib");
-    scope.extend(protobuf_field(2, b"1.2"));
-    let mut scope_logs = protobuf_field(1, &scope);
-    scope_logs.extend(protobuf_field(2, &record));
-    let mut resource = protobuf_field(1, &attribute("service.name", "pay"));
-    resource.extend(protobuf_field(1, &attribute("k8s.pod.name", "pay-1")));
-    resource.extend(protobuf_field(1, &attribute("host.name", "n7")));
-    let mut resource_logs = protobuf_field(1, &resource);
-    resource_logs.extend(protobuf_field(2, &scope_logs));
-    protobuf_field(1, &resource_logs)
-}
-
-#[test]
-fn opentelemetry_collector() {
-    let house = house();
-    let time = before(now(), 10);
-    let headers = [
-        ("User-Agent", "OpenTelemetry Collector Contrib/0.130.0 (linux/amd64)"),
-        ("Content-Type", "application/x-protobuf"),
-        ("Content-Encoding", "gzip"),
-        TENANT,
-    ];
-    let answer = post(&house, "/otlp/v1/logs", &headers, &gzip(&otlp_request(time)));
-    assert!((200..300).contains(&answer.status), "{answer:?}");
-    let stored = json!({"k8s_pod_name": "pay-1", "service_name": "pay"});
-    let metadata = json!({"structuredMetadata": {
-        "detected_level": "error",
-        "host_name": "n7",
-        "http_status": "500",
-        "scope_name": "lib",
-        "scope_version": "1.2",
-        "severity_number": "17",
-        "severity_text": "ERROR",
-        "trace_id": "4b".repeat(16),
-    }});
-    check_stored(&house, r#"{service_name="pay"}"#, &stored, &json!([[time.to_string(), "boom", metadata]]));
-    let refused = post(&house, "/otlp/v1/logs", &headers, &gzip(b"\xff\xff not a message"));
-    assert_eq!(refused.status, 400, "it does not try again");
     house.stop();
 }

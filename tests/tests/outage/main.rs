@@ -208,6 +208,7 @@ fn nothing_is_lost_while_the_store_is_away() {
 
     let begun = now();
     server.become_one_that(Mode::Refuses);
+    assert!(house.query(), "what was read once needs no store");
     let full = Regex::new(
         r"log and segment files take \d+ bytes, and beyond 4194304 no rows are taken; \d+ bytes wait for their upload, which fails: ",
     )
@@ -244,7 +245,6 @@ fn nothing_is_lost_while_the_store_is_away() {
     std::fs::remove_dir_all(folder.path().join("data/wal")).expect("remove the log");
     house.start();
     assert!(house.query(), "the store has all of it");
-    assert!(house.answered > 3, "{} queries were answered", house.answered);
     println!(
         "{} rows, {} refused, {} queries answered",
         house.acknowledged.len(),

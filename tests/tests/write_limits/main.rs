@@ -3,6 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+mod bounds;
 mod reload;
 
 use larch_testkit::http::{Answer, Client, with_query};
@@ -591,6 +592,8 @@ fn of_whole_requests(client: &mut Client, now: Timestamp) {
     let answer = client.post("/loki/api/v1/push", &headers, &body).expect("an answer");
     let text = "stream '{app=\"a\", app=\"b\", service_name=\"a\"}' has duplicate label name: 'app'\n";
     assert_eq!((answer.status, answer.body.as_str()), (400, text));
+    let duplicates = ["reason=\"duplicate_label_names\"".to_owned(), "tenant=\"whole\"".to_owned()];
+    assert_eq!(metric(client, "loki_discarded_samples_total", &duplicates), 1);
 }
 
 /// What pushes leave beside lines.

@@ -62,7 +62,7 @@ impl Process {
             let span = error_span!("start", module);
             if let Err(error) = part.module.start(&part.scope).instrument(span).await {
                 part.set(State::Failed);
-                error!(module, error = %error, source = ?error.source, "module failed to start");
+                error!(module, error = %error.with_causes(), "module failed to start");
                 return Err(error);
             }
             part.set(State::Running);

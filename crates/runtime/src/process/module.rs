@@ -45,6 +45,17 @@ impl StartError {
     ) -> Self {
         Self { message: message.into(), source: Some(Box::new(source)) }
     }
+
+    /// The message and what caused it, in one line.
+    pub(super) fn with_causes(&self) -> String {
+        let mut text = self.message.clone();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        text
+    }
 }
 
 /// Where a module is in its life, in the words of `/services`.

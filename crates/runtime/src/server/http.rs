@@ -15,6 +15,7 @@ use crate::server::answers::{method_not_allowed, not_found, plain, turned_away};
 use crate::server::body::{BoundedBody, KeepingBody};
 use crate::server::gate::{Gate, Pass};
 use crate::server::io::Silences;
+use crate::server::leftover::read_leftover;
 use crate::server::listener::{Bounds, bound_or};
 use crate::server::observe::{Observer, observe};
 use crate::server::port::Routes;
@@ -75,7 +76,7 @@ pub(super) fn router(
     if !prefix.is_empty() {
         router = Router::new().nest(prefix, router).fallback(async || not_found());
     }
-    router.layer(from_fn_with_state(observer, observe))
+    router.layer(from_fn(read_leftover)).layer(from_fn_with_state(observer, observe))
 }
 
 #[derive(Clone, Copy)]

@@ -8,6 +8,7 @@ mod gate;
 mod grpc;
 mod http;
 mod io;
+mod leftover;
 mod listener;
 mod observe;
 mod path;

@@ -5,7 +5,7 @@ use larch_proto::{Partition, SegmentEntry};
 use larch_types::TenantId;
 
 use super::survey::{CareError, Survey, partitions_of, survey};
-use crate::catalog::{Catalog, CatalogError, CatalogSets, SegmentPlace};
+use crate::catalog::{Catalog, CatalogError, CatalogSets, DecodeError, SegmentPlace};
 use crate::error::Failure;
 use crate::key::{FactName, Key};
 use crate::store::Store;
@@ -24,6 +24,8 @@ pub enum Problem {
     Missing,
     /// It is not what was written.
     Corrupt(String),
+    /// It was a fact that could not be read. It hides nothing any more, and is kept under another name.
+    SetAside(String),
     /// It is there, and the catalog does not name it. That alone is no damage: an upload that was not finished
     /// leaves such objects, and the sweeper removes them after two days.
     Orphan,
@@ -32,7 +34,7 @@ pub enum Problem {
 impl Problem {
     /// Whether answers lack rows because of it.
     pub const fn is_damage(&self) -> bool {
-        !matches!(self, Self::Orphan)
+        matches!(self, Self::Missing | Self::Corrupt(_))
     }
 }
 
@@ -58,14 +60,14 @@ pub async fn check_tenant(
     for partition in partitions_of(store, tenant).await? {
         let found = survey(store, tenant, partition).await?;
         let (sets, bad) = read_facts(catalog, tenant, partition, &found, &mut checked).await?;
-        for (name, text) in bad {
+        for (name, wrong) in bad {
             let object = Key::fact(tenant, partition, name).as_str().to_owned();
-            tell(Finding { object, problem: Problem::Corrupt(text) });
+            tell(Finding { object, problem: Problem::Corrupt(wrong.to_string()) });
         }
         for entry in sets.live() {
-            check_segment(store, tenant, entry, &mut checked, tell).await?;
+            is_whole(store, tenant, entry, &mut checked, tell).await?;
         }
-        let is_named = |id| sets.live().any(|entry| entry.id == id) || sets.is_removed(id);
+        let is_named = |id| sets.live_entry(id).is_some() || sets.is_removed(id);
         for id in found.segments.into_keys().filter(|id| !is_named(*id)) {
             let object = Key::segment(tenant, partition, id).as_str().to_owned();
             tell(Finding { object, problem: Problem::Orphan });
@@ -81,7 +83,7 @@ pub(super) async fn read_facts(
     partition: Partition,
     found: &Survey,
     checked: &mut Checked,
-) -> Result<(CatalogSets, Vec<(FactName, String)>), CareError> {
+) -> Result<(CatalogSets, Vec<(FactName, DecodeError)>), CareError> {
     let (mut sets, mut bad) = (CatalogSets::default(), Vec::new());
     for name in found.facts.keys() {
         match catalog.fact(tenant, partition, *name).await {
@@ -89,7 +91,7 @@ pub(super) async fn read_facts(
                 checked.facts += 1;
                 sets.apply(&fact);
             }
-            Err(CatalogError::Corrupt { source, .. }) => bad.push((*name, source.to_string())),
+            Err(CatalogError::Corrupt { source, .. }) => bad.push((*name, source)),
             // Folded, and deleted since it was listed.
             Err(CatalogError::Store(error)) if error.is_missing() => {}
             Err(error) => return Err(error.into()),
@@ -98,13 +100,14 @@ pub(super) async fn read_facts(
     Ok((sets, bad))
 }
 
-async fn check_segment(
+/// Whether a live segment is there and verifies. What is wrong is told.
+pub(super) async fn is_whole(
     store: &Store,
     tenant: &TenantId,
     entry: &SegmentEntry,
     checked: &mut Checked,
     tell: &mut (dyn FnMut(Finding) + Send),
-) -> Result<(), CareError> {
+) -> Result<bool, CareError> {
     let place = SegmentPlace::of(tenant, entry);
     let object = match entry.embedded {
         None => place.key.as_str().to_owned(),
@@ -117,7 +120,7 @@ async fn check_segment(
                 checked.segments += 1;
                 checked.rows += entry.rows;
                 checked.bytes += entry.object_bytes;
-                return Ok(());
+                return Ok(true);
             }
             Err(text) => Problem::Corrupt(text),
         },
@@ -126,7 +129,7 @@ async fn check_segment(
         Err(error) => return Err(error.into()),
     };
     tell(Finding { object, problem });
-    Ok(())
+    Ok(false)
 }
 
 /// Whether the bytes are the whole segment, and the one that the entry speaks of.

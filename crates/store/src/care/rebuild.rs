@@ -3,7 +3,8 @@
 //! Whatever segment lies in the store, verifies, and is named by no fact is announced. A merged segment takes
 //! the place of its inputs only if all that the same merge made is there and verifies; else the inputs are
 //! announced beside it, and readers show the rows of both once. Segments that travel inside their adds need
-//! nothing: those objects are facts themselves. What a fact removed stays removed.
+//! nothing: those objects are facts themselves. What a fact removed stays removed. A fact that cannot be read is set
+//! aside (`mend`), for it would hide its partition from every reader.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use larch_runtime::Env;
 use larch_segment::Provenance;
 use larch_types::{FactId, SegmentId, Span, TenantId};
 
-use super::check::{Checked, Finding, Problem, read_facts};
+use super::check::{Checked, Finding, Problem, is_whole, read_facts};
+use super::mend::{mend, mendable};
 use super::pins::{pin, unpin};
 use super::survey::{CareError, Survey, partitions_of, survey};
 use crate::catalog::{Catalog, CatalogSets, Input, NewSegment};
@@ -25,7 +27,7 @@ use crate::store::Store;
 const PIN: Duration = Duration::from_secs(86_400);
 
 /// Facts are written within an hour, as all facts are.
-const LATEST: Duration = Duration::from_secs(3600);
+pub(super) const LATEST: Duration = Duration::from_secs(3600);
 
 /// Entries of one add: some hundred bytes each.
 const ENTRIES_OF_ADD: usize = 1_000;
@@ -38,6 +40,8 @@ pub struct Rebuilt {
     pub replaced: u64,
     /// Of what was added.
     pub rows: u64,
+    /// Facts that could not be read.
+    pub set_aside: u64,
 }
 
 /// A segment that no fact names.
@@ -63,12 +67,31 @@ pub async fn rebuild_tenant(
     };
     let mut rebuilt = Rebuilt::default();
     for partition in partitions_of(store, tenant).await? {
-        let plan = plan(store, catalog, tenant, partition, tell).await?;
+        let found = survey(store, tenant, partition).await?;
+        let (sets, bad) = read_facts(catalog, tenant, partition, &found, &mut Checked::default()).await?;
+        let unnamed = read_unnamed(store, tenant, partition, (&found, &sets), tell).await?;
+        let sound = sound_siblings(store, tenant, &unnamed, &sets, tell).await?;
+        let plan = arrange(unnamed, &sets, &sound);
         rebuilt.added += plan.segments().count() as u64;
         rebuilt.rows += plan.segments().map(|entry| entry.rows).sum::<u64>();
         rebuilt.replaced += plan.swaps.iter().map(|(_, inputs)| inputs.len() as u64).sum::<u64>();
         if writes {
             write(catalog, env, tenant, partition, plan).await?;
+        }
+        for (name, wrong) in bad {
+            let object = Key::fact(tenant, partition, name).to_string();
+            let Some(fact) = mendable(store, tenant, partition, (name, &wrong), &sets).await? else {
+                tell(Finding { object, problem: Problem::Corrupt(wrong.to_string()) });
+                continue;
+            };
+            rebuilt.set_aside += 1;
+            rebuilt.added += fact.carried.len() as u64;
+            rebuilt.rows += fact.carried.iter().map(|(entry, _)| entry.rows).sum::<u64>();
+            if writes {
+                mend(store, catalog, env, (tenant, partition), fact).await?;
+            }
+            let say = if writes { Problem::SetAside } else { Problem::Corrupt };
+            tell(Finding { object, problem: say(wrong.to_string()) });
         }
     }
     if let Some(name) = pinned {
@@ -90,23 +113,6 @@ impl Plan {
     }
 }
 
-async fn plan(
-    store: &Store,
-    catalog: &Catalog,
-    tenant: &TenantId,
-    partition: Partition,
-    tell: &mut (dyn FnMut(Finding) + Send),
-) -> Result<Plan, CareError> {
-    let found = survey(store, tenant, partition).await?;
-    let (sets, bad) = read_facts(catalog, tenant, partition, &found, &mut Checked::default()).await?;
-    for (name, text) in bad {
-        let object = Key::fact(tenant, partition, name).as_str().to_owned();
-        tell(Finding { object, problem: Problem::Corrupt(text) });
-    }
-    let unnamed = read_unnamed(store, tenant, partition, (&found, &sets), tell).await?;
-    Ok(arrange(unnamed, &sets))
-}
-
 /// Reads and verifies all segments that no fact names.
 async fn read_unnamed(
     store: &Store,
@@ -115,10 +121,9 @@ async fn read_unnamed(
     (found, sets): (&Survey, &CatalogSets),
     tell: &mut (dyn FnMut(Finding) + Send),
 ) -> Result<BTreeMap<SegmentId, Unnamed>, CareError> {
-    let live: BTreeSet<SegmentId> = sets.live().map(|entry| entry.id).collect();
     let mut unnamed = BTreeMap::new();
     for (id, info) in &found.segments {
-        if live.contains(id) || sets.is_removed(*id) {
+        if sets.live_entry(*id).is_some() || sets.is_removed(*id) {
             continue;
         }
         let key = Key::segment(tenant, partition, *id);
@@ -151,13 +156,32 @@ async fn read_unnamed(
     Ok(unnamed)
 }
 
+/// Which segments that a merge made beside unnamed ones, and that facts do name, are there and verify.
+async fn sound_siblings(
+    store: &Store,
+    tenant: &TenantId,
+    unnamed: &BTreeMap<SegmentId, Unnamed>,
+    sets: &CatalogSets,
+    tell: &mut (dyn FnMut(Finding) + Send),
+) -> Result<BTreeSet<SegmentId>, CareError> {
+    let merged = unnamed.values().filter(|one| !one.provenance.inputs.is_empty());
+    let siblings: BTreeSet<SegmentId> =
+        merged.flat_map(|one| one.provenance.siblings.iter().copied()).collect();
+    let mut sound = BTreeSet::new();
+    for entry in siblings.iter().filter_map(|id| sets.live_entry(*id)) {
+        if is_whole(store, tenant, entry, &mut Checked::default(), tell).await? {
+            sound.insert(entry.id);
+        }
+    }
+    Ok(sound)
+}
+
 /// What one merge made becomes a swap, if all of it is there.
-fn arrange(unnamed: BTreeMap<SegmentId, Unnamed>, sets: &CatalogSets) -> Plan {
+fn arrange(unnamed: BTreeMap<SegmentId, Unnamed>, sets: &CatalogSets, sound: &BTreeSet<SegmentId>) -> Plan {
     let carried: BTreeMap<SegmentId, FactId> = sets
         .live()
         .filter_map(|entry| entry.embedded.map(|place| (entry.id, FactId::from_u128(place.add_id))))
         .collect();
-    let live: BTreeSet<SegmentId> = sets.live().map(|entry| entry.id).collect();
     let (mut plan, mut done) = (Plan::default(), BTreeSet::new());
     for (id, one) in &unnamed {
         if done.contains(id) {
@@ -165,7 +189,7 @@ fn arrange(unnamed: BTreeMap<SegmentId, Unnamed>, sets: &CatalogSets) -> Plan {
         }
         let mut group: BTreeSet<SegmentId> = one.provenance.siblings.iter().copied().collect();
         group.insert(*id);
-        let is_there = |id: &SegmentId| unnamed.contains_key(id) || live.contains(id);
+        let is_there = |id: &SegmentId| unnamed.contains_key(id) || sound.contains(id);
         if one.provenance.inputs.is_empty() || !group.iter().all(is_there) {
             plan.adds.push(one.entry.clone());
             continue;

@@ -16,6 +16,9 @@ const LIST_PAGE: usize = 5_000;
 /// Each takes some hundred bytes while it is looked after.
 const MAX_OBJECTS: usize = 1_000_000;
 
+/// With it begin the names of objects, among a tenant's `usage`, from which the store's clock is read.
+pub const CLOCK_PROBE: &str = "clock-";
+
 /// Why stored objects cannot be looked after.
 #[derive(Debug, thiserror::Error)]
 pub enum CareError {
@@ -50,6 +53,8 @@ pub struct TenantSurvey {
     pub partitions: BTreeMap<Partition, Survey>,
     /// Names of pins, with when they were written.
     pub pins: Vec<(String, ObjectInfo)>,
+    /// Of objects from which somebody reads the store's clock, or did and could not delete them.
+    pub probes: Vec<(String, ObjectInfo)>,
 }
 
 /// One listing of all, which costs a request for some thousand objects instead of some for each partition. Facts that are
@@ -61,6 +66,9 @@ pub async fn survey_tenant(store: &Store, tenant: &TenantId) -> Result<TenantSur
         let (kind, folder, rest) = (parts.next(), parts.next(), parts.next());
         match (kind, folder, rest) {
             (Some("pins"), Some(pin), None) => found.pins.push((pin.to_owned(), info)),
+            (Some("usage"), Some(probe), None) if probe.starts_with(CLOCK_PROBE) => {
+                found.probes.push((probe.to_owned(), info));
+            }
             (Some("seg"), Some(folder), Some(rest)) => {
                 if let (Ok(partition), Some(id)) = (folder.parse(), parse_segment_name(rest)) {
                     let survey: &mut Survey = found.partitions.entry(partition).or_default();

@@ -117,6 +117,11 @@ impl Fact {
     /// Reads the object of that name. What it carries behind the fact is left to whoever reads the segments,
     /// which have checksums of their own.
     pub fn decode(name: FactName, bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_of(name, bytes, bytes.len() as u64)
+    }
+
+    /// As [`Fact::decode`], of an object of so many bytes, without what it carries.
+    pub(super) fn decode_of(name: FactName, bytes: &[u8], object_bytes: u64) -> Result<Self, DecodeError> {
         let mut header = Cursor(bytes);
         if header.array()? != MAGIC {
             return Err(DecodeError::Magic);
@@ -139,7 +144,7 @@ impl Fact {
             return Err(DecodeError::Name(said.to_string()));
         }
         let partition = body.text()?.parse().map_err(|_| DecodeError::Invalid("it names no partition"))?;
-        let within = Within { id, partition, bytes: bytes.len() as u64 };
+        let within = Within { id, partition, bytes: object_bytes };
         let body = within.body(kind, &mut body)?;
         Ok(Self { id, partition, body })
     }
@@ -170,6 +175,17 @@ pub(super) fn encode_add(
         out.extend_from_slice(carried.as_deref().unwrap_or_default());
     }
     (out, entries)
+}
+
+/// How long the fact at the beginning of an object is, by its header alone; behind it is what an add carries. `None` if
+/// the header is not one.
+pub(crate) fn fact_length(object: &[u8]) -> Option<usize> {
+    let mut header = Cursor(object);
+    let is_known = header.array() == Ok(MAGIC) && header.array().map(u16::from_le_bytes) == Ok(VERSION);
+    if !is_known || header.take(2).is_err() {
+        return None;
+    }
+    Some(HEADER_BYTES + header.u32().ok()? as usize + CHECKSUM_BYTES)
 }
 
 /// The order of entries that claim one id: whoever reads both keeps the same one.

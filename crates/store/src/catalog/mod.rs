@@ -6,9 +6,10 @@
 //! lock decides anything. A snapshot is only a cache: it carries both sets and names the facts it folds.
 //!
 //! `format` is the bytes of a fact, `sets` what facts together mean; neither does any IO. `view` reads a day
-//! and keeps it, `write` announces.
+//! and keeps it, `days` says which are kept, `write` announces.
 
 mod cursor;
+mod days;
 mod find;
 mod format;
 mod sets;
@@ -17,6 +18,7 @@ mod testing;
 mod view;
 mod write;
 
+pub(crate) use format::fact_length;
 pub use format::{DecodeError, Fact, FactBody, Input, MAX_FACT_BYTES, fuzz_fact};
 pub use sets::{CatalogSets, Removal};
 pub use view::{Catalog, CatalogError, DayView, MAX_UNFOLDED, MAX_VIEW_AGE};

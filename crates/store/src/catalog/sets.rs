@@ -74,6 +74,20 @@ impl CatalogSets {
         self.live.values()
     }
 
+    /// What it takes in memory, about.
+    pub(super) fn held_bytes(&self) -> u64 {
+        // An entry has its summaries beside it, which are bounded to some hundred bytes.
+        const ENTRY: usize = size_of::<SegmentEntry>() + 400;
+        // A removed segment is in two sets.
+        const REMOVED: usize = 2 * size_of::<Input>() + 32;
+        (self.live.len() * ENTRY + self.removed.len() * REMOVED) as u64
+    }
+
+    /// `None` if it is not live.
+    pub fn live_entry(&self, id: SegmentId) -> Option<&SegmentEntry> {
+        self.live.get(&id)
+    }
+
     pub fn is_removed(&self, id: SegmentId) -> bool {
         self.removed.contains(&id)
     }

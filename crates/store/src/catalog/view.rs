@@ -4,17 +4,18 @@
 //! listing that lags shows later what it did not show now. Its age is that of the listing's begin.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_proto::{Partition, SegmentEntry};
 use larch_runtime::Env;
 use larch_telemetry::{Counter, DURATION_BUCKETS, Family, Histogram, Registry, Spec};
-use larch_types::{ErrorKind, FactId, Monotonic, SegmentId, TenantId};
+use larch_types::{ErrorKind, FactId, Monotonic, SegmentId, Span, TenantId, Timestamp};
 use tracing::debug;
 
-use super::format::{DecodeError, Fact, FactBody, MAX_FACT_BYTES};
+use super::days::Days;
+use super::format::{DecodeError, Fact, FactBody, MAX_FACT_BYTES, fact_length};
 use super::sets::CatalogSets;
 use crate::error::StoreError;
 use crate::key::{FactKind, FactName, Folder, Key};
@@ -61,8 +62,8 @@ const MAX_FACTS: usize = 100_000;
 const LIST_PAGE: usize = 5_000;
 /// Objects of one day that are fetched at a time.
 const PARALLEL_READS: usize = 16;
-/// Days that are kept. What a day takes in memory is bounded by what may be in it.
-const MAX_DAYS: usize = 4_096;
+/// What is read of an add at first. Most facts are shorter, and the segments that an add carries lie behind its fact.
+const FIRST_READ: u64 = 16 << 10;
 
 /// The catalogs of all tenants. Clones share what they know.
 #[derive(Clone)]
@@ -71,23 +72,9 @@ pub struct Catalog(Arc<Inner>);
 struct Inner {
     store: Store,
     env: Env,
-    days: Mutex<Days>,
+    /// Each is held while it is read: whoever wants the same day waits for that reading, and has its result.
+    days: Mutex<Days<tokio::sync::Mutex<Known>>>,
     metrics: CatalogMetrics,
-}
-
-type DayKey = (TenantId, Partition);
-
-#[derive(Default)]
-struct Days {
-    known: BTreeMap<DayKey, Slot>,
-    /// Counts uses, to find the day that was not used for longest.
-    uses: u64,
-}
-
-struct Slot {
-    last_use: u64,
-    /// Held while a day is read: whoever wants the same day waits for that reading, and has its result.
-    day: Arc<tokio::sync::Mutex<Known>>,
 }
 
 /// What is known of a day.
@@ -95,11 +82,31 @@ struct Slot {
 pub(super) struct Known {
     pub(super) sets: Arc<CatalogSets>,
     /// When the listing began that all of it was read after.
-    as_of: Option<Monotonic>,
+    as_of: Option<Moment>,
     /// Objects whose contents are in the sets.
     pub(super) read: BTreeSet<FactName>,
     /// Those of them that a snapshot among them folds.
     pub(super) folded: BTreeSet<FactName>,
+}
+
+/// By two clocks, because each has its way of standing still: one while the machine is suspended, the other when it is
+/// put back.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    monotonic: Monotonic,
+    wall: Timestamp,
+}
+
+impl Moment {
+    fn now(env: &Env) -> Self {
+        Self { monotonic: env.clock.monotonic(), wall: env.clock.now() }
+    }
+
+    /// The longer of what the two say; nothing if it is the later one.
+    fn since(self, earlier: Self) -> Duration {
+        let wall = self.wall.since(earlier.wall).max(Span::ZERO).to_std();
+        self.monotonic.since(earlier.monotonic).max(wall)
+    }
 }
 
 /// The segments of a day as they were at some moment.
@@ -109,6 +116,9 @@ pub struct DayView {
     as_of: Monotonic,
     /// Objects that no snapshot folds.
     pub unfolded: usize,
+    /// Objects that the last listing showed, and what this process wrote since. What is known of a day may be more:
+    /// it is kept when its objects are gone.
+    pub facts: usize,
 }
 
 impl DayView {
@@ -157,6 +167,10 @@ impl Catalog {
         Self(Arc::new(Inner { store, env, days: Mutex::default(), metrics }))
     }
 
+    pub(crate) fn env(&self) -> &Env {
+        &self.0.env
+    }
+
     /// What is known of a day, at most so old; read anew if it is older. The partition `wide` is part of every
     /// plan, and a day of its own here.
     pub async fn view(
@@ -165,33 +179,46 @@ impl Catalog {
         partition: Partition,
         max_age: Duration,
     ) -> Result<DayView, CatalogError> {
-        let slot = self.slot(tenant, partition);
+        let key = (tenant.clone(), partition);
+        let slot = self.days().used(&key);
+        // Before waiting: a listing that somebody else begins meanwhile is as good as one of one's own.
+        let asked = Moment::now(&self.0.env);
         let mut day = slot.lock().await;
-        let now = self.0.env.clock.monotonic();
-        if day.as_of.is_none_or(|as_of| now.since(as_of) > max_age) {
+        if day.as_of.is_none_or(|as_of| asked.since(as_of) > max_age) {
+            let begun = self.0.env.clock.monotonic();
             self.refresh(tenant, partition, &mut day).await?;
-            self.0.metrics.refresh.observe_duration(self.0.env.clock.monotonic().since(now));
+            self.0.metrics.refresh.observe_duration(self.0.env.clock.monotonic().since(begun));
+            self.days().weigh(&key, &slot, day.held_bytes());
         }
         let unfolded = day.read.difference(&day.folded).count();
-        Ok(DayView { sets: Arc::clone(&day.sets), as_of: day.as_of.unwrap_or(now), unfolded })
+        Ok(DayView {
+            sets: Arc::clone(&day.sets),
+            as_of: day.as_of.map_or(asked.monotonic, |as_of| as_of.monotonic),
+            unfolded,
+            facts: day.read.len(),
+        })
     }
 
-    /// Writes a snapshot if more objects than [`MAX_UNFOLDED`] have none. Gives its name.
+    /// Writes a snapshot if more objects than [`MAX_UNFOLDED`] have none. Gives its name. The day can be read, and
+    /// learns what is announced, while the snapshot is on its way.
     pub async fn fold(
         &self,
         tenant: &TenantId,
         partition: Partition,
     ) -> Result<Option<FactName>, CatalogError> {
-        let slot = self.slot(tenant, partition);
-        let mut day = slot.lock().await;
-        if day.read.difference(&day.folded).count() <= MAX_UNFOLDED {
-            return Ok(None);
-        }
-        let folds = day.read.clone();
-        let body = FactBody::Snap { sets: CatalogSets::clone(&day.sets), folds: folds.clone() };
+        let slot = self.days().used(&(tenant.clone(), partition));
+        let (sets, folds) = {
+            let day = slot.lock().await;
+            if day.read.difference(&day.folded).count() <= MAX_UNFOLDED {
+                return Ok(None);
+            }
+            (CatalogSets::clone(&day.sets), day.read.clone())
+        };
+        let body = FactBody::Snap { sets, folds: folds.clone() };
         let fact = Fact { id: self.0.env.new_fact_id(), partition, body };
         let name = fact.name();
         self.put_fact(tenant, &fact, fact.encode(), None).await?;
+        let mut day = slot.lock().await;
         day.folded.extend(folds);
         day.read.insert(name);
         Ok(Some(name))
@@ -213,28 +240,19 @@ impl Catalog {
         &self.0.store
     }
 
-    /// What this process wrote is part of what it knows at once.
+    /// What this process wrote is part of what it knows at once. Of a day that nobody reads it needs to know nothing.
     pub(super) async fn learn(&self, tenant: &TenantId, fact: &Fact) {
-        let slot = self.slot(tenant, fact.partition);
+        let key = (tenant.clone(), fact.partition);
+        let kept = self.days().kept(&key);
+        let Some(slot) = kept else { return };
         let mut day = slot.lock().await;
         day.take(fact);
+        self.days().weigh(&key, &slot, day.held_bytes());
     }
 
-    fn slot(&self, tenant: &TenantId, partition: Partition) -> Arc<tokio::sync::Mutex<Known>> {
-        let mut days = self.0.days.lock().unwrap_or_else(PoisonError::into_inner);
-        days.uses += 1;
-        let last_use = days.uses;
-        let slot = days
-            .known
-            .entry((tenant.clone(), partition))
-            .or_insert_with(|| Slot { last_use, day: Arc::default() });
-        slot.last_use = last_use;
-        let day = Arc::clone(&slot.day);
-        if days.known.len() > MAX_DAYS {
-            let oldest = days.known.iter().min_by_key(|(_, slot)| slot.last_use).map(|(key, _)| key.clone());
-            oldest.map(|key| days.known.remove(&key));
-        }
-        day
+    /// Nothing is awaited while it is held.
+    fn days(&self) -> MutexGuard<'_, Days<tokio::sync::Mutex<Known>>> {
+        self.0.days.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// # Cancel safety
@@ -245,7 +263,7 @@ impl Catalog {
         partition: Partition,
         day: &mut Known,
     ) -> Result<(), CatalogError> {
-        let begun = self.0.env.clock.monotonic();
+        let begun = Moment::now(&self.0.env);
         let mut listed = self.list(tenant, partition).await?;
         if let Err(error) = self.read_new(tenant, partition, day, &listed).await {
             if !matches!(&error, CatalogError::Store(error) if error.is_missing()) {
@@ -258,8 +276,8 @@ impl Catalog {
         }
         // What is listed no more is asked for no more. Should a listing that lags show it again, reading it
         // again changes nothing.
-        day.read.retain(|name| listed.contains(name));
-        day.folded.retain(|name| listed.contains(name));
+        day.read.retain(|name| listed.contains_key(name));
+        day.folded.retain(|name| listed.contains_key(name));
         day.as_of = Some(begun);
         Ok(())
     }
@@ -268,14 +286,18 @@ impl Catalog {
         &self,
         tenant: &TenantId,
         partition: Partition,
-    ) -> Result<BTreeSet<FactName>, CatalogError> {
+    ) -> Result<BTreeMap<FactName, u64>, CatalogError> {
         let folder = Folder::facts(tenant, partition);
-        let mut names = BTreeSet::new();
+        let mut names = BTreeMap::new();
         let mut after: Option<String> = None;
         loop {
             let page = self.0.store.list(&folder, after.as_deref(), LIST_PAGE).await?;
             // Whatever else lies there is not ours.
-            names.extend(page.objects.iter().filter_map(|object| object.name.parse::<FactName>().ok()));
+            for object in &page.objects {
+                if let Ok(name) = object.name.parse::<FactName>() {
+                    names.insert(name, object.info.size);
+                }
+            }
             if names.len() > MAX_FACTS {
                 return Err(CatalogError::TooMany { folder: folder.to_string() });
             }
@@ -292,17 +314,22 @@ impl Catalog {
         tenant: &TenantId,
         partition: Partition,
         day: &mut Known,
-        listed: &BTreeSet<FactName>,
+        listed: &BTreeMap<FactName, u64>,
     ) -> Result<(), CatalogError> {
-        for name in listed.iter().rev().filter(|name| name.kind == FactKind::Snap) {
+        for name in listed.keys().rev().filter(|name| name.kind == FactKind::Snap) {
             if !day.read.contains(name) {
                 let fact = self.read(tenant, partition, *name).await?;
                 day.take(&fact);
             }
         }
-        let unread: Vec<FactName> = listed.difference(&day.read).copied().collect();
-        let mut facts =
-            stream::iter(unread).map(|name| self.read(tenant, partition, name)).buffered(PARALLEL_READS);
+        let unread: Vec<(FactName, u64)> = listed
+            .iter()
+            .filter(|(name, _)| !day.read.contains(name))
+            .map(|(name, bytes)| (*name, *bytes))
+            .collect();
+        let mut facts = stream::iter(unread)
+            .map(|(name, bytes)| self.read_listed(tenant, partition, name, bytes))
+            .buffered(PARALLEL_READS);
         while let Some(fact) = facts.try_next().await? {
             day.take(&fact);
         }
@@ -327,9 +354,40 @@ impl Catalog {
     ) -> Result<Fact, CatalogError> {
         let key = Key::fact(tenant, partition, name);
         let bytes = self.0.store.get(&key, MAX_FACT_BYTES).await?;
+        self.decoded(&key, partition, name, (&bytes, bytes.len() as u64))
+    }
+
+    /// Of an add no more than its fact is read, as far as that is known beforehand.
+    async fn read_listed(
+        &self,
+        tenant: &TenantId,
+        partition: Partition,
+        name: FactName,
+        object_bytes: u64,
+    ) -> Result<Fact, CatalogError> {
+        if name.kind != FactKind::Add || object_bytes <= FIRST_READ {
+            return self.read(tenant, partition, name).await;
+        }
+        let key = Key::fact(tenant, partition, name);
+        let mut bytes = self.0.store.get_range(&key, 0..FIRST_READ).await?;
+        let end = fact_length(&bytes).map_or(0, |length| length as u64).min(object_bytes);
+        if end > FIRST_READ && end <= MAX_FACT_BYTES {
+            let rest = self.0.store.get_range(&key, FIRST_READ..end).await?;
+            bytes = [bytes, rest].concat().into();
+        }
+        self.decoded(&key, partition, name, (&bytes, object_bytes))
+    }
+
+    fn decoded(
+        &self,
+        key: &Key,
+        partition: Partition,
+        name: FactName,
+        (bytes, object_bytes): (&[u8], u64),
+    ) -> Result<Fact, CatalogError> {
         self.0.metrics.read.with([name.kind.as_str()]).inc();
         let corrupt = |source| CatalogError::Corrupt { key: key.to_string(), source };
-        let fact = Fact::decode(name, &bytes).map_err(corrupt)?;
+        let fact = Fact::decode_of(name, bytes, object_bytes).map_err(corrupt)?;
         if fact.partition != partition {
             return Err(corrupt(DecodeError::Invalid("it is of another partition")));
         }
@@ -361,6 +419,12 @@ impl Catalog {
 }
 
 impl Known {
+    /// What it takes in memory, about.
+    fn held_bytes(&self) -> u64 {
+        let names = (self.read.len() + self.folded.len()) * (size_of::<FactName>() + 16);
+        self.sets.held_bytes() + names as u64
+    }
+
     fn take(&mut self, fact: &Fact) {
         Arc::make_mut(&mut self.sets).apply(fact);
         self.read.insert(fact.name());

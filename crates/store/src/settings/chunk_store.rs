@@ -3,7 +3,7 @@
 use larch_types::{InvalidSetting, NamedFile, OldKey, Section, Span, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::CacheSettings;
+use super::{CacheSettings, DiskCacheSettings};
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,6 +16,8 @@ pub struct ChunkStoreSettings {
     pub l2_chunk_cache_handoff: Span,
     /// Age from which pages that a query reads are not put into the cache; 0 means any age is.
     pub skip_query_writeback_cache_older_than: Span,
+    /// Cache of footers and pages on a disk of this machine, behind the one in memory.
+    pub disk_cache: DiskCacheSettings,
 }
 
 const SUITES: &str = "all cipher suites that are offered are safe";
@@ -37,6 +39,7 @@ impl Section for ChunkStoreSettings {
     fn check(&self) -> Result<(), InvalidSetting> {
         self.chunk_cache_config.check_at("chunk_cache_config.")?;
         self.chunk_cache_config_l2.check_at("chunk_cache_config_l2.")?;
+        self.disk_cache.check_at("disk_cache.")?;
         for (key, span) in [
             ("l2_chunk_cache_handoff", self.l2_chunk_cache_handoff),
             ("skip_query_writeback_cache_older_than", self.skip_query_writeback_cache_older_than),

@@ -218,6 +218,10 @@ fn chunk_store_defaults_are_those_of_loki() {
         chunk_cache_config_l2.embedded_cache.ttl: "1h"
         l2_chunk_cache_handoff: "0s"
         skip_query_writeback_cache_older_than: "0s"
+        disk_cache.directory: ""
+        disk_cache.max_size: "10GB"
+        disk_cache.max_size_items: 500000
+        disk_cache.writeback_size_limit: "64MB"
     "#]]
     .assert_eq(&defaults::<ChunkStoreSettings>());
 }
@@ -370,10 +374,13 @@ fn other_values_come_back() {
                 "memcached_client": {"addresses": ["dnssrvnoa+_memcached._tcp.cache"], "timeout": "2s",
                     "consistent_hash": false, "tls_enabled": true, "tls_min_version": "VersionTLS12"}},
             "chunk_cache_config_l2": {"embedded_cache": {"enabled": true, "max_size_mb": 0.5, "ttl": "5m"}},
-            "l2_chunk_cache_handoff": "3d"}"#,
+            "l2_chunk_cache_handoff": "3d",
+            "disk_cache": {"directory": "/cache", "max_size": "100GB", "max_size_items": 5000000,
+                "writeback_size_limit": "1GB"}}"#,
     );
     assert_eq!(caches.check(), Ok(()));
-    assert!(caches.chunk_cache_config.is_configured());
+    assert!(caches.chunk_cache_config.is_configured() && caches.disk_cache.is_configured());
+    assert!(!ChunkStoreSettings::default().disk_cache.is_configured());
     let schema: SchemaSettings = comes_back(
         r#"{"configs": [
             {"from": "2020-10-24", "store": "boltdb-shipper", "object_store": "filesystem", "schema": "v11",
@@ -491,6 +498,16 @@ fn others_refuse_what_cannot_be_meant() {
             "chunk_cache_config.default_validity: must not be negative",
         ),
         (r#"{"l2_chunk_cache_handoff": "-1h"}"#, "l2_chunk_cache_handoff: must not be negative"),
+        (r#"{"disk_cache": {"max_size": "63MB"}}"#, "disk_cache.max_size: must be at least 64 MiB"),
+        (r#"{"disk_cache": {"max_size_items": 0}}"#, "disk_cache.max_size_items: must be above 0"),
+        (
+            r#"{"disk_cache": {"writeback_size_limit": "0B"}}"#,
+            "disk_cache.writeback_size_limit: must be above 0",
+        ),
+        (
+            r#"{"disk_cache": {"path": "x"}}"#,
+            "unknown field `path`, expected one of `directory`, `max_size`, `max_size_items`, `writeback_size_limit`",
+        ),
     ] {
         assert_eq!(refusal::<ChunkStoreSettings>(given), text, "{given}");
     }

@@ -28,8 +28,9 @@ pub struct Listing {
 }
 
 impl Store {
-    /// Objects of a folder, and of folders in it, by name: at most so many of those after a name. A listing
-    /// may lag behind what was written, and what is written meanwhile may be in it or not.
+    /// Objects of a folder, and of folders in it, by name: at most so many of those after a name. A store that does not
+    /// sort gives all of them at once, because it has read them anyway. A listing may lag behind what was written, and
+    /// what is written meanwhile may be in it or not.
     pub async fn list(
         &self,
         folder: &Folder,
@@ -83,16 +84,19 @@ impl Inner {
             None => objects.list(some(root)),
         };
         let mut metas: Vec<ObjectMeta> = Vec::new();
+        let sorts = self.backing.lists_in_order();
         while let Some(meta) = found.next().await {
             metas.push(meta?);
             // One more than is asked for says whether there are more. Only a store that sorts can stop.
-            if metas.len() > limit && self.backing.lists_in_order() {
+            if metas.len() > limit && sorts {
                 break;
             }
         }
         metas.sort_by(|a, b| a.location.cmp(&b.location));
-        let has_more = metas.len() > limit;
-        metas.truncate(limit);
+        let has_more = sorts && metas.len() > limit;
+        if has_more {
+            metas.truncate(limit);
+        }
         Ok(Listing { objects: metas.iter().filter_map(|meta| relative(root, meta)).collect(), has_more })
     }
 }
@@ -117,4 +121,48 @@ fn joined(root: &Path, name: &str) -> Path {
 
 fn some(root: &Path) -> Option<&Path> {
     (!root.as_ref().is_empty()).then_some(root)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use larch_proto::Partition;
+    use larch_runtime::Env;
+    use larch_telemetry::Registry;
+    use larch_types::{FactId, TenantId};
+
+    use super::*;
+    use crate::backing::Backing;
+    use crate::directory::Directory;
+    use crate::key::{FactKind, FactName, Key};
+    use crate::store::StoreOptions;
+
+    /// A directory is read whole for every page, so there is one.
+    #[tokio::test]
+    async fn pages_of_a_directory_and_of_a_store_that_sorts() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = Backing::directory(Arc::new(Directory::open(root.path()).unwrap()));
+        for (backing, pages) in
+            [(directory, vec![(25, false)]), (Backing::memory(), vec![(20, true), (5, false)])]
+        {
+            let store = Store::new(backing, StoreOptions::default(), Env::system(), &Registry::default());
+            let tenant: TenantId = "t".parse().unwrap();
+            for id in 0..25 {
+                let name = FactName { kind: FactKind::Add, id: FactId::from_u128(id) };
+                store.put(&Key::fact(&tenant, Partition::Wide, name), "x".into()).await.unwrap();
+            }
+            let (mut found, mut after): (_, Option<String>) = (Vec::new(), None);
+            loop {
+                let folder = Folder::facts(&tenant, Partition::Wide);
+                let page = store.list(&folder, after.as_deref(), 20).await.unwrap();
+                found.push((page.objects.len(), page.has_more));
+                after = page.objects.last().map(|last| last.name.clone());
+                if !page.has_more {
+                    break;
+                }
+            }
+            assert_eq!(found, pages);
+        }
+    }
 }

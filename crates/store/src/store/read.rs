@@ -18,7 +18,7 @@ use crate::key::Key;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectInfo {
     pub size: u64,
-    /// By the store's own clock.
+    /// By the store's own clock. What is not known is far in the future: such an object is never old.
     pub modified: Timestamp,
 }
 
@@ -29,6 +29,9 @@ pub struct Tail {
     /// Of the whole object.
     pub size: u64,
 }
+
+/// 2001. All objects are younger than the program, and stores that do not know a time tell of the year 1 or 1970.
+const EARLIEST: Timestamp = Timestamp::from_secs(978_307_200);
 
 /// Requests of one reader at a time. A reader who wants more has other readers to leave room for.
 const PARALLEL_RANGES: usize = 8;
@@ -164,8 +167,9 @@ impl Inner {
 }
 
 pub(super) fn info(meta: &ObjectMeta) -> ObjectInfo {
-    let nanos = meta.last_modified.timestamp_nanos_opt();
-    ObjectInfo { size: meta.size, modified: nanos.map_or(Timestamp::MIN, Timestamp::from_nanos) }
+    let told = meta.last_modified.timestamp_nanos_opt().map(Timestamp::from_nanos);
+    let known = told.filter(|told| *told >= EARLIEST);
+    ObjectInfo { size: meta.size, modified: known.unwrap_or(Timestamp::MAX) }
 }
 
 /// How many bytes came, for the metrics.
@@ -188,5 +192,28 @@ impl Transferred for Option<Bytes> {
 impl Transferred for Tail {
     fn bytes(&self) -> u64 {
         self.bytes.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_time_is_not_old() {
+        for (told, want) in [
+            ("0001-01-01T00:00:00Z", None),
+            ("1970-01-01T00:00:00Z", None),
+            ("2000-12-31T23:59:59Z", None),
+            ("2001-01-01T00:00:00Z", Some(978_307_200)),
+            ("2026-01-01T00:00:00Z", Some(1_767_225_600)),
+            ("2500-01-01T00:00:00Z", None),
+        ] {
+            let last_modified = told.parse().unwrap();
+            let meta =
+                ObjectMeta { location: "a".into(), last_modified, size: 1, e_tag: None, version: None };
+            let want = want.map_or(Timestamp::MAX, Timestamp::from_secs);
+            assert_eq!(info(&meta), ObjectInfo { size: 1, modified: want }, "{told}");
+        }
     }
 }

@@ -56,12 +56,12 @@ impl Store {
         self.write(key, &source.map_err(|error| failed().caused_by(error))?, None).await
     }
 
-    /// An object that is not there is deleted already.
+    /// An object that is not there is deleted already. How writes are encrypted is not said with it: stores may refuse
+    /// that where nothing is written.
     pub async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         let path = self.path(key);
         let request = Request::new(Operation::Delete, key.as_str(), 0);
-        let writer = self.writer(key)?;
-        let deleted = self.0.attempt(request, || writer.objects.delete(&path));
+        let deleted = self.0.attempt(request, || self.0.backing.objects().delete(&path));
         match self.0.measured(request, deleted).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_missing() => Ok(()),

@@ -3,18 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
-use larch_proto::{Partition, SegmentEntry};
+use larch_proto::{LabelSummary, Partition, SegmentEntry};
+use larch_runtime::{Clock, Env};
 use larch_store::{
     Backing, Catalog, CatalogError, FactKind, FactName, Failure, Input, Key, MAX_UNFOLDED, MAX_VIEW_AGE,
     NewSegment, SegmentPlace, Store, StoreOptions,
 };
 use larch_telemetry::Registry;
 use larch_testkit::sim::{World, run};
-use larch_types::{Day, ErrorKind, FactId, Monotonic, NodeId, SegmentId, TenantId};
+use larch_types::{Day, ErrorKind, FactId, Monotonic, NodeId, SegmentId, Span, TenantId, Timestamp};
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::harness::metrics;
@@ -26,10 +28,14 @@ struct Process {
 }
 
 fn process(world: &World) -> Process {
+    process_with(world, world.env.clone())
+}
+
+fn process_with(world: &World, env: Env) -> Process {
     let registry = Registry::default();
     let backing = Backing::other(Arc::new(world.store.clone()));
-    let store = Store::new(backing, StoreOptions::default(), world.env.clone(), &registry);
-    Process { catalog: Catalog::new(store, world.env.clone(), &registry), registry }
+    let store = Store::new(backing, StoreOptions::default(), env.clone(), &registry);
+    Process { catalog: Catalog::new(store, env, &registry), registry }
 }
 
 fn tenant() -> TenantId {
@@ -310,5 +316,125 @@ fn an_add_that_comes_too_late_is_not_sent() {
         let (id, last) = (FactId::from_u128(2), in_time(&world));
         let error = writer.catalog.add(&tenant(), day(), id, vec![elsewhere], last).await.unwrap_err();
         assert!(matches!(error, CatalogError::Misplaced { .. }));
+    });
+}
+
+/// Clocks stand still at different times: whoever was suspended for a night has an old view by one of them only.
+#[derive(Debug)]
+struct Suspended(Arc<dyn Clock>, AtomicI64);
+
+impl Clock for Suspended {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus(Span::from_secs(self.1.load(Ordering::Relaxed)))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        self.0.monotonic()
+    }
+}
+
+#[test]
+fn a_view_is_old_if_either_clock_says_so() {
+    let ((), _) = run(8, async |world: World| {
+        let clock = Arc::new(Suspended(Arc::clone(&world.env.clock), AtomicI64::new(0)));
+        let env = Env { clock: clock.clone(), ..world.env.clone() };
+        let (writer, reader) = (process(&world), process_with(&world, env));
+        assert!(reader.live(MAX_VIEW_AGE).await.is_empty());
+        let id = SegmentId::from_u128(1);
+        writer.add(&world, &[id]).await.unwrap();
+        for (stepped, want) in [(-3600, set(&[])), (299, set(&[])), (3600, set(&[id]))] {
+            clock.1.store(stepped, Ordering::Relaxed);
+            assert_eq!(reader.live(MAX_VIEW_AGE).await, want, "{stepped}");
+        }
+    });
+}
+
+/// Reads need no write: not the one of a snapshot either, which may take as long as the store likes.
+#[test]
+fn a_day_is_read_and_learns_while_it_is_folded() {
+    let ((), _) = run(9, async |world: World| {
+        let process = process(&world);
+        let ids: Vec<SegmentId> = (0..=MAX_UNFOLDED as u128).map(SegmentId::from_u128).collect();
+        for id in &ids {
+            process.add(&world, &[*id]).await.unwrap();
+        }
+        process.live(Duration::ZERO).await;
+        world.store.set_latency(Duration::from_secs(10));
+        let clock = &world.env.clock;
+        let reading = async {
+            world.env.sleep(Duration::from_secs(1)).await;
+            let begun = clock.monotonic();
+            assert_eq!(process.live(MAX_VIEW_AGE).await.len(), ids.len());
+            clock.monotonic().since(begun)
+        };
+        let tenant = tenant();
+        let (folded, waited) = futures_util::join!(process.catalog.fold(&tenant, day()), reading);
+        assert!(folded.unwrap().is_some());
+        assert_eq!(waited, Duration::ZERO);
+        let view = process.catalog.view(&tenant, day(), MAX_VIEW_AGE).await.unwrap();
+        assert_eq!(view.unfolded, 1, "the snapshot alone is folded by none");
+    });
+}
+
+/// Whoever waits for a listing that began after they asked takes its result.
+#[test]
+fn those_who_ask_together_do_not_queue_for_listings() {
+    let ((), _) = run(10, async |world: World| {
+        let process = process(&world);
+        process.add(&world, &[SegmentId::from_u128(1)]).await.unwrap();
+        let ask = async |after: u64| {
+            world.env.sleep(Duration::from_millis(after)).await;
+            process.live(Duration::ZERO).await
+        };
+        futures_util::future::join_all((0..20).map(ask)).await;
+        let text = metrics(&process.registry);
+        let lists = text.lines().find_map(|line| {
+            let rest = line.strip_prefix("loki_objstore_bucket_operations_total{")?;
+            rest.split_once("operation=\"iter\"} ")?.1.parse::<f64>().ok()
+        });
+        let lists = lists.expect("the listings are counted");
+        assert!((1.0..=3.0).contains(&lists), "{lists} listings");
+    });
+}
+
+/// What adds carry is read when rows are, not with the catalog.
+#[test]
+fn of_adds_that_carry_segments_the_facts_are_read() {
+    let ((), _) = run(11, async |world: World| {
+        let (writer, reader) = (process(&world), process(&world));
+        let summary = |of: u32| LabelSummary { name: "x".repeat(of as usize), values: Vec::new() };
+        // The fact of one add is longer than what is read of it at first.
+        for (add, (entries, carried_bytes)) in
+            [(1, 200_000), (1, 50_000), (300, 50_000)].into_iter().enumerate()
+        {
+            let mut segments = Vec::new();
+            for number in 0..entries {
+                let mut entry = entry(SegmentId::from_u128(add as u128 * 1_000 + u128::from(number)));
+                entry.label_summaries = vec![summary(number)];
+                entry.object_bytes = carried_bytes / u64::from(entries);
+                let bytes = Bytes::from(vec![number as u8; entry.object_bytes as usize]);
+                segments.push(NewSegment { entry, carried: Some(bytes) });
+            }
+            let id = FactId::from_u128(add as u128);
+            writer.catalog.add(&tenant(), day(), id, segments, in_time(&world)).await.unwrap();
+        }
+        let view = reader.catalog.view(&tenant(), day(), Duration::ZERO).await.unwrap();
+        assert_eq!(view.segments().len(), 302);
+        let last = view.segments().last().unwrap();
+        let place = SegmentPlace::of(&tenant(), last);
+        let ends = [0..1, last.object_bytes - 1..last.object_bytes];
+        let read = reader.catalog.get_ranges(&place, &ends).await.unwrap();
+        assert_eq!(read, [vec![299_u32 as u8], vec![299_u32 as u8]]);
+        let text = metrics(&reader.registry);
+        let of_reads =
+            text.lines().filter(|line| line.starts_with("larch_store_bytes_total{operation=\"get"));
+        let bytes: u64 = of_reads.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum();
+        assert!(bytes < 150_000, "{bytes} bytes were read");
+        // The bytes behind are not there: that is said of the object, whose fact is whole.
+        let key = Key::fact(&tenant(), day(), FactName { kind: FactKind::Add, id: FactId::from_u128(0) });
+        let object = world.store.get(&key.as_str().into()).await.unwrap().bytes().await.unwrap();
+        world.store.put(&key.as_str().into(), object.slice(..100_000).into()).await.unwrap();
+        let error = process(&world).catalog.view(&tenant(), day(), Duration::ZERO).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     });
 }

@@ -6,6 +6,7 @@
 mod backends;
 mod catalog;
 mod conformance;
+mod disk_cache;
 mod faults;
 mod harness;
 mod requests;

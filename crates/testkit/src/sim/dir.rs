@@ -36,6 +36,8 @@ struct State {
     failing_syncs: u32,
     /// Files whose names end so cannot be made.
     refused_names: Option<String>,
+    /// Files whose names end so cannot be removed.
+    kept_names: Option<String>,
     locked: bool,
     /// Files opened before a power cut are dead.
     epoch: u64,
@@ -63,6 +65,7 @@ impl SimDir {
             read_only: false,
             failing_syncs: 0,
             refused_names: None,
+            kept_names: None,
             locked: false,
             epoch: 0,
         };
@@ -131,6 +134,11 @@ impl SimDir {
     /// Files whose names end so cannot be made from now on; `None` lets all be.
     pub fn refuse_names(&self, end: Option<&str>) {
         self.state().refused_names = end.map(ToOwned::to_owned);
+    }
+
+    /// Files whose names end so cannot be removed from now on; `None` lets all be.
+    pub fn keep_names(&self, end: Option<&str>) {
+        self.state().kept_names = end.map(ToOwned::to_owned);
     }
 }
 
@@ -206,6 +214,9 @@ impl Dir for SimDir {
     fn remove(&self, name: &FileName) -> io::Result<()> {
         let mut state = self.change()?;
         state.writable()?;
+        if state.kept_names.as_ref().is_some_and(|end| name.as_str().ends_with(end.as_str())) {
+            return Err(io::Error::other("simulated: not this file"));
+        }
         let file = state.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
         state.used -= state.size_of(file);
         Ok(())

@@ -72,3 +72,11 @@ fn refuses_what_cannot_be_meant() {
         assert_eq!(refusal::<CompactorSettings>(given), text, "{given}");
     }
 }
+
+#[test]
+fn settings_without_effect_are_there() {
+    let all = defaults::<CompactorSettings>();
+    for (key, _) in IDLE {
+        assert!(all.lines().any(|line| line.starts_with(key)), "{key}");
+    }
+}

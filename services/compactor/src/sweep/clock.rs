@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use larch_runtime::{Clock, Env};
-use larch_store::{CareError, DocumentKind, Key, Store};
+use larch_store::{CLOCK_PROBE, CareError, DocumentKind, InvalidKey, Key, ObjectInfo, Store};
 use larch_types::{Monotonic, Span, TenantId, Timestamp};
 
 use super::SweepError;
 
 /// Rule of the catalog: over it destructive work stops.
 const MOST_DIFFERENCE: Duration = Duration::from_secs(5 * 60);
+
+/// After which nobody reads it any more: a reading takes some requests, each of which ends within minutes.
+const PROBE_AGE: Duration = Duration::from_secs(3600);
 
 /// The store's clock, kept going by the time that passes here.
 #[derive(Debug, Clone, Copy)]
@@ -32,9 +35,7 @@ pub(crate) async fn read_store_clock(
     env: &Env,
     tenant: &TenantId,
 ) -> Result<StoreClock, SweepError> {
-    let name = format!("clock-{}", env.new_fact_id());
-    let key = Key::document(tenant, DocumentKind::Usage, &[&name])
-        .map_err(|_| SweepError::Care(CareError::TooMany { folder: name }))?;
+    let key = probe_key(tenant, &format!("{CLOCK_PROBE}{}", env.new_fact_id()))?;
     let before = env.clock.now();
     store.put(&key, Bytes::from_static(b"clock")).await?;
     let at = env.clock.monotonic();
@@ -48,4 +49,26 @@ pub(crate) async fn read_store_clock(
         return Err(SweepError::Clock { difference, most: MOST_DIFFERENCE });
     }
     Ok(StoreClock { read, at })
+}
+
+/// Deletes what is left of readings whose delete failed. Gives how many.
+pub(super) async fn clear_probes(
+    store: &Store,
+    tenant: &TenantId,
+    probes: &[(String, ObjectInfo)],
+    now: Timestamp,
+) -> Result<u64, SweepError> {
+    let mut cleared = 0;
+    for (name, info) in probes {
+        if now.since(info.modified) >= Span::from(PROBE_AGE) {
+            store.delete(&probe_key(tenant, name)?).await?;
+            cleared += 1;
+        }
+    }
+    Ok(cleared)
+}
+
+fn probe_key(tenant: &TenantId, name: &str) -> Result<Key, SweepError> {
+    let invalid = |_: InvalidKey| SweepError::Care(CareError::TooMany { folder: name.to_owned() });
+    Key::document(tenant, DocumentKind::Usage, &[name]).map_err(invalid)
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use larch_proto::Partition;
 use larch_store::{CareError, CatalogError, StoreError};
-use larch_types::ErrorKind;
+use larch_types::{ErrorKind, TenantId};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SweepError {
@@ -11,13 +12,20 @@ pub(crate) enum SweepError {
     Care(#[from] CareError),
     #[error("this machine's clock and the store's differ by {difference:?}, more than {most:?}")]
     Clock { difference: Duration, most: Duration },
+    #[error(
+        "{unnamed} of {segments} segments of {tenant} {partition} are named by no fact, so facts may be lost and nothing \
+         of that day is deleted; larchctl catalog rebuild --tenant {tenant} announces the segments again"
+    )]
+    Unannounced { tenant: TenantId, partition: Partition, unnamed: usize, segments: usize },
 }
 
 impl SweepError {
-    pub(crate) fn kind(&self) -> ErrorKind {
+    /// For the metric.
+    pub(crate) fn reason(&self) -> &'static str {
         match self {
-            Self::Care(error) => error.kind(),
-            Self::Clock { .. } => ErrorKind::Unavailable,
+            Self::Care(error) => error.kind().name(),
+            Self::Clock { .. } => ErrorKind::Unavailable.name(),
+            Self::Unannounced { .. } => "unannounced",
         }
     }
 }

@@ -10,6 +10,8 @@ use larch_store::{
 use larch_types::{TenantId, Timestamp};
 use tracing::{info, warn};
 
+use super::clock::clear_probes;
+use super::unnamed::lacks_catalog;
 use super::{Seen, StoreClock, SweepError, Swept, Tools, read_store_clock, sweep_partition};
 use crate::metrics::Metrics;
 
@@ -27,6 +29,8 @@ struct Round {
     tenants: VecDeque<TenantId>,
     swept: Swept,
     failures: u64,
+    /// Days whose facts may be lost.
+    unannounced: u64,
 }
 
 impl SweepJob {
@@ -39,7 +43,7 @@ impl SweepJob {
         self.seen.forget_gone(self.env.clock.monotonic());
         let Some(first) = tenants.front() else { return Ok(None) };
         let clock = read_store_clock(&self.tools.store, &self.env, first).await?;
-        Ok(Some(Round { clock, tenants, swept: Swept::default(), failures: 0 }))
+        Ok(Some(Round { clock, tenants, swept: Swept::default(), failures: 0, unannounced: 0 }))
     }
 
     /// The partitions of a tenant, unless a pin keeps them, each with its objects if they fit together. Pins that have
@@ -51,7 +55,9 @@ impl SweepJob {
     ) -> Result<Vec<(Partition, Option<Survey>)>, SweepError> {
         let store = &self.tools.store;
         let (pins, partitions) = match survey_tenant(store, tenant).await {
-            Ok(TenantSurvey { partitions, pins }) => {
+            Ok(TenantSurvey { partitions, pins, probes }) => {
+                let now = clock.now(&*self.env.clock);
+                self.metrics.swept.with(["probe"]).add(clear_probes(store, tenant, &probes, now).await?);
                 (pins, partitions.into_iter().map(|(partition, survey)| (partition, Some(survey))).collect())
             }
             Err(CareError::TooMany { .. }) => {
@@ -72,22 +78,29 @@ impl SweepJob {
     async fn step(&mut self, round: &mut Round) -> Result<bool, SweepError> {
         let Some(tenant) = round.tenants.pop_front() else { return Ok(false) };
         self.metrics.tenants.inc();
-        for (partition, found) in self.partitions(&tenant, round.clock).await? {
+        let partitions = self.partitions(&tenant, round.clock).await?;
+        let now = round.clock.now(&*self.env.clock);
+        // Whoever lost the catalog of one day may have lost parts of others.
+        let lacks = |found: &Option<Survey>| found.as_ref().is_some_and(|found| lacks_catalog(found, now));
+        let mut keeps_orphans = partitions.iter().any(|(_, found)| lacks(found));
+        for (partition, found) in partitions {
             let at = self.env.clock.monotonic();
             let survey = match found {
                 Some(survey) => survey,
                 None => survey(&self.tools.store, &tenant, partition).await?,
             };
+            keeps_orphans |= lacks_catalog(&survey, now);
             if !self.seen.is_due(&tenant, partition, &survey, at) {
                 continue;
             }
             self.metrics.partitions.inc();
-            let now = round.clock.now(&*self.env.clock);
-            let pass = match sweep_partition(&self.tools, &tenant, partition, &survey, now).await {
+            let how = (round.clock.now(&*self.env.clock), keeps_orphans);
+            let pass = match sweep_partition(&self.tools, &tenant, partition, &survey, how).await {
                 Ok(pass) => pass,
                 Err(error) => {
                     // One partition that cannot be swept does not keep others from it.
                     round.failures += 1;
+                    round.unannounced += u64::from(matches!(error, SweepError::Unannounced { .. }));
                     self.failed(&error);
                     continue;
                 }
@@ -108,7 +121,7 @@ impl SweepJob {
     }
 
     fn failed(&self, error: &SweepError) {
-        self.metrics.failures.with([error.kind().name()]).inc();
+        self.metrics.failures.with([error.reason()]).inc();
         warn!(%error, "not swept");
     }
 }
@@ -135,6 +148,7 @@ impl Job for SweepJob {
                 if orphans + inputs + facts + round.failures > 0 {
                     info!(orphans, inputs, facts, failures = round.failures, "swept");
                 }
+                self.metrics.unannounced.set(i64::try_from(round.unannounced).unwrap_or(i64::MAX));
                 if round.failures == 0 {
                     self.metrics.last_success.set(self.env.clock.now().nanos() / 1_000_000_000);
                 }

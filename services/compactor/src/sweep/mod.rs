@@ -2,11 +2,12 @@
 //!
 //! | object | goes |
 //! |---|---|
-//! | a segment that no fact names | once it is 48 hours old |
+//! | a segment that no fact names | once it is 48 hours old, unless facts may be lost (`unnamed`) |
 //! | an input of a merge | 24 hours after it was removed, if all outputs of the merge are there |
 //! | an add that carries segments | as they do, if nothing else of it is live or a snapshot has the rest |
 //! | a fact that a snapshot folds | once that snapshot is 7 days old, and was just read |
 //! | a pin that has ended | at once |
+//! | what a reading of the store's clock left | an hour later |
 //!
 //! Ages are those of the store's own clock. An add arrives at most an hour, and the day that a store may
 //! delay it, after its segments; so what is unnamed for two days stays unnamed. Any number of sweepers may
@@ -22,6 +23,7 @@ mod facts;
 mod job;
 mod partition;
 mod seen;
+mod unnamed;
 
 pub(crate) use clock::{StoreClock, read_store_clock};
 pub(crate) use error::SweepError;

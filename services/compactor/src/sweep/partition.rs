@@ -1,18 +1,17 @@
 //! One partition of one tenant.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use larch_proto::Partition;
 use larch_store::{FactKind, Key, Survey};
-use larch_types::{Span, TenantId, Timestamp};
+use larch_types::{TenantId, Timestamp};
 
 use super::decide::Removals;
 use super::facts::FactSweep;
+use super::unnamed::orphans;
 use super::{SweepError, Tools};
-
-/// Rule of the catalog: twice what an add may be late.
-const ORPHAN_AGE: Duration = Duration::from_secs(48 * 3600);
 
 /// What one pass deletes of a partition at most; the next pass goes on.
 const MAX_DELETED: usize = 10_000;
@@ -34,33 +33,31 @@ pub(crate) struct Pass {
 }
 
 /// `now` is the store's own time. The segments were listed before the facts are read: what those name by then is
-/// no orphan.
+/// no orphan. With `keeps_orphans` none goes, whatever is known of this partition.
 pub(crate) async fn sweep_partition(
     tools: &Tools,
     tenant: &TenantId,
     partition: Partition,
     survey: &Survey,
-    now: Timestamp,
+    (now, keeps_orphans): (Timestamp, bool),
 ) -> Result<Pass, SweepError> {
     let view = tools.catalog.view(tenant, partition, Duration::ZERO).await?;
     let sets = view.sets();
+    let mut orphans = orphans(tools, tenant, partition, (&view, survey), now).await?;
+    if keeps_orphans {
+        orphans = BTreeSet::new();
+    }
     let mut removals = Removals::new(&tools.store, tenant, partition, (sets, survey), now);
-    let live: std::collections::BTreeSet<_> = sets.live().map(|entry| entry.id).collect();
     let (mut doomed, mut swept) = (Vec::new(), Swept::default());
-    for (id, info) in &survey.segments {
-        if live.contains(id) || doomed.len() >= MAX_DELETED {
-            continue;
+    for id in survey.segments.keys() {
+        if doomed.len() >= MAX_DELETED {
+            break;
         }
-        let may_go = if sets.is_removed(*id) {
-            let may_go = removals.may_go(*id).await?;
-            swept.inputs += u64::from(may_go);
-            may_go
-        } else {
-            let may_go = now.since(info.modified) >= Span::from(ORPHAN_AGE);
-            swept.orphans += u64::from(may_go);
-            may_go
-        };
-        if may_go {
+        let is_orphan = orphans.contains(id);
+        let is_input = sets.is_removed(*id) && removals.may_go(*id).await?;
+        swept.orphans += u64::from(is_orphan);
+        swept.inputs += u64::from(is_input);
+        if is_orphan || is_input {
             doomed.push(Key::segment(tenant, partition, *id));
         }
     }
@@ -72,7 +69,7 @@ pub(crate) async fn sweep_partition(
         }
     }
     let snapshots = survey.facts.keys().filter(|name| name.kind == FactKind::Snap).count() as u64;
-    let others = survey.segments.keys().filter(|id| !live.contains(id)).count() as u64;
+    let others = survey.segments.keys().filter(|id| sets.live_entry(**id).is_none()).count() as u64;
     // A snapshot folds something, or will be folded, as long as there are other facts.
     let folds = snapshots > 0 && survey.facts.len() as u64 > swept.facts + 1;
     delete(tools, &doomed).await?;

@@ -10,8 +10,8 @@ use larch_proto::{Partition, SegmentEntry};
 use larch_runtime::{Clock, Env, Job, Next};
 use larch_segment::{Effort, Provenance, Row, Segment, SegmentBuilder, verify};
 use larch_store::{
-    Backing, Catalog, Input, Key, NewSegment, Patience, SegmentPlace, Store, StoreOptions, entry_of, pin,
-    survey,
+    Backing, Catalog, DocumentKind, Folder, Input, Key, NewSegment, Patience, SegmentPlace, Store,
+    StoreOptions, entry_of, pin, rebuild_tenant, survey, survey_tenant,
 };
 use larch_telemetry::{Format, Registry};
 use larch_testkit::sim::{World, run};
@@ -52,7 +52,7 @@ impl Process {
         while job.run_once(self.env.clock.now()).await == Next::Again {}
         let text = self.registry.encode(Format::Prometheus);
         let is_of_objects = |line: &&str| {
-            ["larch_compactor_swept", "larch_compactor_sweep_failures"]
+            ["larch_compactor_swept", "larch_compactor_sweep_failures", "larch_compactor_unannounced"]
                 .iter()
                 .any(|name| line.starts_with(name))
         };
@@ -71,8 +71,22 @@ impl Process {
     }
 
     async fn put(&self, entry: &SegmentEntry, bytes: Bytes) -> Result<(), String> {
-        let key = Key::segment(&tenant(), day(), entry.id);
+        let key = Key::segment(&tenant(), entry.partition, entry.id);
         self.tools.store.put(&key, bytes).await.map_err(|error| error.to_string())
+    }
+
+    /// Puts and announces.
+    async fn announce(&self, (entry, bytes): (SegmentEntry, Bytes)) {
+        self.put(&entry, bytes).await.unwrap();
+        let (partition, id) = (entry.partition, self.tools.catalog.new_fact_id());
+        let (new, last) = (vec![plain(entry)], self.in_an_hour());
+        self.tools.catalog.add(&tenant(), partition, id, new, last).await.unwrap();
+    }
+
+    async fn lose_facts(&self, partition: Partition) {
+        for name in survey(&self.tools.store, &tenant(), partition).await.unwrap().facts.into_keys() {
+            self.tools.store.delete(&Key::fact(&tenant(), partition, name)).await.unwrap();
+        }
     }
 
     async fn live(&self) -> Vec<SegmentEntry> {
@@ -96,12 +110,16 @@ fn day() -> Partition {
 
 /// A segment of one row.
 fn segment(id: SegmentId) -> (SegmentEntry, Bytes) {
+    made(id, Timestamp::EPOCH, &id.to_string(), &[])
+}
+
+fn made(id: SegmentId, timestamp: Timestamp, line: &str, inputs: &[u128]) -> (SegmentEntry, Bytes) {
     let mut builder = SegmentBuilder::new();
     let stream = builder.stream(&r#"{app="a"}"#.parse().unwrap()).unwrap();
-    let line = id.to_string();
-    let row = Row { timestamp: Timestamp::EPOCH, line: line.as_bytes(), metadata: &[], level: None };
+    let row = Row { timestamp, line: line.as_bytes(), metadata: &[], level: None };
     builder.push(stream, &row, None).unwrap();
-    let (inputs, siblings, tombstones) = (Vec::new(), Vec::new(), Vec::new());
+    let inputs = inputs.iter().map(|id| SegmentId::from_u128(*id)).collect();
+    let (siblings, tombstones) = (Vec::new(), Vec::new());
     let provenance = Provenance { id, uploader: NodeId::from_u128(1), inputs, siblings, tombstones };
     let bytes: Bytes = builder.finish(provenance, Effort::Fresh).unwrap().bytes.into();
     let opened = Segment::open(&bytes, bytes.len() as u64).unwrap();
@@ -124,7 +142,7 @@ fn input(entry: &SegmentEntry) -> Input {
 fn orphans_go_after_two_days() {
     run(1, async |world: World| {
         let process = Process::new(&world, world.env.clone());
-        assert_eq!(process.sweep().await, "", "a store without tenants");
+        assert_eq!(process.sweep().await, "unannounced_partitions 0", "a store without tenants");
         let ((named, bytes), (orphan, other)) = (numbered(1), numbered(2));
         process.put(&named, bytes).await.unwrap();
         process.put(&orphan, other).await.unwrap();
@@ -205,6 +223,7 @@ fn folded_facts_go_after_a_week() {
 fn pins_keep_everything_until_they_end() {
     run(1, async |world: World| {
         let process = Process::new(&world, world.env.clone());
+        process.announce(numbered(1)).await;
         let (orphan, bytes) = numbered(2);
         process.put(&orphan, bytes).await.unwrap();
         world.env.sleep(50 * HOUR).await;
@@ -215,6 +234,96 @@ fn pins_keep_everything_until_they_end() {
         world.env.sleep(2 * HOUR).await;
         let swept = process.sweep().await;
         assert!(!process.is_there(2).await && swept.contains("kind=\"pin\"} 1"), "{swept}");
+    });
+}
+
+/// A catalog that was lost is not completed: segments without facts may be the only copy of their rows.
+#[test]
+fn a_day_without_facts_keeps_its_segments() {
+    run(1, async |world: World| {
+        let writer = Process::new(&world, world.env.clone());
+        let next_day = Timestamp::from_secs(86_400);
+        for id in 1..=3 {
+            writer.announce(numbered(id)).await;
+        }
+        writer.announce(made(SegmentId::from_u128(4), next_day, "named", &[])).await;
+        let (orphan, bytes) = made(SegmentId::from_u128(5), next_day, "orphan", &[]);
+        writer.put(&orphan, bytes).await.unwrap();
+        writer.sweep().await;
+        writer.lose_facts(day()).await;
+        world.env.sleep(50 * HOUR).await;
+        let fresh = Process::new(&world, world.env.clone());
+        // One of them still knows what there was, the other one does not.
+        for process in [&writer, &fresh] {
+            let swept = process.sweep().await;
+            assert!(swept.contains(r#"sweep_failures_total{reason="unannounced"} 1"#), "{swept}");
+            assert!(!swept.contains("orphan\"} 1"), "nor do orphans of the tenant's other days go: {swept}");
+            assert!(swept.contains("unannounced_partitions 1"), "{swept}");
+        }
+        let left = survey_tenant(&fresh.tools.store, &tenant()).await.unwrap();
+        assert_eq!(left.partitions.values().map(|found| found.segments.len()).sum::<usize>(), 5);
+        let (store, catalog) = (&fresh.tools.store, &fresh.tools.catalog);
+        rebuild_tenant(store, catalog, &world.env, &tenant(), true, &mut |_| {}).await.unwrap();
+        let swept = fresh.sweep().await;
+        assert!(
+            swept.contains(r#"reason="unannounced"} 1"#) && swept.contains("unannounced_partitions 0"),
+            "{swept}"
+        );
+        assert_eq!(fresh.live().await.len(), 3);
+    });
+}
+
+/// A day with many more segments than facts name: they go if it is proved that they are superfluous.
+#[test]
+fn many_unnamed_segments_of_a_day() {
+    let (none, named, gone): (&[u128], &[u128], &[u128]) = (&[], &[1000], &[1000, 7777]);
+    for (names, orphans, line, inputs, goes) in [
+        (1, 16, "other", none, true),
+        (1, 17, "other", none, false),
+        (17, 17, "other", none, true),
+        (1, 17, "1000", none, true),
+        (1, 17, "merged", named, true),
+        (1, 17, "merged", gone, false),
+    ] {
+        run(1, async |world: World| {
+            let process = Process::new(&world, world.env.clone());
+            for id in 1000..1000 + names {
+                let segment = made(SegmentId::from_u128(id), Timestamp::EPOCH, &id.to_string(), &[]);
+                process.announce(segment).await;
+            }
+            for id in 0..orphans {
+                let (entry, bytes) = made(SegmentId::from_u128(id), Timestamp::EPOCH, line, inputs);
+                process.put(&entry, bytes).await.unwrap();
+            }
+            world.env.sleep(50 * HOUR).await;
+            let swept = process.sweep().await;
+            let left = survey(&process.tools.store, &tenant(), day()).await.unwrap().segments.len() as u128;
+            assert_eq!(left, if goes { names } else { names + orphans }, "{names} {orphans} {line}: {swept}");
+            assert_eq!(swept.contains("unannounced\"} 1"), !goes, "{swept}");
+        });
+    }
+}
+
+#[test]
+fn what_readings_of_the_clock_leave_goes() {
+    run(1, async |world: World| {
+        let process = Process::new(&world, world.env.clone());
+        process.announce(numbered(1)).await;
+        let folder = Folder::documents(&tenant(), DocumentKind::Usage);
+        let usage = async || {
+            let listed = process.tools.store.list(&folder, None, 10).await.unwrap().objects;
+            listed.into_iter().map(|object| object.name).collect::<Vec<_>>()
+        };
+        for name in ["clock-x", "other"] {
+            let key = Key::document(&tenant(), DocumentKind::Usage, &[name]).unwrap();
+            process.tools.store.put(&key, Bytes::new()).await.unwrap();
+        }
+        process.sweep().await;
+        assert_eq!(usage().await, ["clock-x", "other"]);
+        world.env.sleep(HOUR).await;
+        let swept = process.sweep().await;
+        assert!(swept.contains("kind=\"probe\"} 1"), "{swept}");
+        assert_eq!(usage().await, ["other"]);
     });
 }
 
@@ -236,7 +345,9 @@ impl Clock for Skewed {
 fn nothing_goes_by_a_wrong_clock() {
     run(1, async |world: World| {
         let (orphan, bytes) = numbered(2);
-        Process::new(&world, world.env.clone()).put(&orphan, bytes).await.unwrap();
+        let process = Process::new(&world, world.env.clone());
+        process.announce(numbered(1)).await;
+        process.put(&orphan, bytes).await.unwrap();
         world.env.sleep(50 * HOUR).await;
         for (minutes, goes) in [(24 * 60, false), (-24 * 60, false), (6, false), (-6, false), (4, true)] {
             let clock = Arc::new(Skewed(Arc::clone(&world.env.clock), Span::from_mins(minutes)));

@@ -13,6 +13,7 @@ use crate::needles::Needles;
 use crate::selection::Chosen;
 use crate::shelf::Place;
 use crate::source::Source;
+use crate::tail::Feeds;
 use crate::tenant::Tenant;
 use crate::testing::{Line, needle, push, selection};
 
@@ -22,7 +23,7 @@ const APPS: [&str; 3] = ["{app=\"a\", env=\"x\"}", "{app=\"b\"}", "{app=\"c\", e
 type Row = (String, i64, String);
 
 fn tenant(pushes: &[Vec<Line<'_>>]) -> Tenant {
-    let tenant = Tenant::new("acme".parse().unwrap(), Spares::default());
+    let tenant = Tenant::new("acme".parse().unwrap(), Spares::default(), Feeds::default());
     for (number, lines) in pushes.iter().enumerate() {
         let position = WalPosition(number as u64 + 1);
         tenant.apply(&push(number as u128, lines), position, Monotonic::from_start(Duration::ZERO)).unwrap();

@@ -29,7 +29,9 @@ use crate::upload::{UploadSettings, forget_when_due, upload_waiting};
 const APP: &str = "{app=\"a\"}";
 
 mod carry;
+mod leaving;
 mod modes;
+mod room;
 mod set_aside;
 mod uploads;
 

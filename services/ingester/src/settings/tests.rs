@@ -166,3 +166,11 @@ fn pattern_ingester_refuses_what_cannot_be_meant() {
         assert_eq!(refusal::<PatternIngesterSettings>(given), text, "{given}");
     }
 }
+
+#[test]
+fn settings_without_effect_are_there() {
+    let all = defaults::<IngesterSettings>();
+    for (key, _) in IDLE {
+        assert!(all.lines().any(|line| line.starts_with(key)), "{key}");
+    }
+}

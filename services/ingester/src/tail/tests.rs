@@ -29,7 +29,7 @@ fn lines(reading: Reading, filter: &Filter) -> (Vec<String>, u64) {
 
 #[test]
 fn a_listener_reads_what_comes_after_it() {
-    let (feed, filter) = (Feed::default(), filter());
+    let (feed, filter) = (Feed::new(Feeds::default()), filter());
     feed.offer(&push(1, &[(A, 1, "x before")]), WalPosition(1), at(0));
     let (listener, start) = feed.listen(Arc::clone(&filter), None, WalPosition(3));
     assert_eq!(start, WalPosition(3));
@@ -43,7 +43,7 @@ fn a_listener_reads_what_comes_after_it() {
 
 #[test]
 fn a_listener_that_comes_again_misses_nothing_for_a_while() {
-    let (feed, filter) = (Feed::default(), filter());
+    let (feed, filter) = (Feed::new(Feeds::default()), filter());
     let (listener, _) = feed.listen(Arc::clone(&filter), None, WalPosition(0));
     feed.leave(listener, at(0));
     feed.offer(&push(1, &[(A, 1, "x gap")]), WalPosition(1), at(1));
@@ -65,7 +65,7 @@ fn a_listener_that_comes_again_misses_nothing_for_a_while() {
 
 #[test]
 fn a_slow_listener_is_told_what_it_missed() {
-    let (feed, filter) = (Feed::default(), filter());
+    let (feed, filter) = (Feed::new(Feeds::default()), filter());
     let (slow, _) = feed.listen(Arc::clone(&filter), None, WalPosition(0));
     let (other, _) = feed.listen(Arc::clone(&filter), None, WalPosition(0));
     let big = format!("x{}", "y".repeat(KEPT_BYTES / 4));
@@ -85,4 +85,33 @@ fn a_slow_listener_is_told_what_it_missed() {
     assert_eq!(lines(feed.read(slow, usize::MAX), &filter), (vec![big.clone(); 3], 6));
     let Reading::Dropped(TailEvent::Dropped { rows, .. }) = feed.read(other, usize::MAX) else { panic!() };
     assert_eq!(rows, 1, "it had read two of three");
+}
+
+#[test]
+fn tenants_that_are_listened_to_share_what_is_kept() {
+    let (feeds, filter) = (Feeds::default(), filter());
+    let line = format!("x{}", "y".repeat(KEPT_BYTES / 8));
+    let kept_of = |feed: &Feed| {
+        for position in 1..=9 {
+            feed.offer(&push(position, &[(A, 1, &line)]), WalPosition(position as u64), at(0));
+        }
+        feed.lock().bytes
+    };
+    let first = Feed::new(feeds.clone());
+    let (listener, _) = first.listen(Arc::clone(&filter), None, WalPosition(0));
+    first.listen(Arc::clone(&filter), None, WalPosition(0));
+    assert!(kept_of(&first) > KEPT_BYTES / 2);
+    let others: Vec<Feed> = (0..63).map(|_| Feed::new(feeds.clone())).collect();
+    for other in &others {
+        other.listen(Arc::clone(&filter), None, WalPosition(0));
+    }
+    assert_eq!(feeds.share(), KEPT_BYTES / 4);
+    assert!(kept_of(&first) <= KEPT_BYTES / 4);
+    drop(others);
+    assert_eq!(feeds.share(), KEPT_BYTES);
+    first.leave(listener, at(0));
+    first.leave(listener + 1, at(0));
+    assert_eq!(feeds.0.load(Ordering::Relaxed), 1, "somebody may come back");
+    first.forget_if_left(at(31));
+    assert_eq!(feeds.0.load(Ordering::Relaxed), 0);
 }

@@ -24,6 +24,8 @@ pub(crate) enum UploadError {
     Add(#[source] CatalogError),
     #[error("log it")]
     Note(#[from] NoteError),
+    #[error("it has to be written again, and the store did not take the last one that was")]
+    Waits,
     #[error("it takes longer than a try may")]
     Late,
 }
@@ -37,6 +39,7 @@ impl UploadError {
             Self::Put(error) => error.kind(),
             Self::Find(error) | Self::Add(error) => error.kind(),
             Self::Note(error) => error.kind(),
+            Self::Waits => ErrorKind::Unavailable,
             Self::Late => ErrorKind::Timeout,
         }
     }

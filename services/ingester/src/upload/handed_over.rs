@@ -9,7 +9,7 @@ use std::time::Duration;
 use larch_proto::{SegmentEntry, WalPosition};
 use larch_runtime::Scope;
 use larch_types::{Monotonic, SegmentId, TenantId};
-use larch_wal::{Dir, FileName};
+use larch_wal::Dir;
 use tracing::warn;
 
 use crate::node::Node;
@@ -70,6 +70,10 @@ impl HandedOver {
         self.logged.store(logged.0, Ordering::Release);
     }
 
+    fn is_removed(&self) -> bool {
+        self.is_removed.load(Ordering::Acquire)
+    }
+
     /// Whether somebody who began before it was announced still reads it.
     fn is_read(&self) -> bool {
         Arc::strong_count(&self.file) > 1
@@ -78,7 +82,11 @@ impl HandedOver {
 
 /// All that is named at present, the oldest first.
 #[derive(Default)]
-pub(crate) struct HandOvers(Mutex<VecDeque<Named>>);
+pub(crate) struct HandOvers {
+    named: Mutex<VecDeque<Named>>,
+    /// Not named any more, with files that could not be removed.
+    unnamed: Mutex<Vec<Named>>,
+}
 
 #[derive(Clone)]
 struct Named {
@@ -88,7 +96,11 @@ struct Named {
 
 impl HandOvers {
     fn lock(&self) -> MutexGuard<'_, VecDeque<Named>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unnamed(&self) -> MutexGuard<'_, Vec<Named>> {
+        self.unnamed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn put(&self, tenant: &Arc<Tenant>, handed: Arc<HandedOver>) {
@@ -121,7 +133,7 @@ impl HandOvers {
                 break;
             }
             let handed = &named.handed;
-            if !handed.is_removed.load(Ordering::Acquire) && !handed.is_read() {
+            if !handed.is_removed() && !handed.is_read() {
                 bytes = bytes.saturating_sub(handed.file.bytes);
                 oldest.push(named.clone());
             }
@@ -157,11 +169,14 @@ async fn forget(node: &Node, due: Vec<Named>) {
             }
         }
     }
-    remove_files(node, &forgotten).await;
     for Named { tenant, handed } in &forgotten {
         tenant.shelf.forget(handed.file());
         node.tails.forget(handed.file());
     }
+    forgotten.append(&mut node.handed_over.unnamed());
+    remove_files(node, &forgotten).await;
+    forgotten.retain(|named| !named.handed.is_removed());
+    node.handed_over.unnamed().append(&mut forgotten);
 }
 
 async fn log_forgotten(node: &Node, named: &[Named]) -> Result<(), NoteError> {
@@ -193,35 +208,51 @@ async fn disk_excess(node: &Node) -> u64 {
     }
 }
 
+/// What stays counts, and is tried again at the next look or by the next start.
 async fn remove_files(node: &Node, named: &[Named]) {
-    let mut names: Vec<FileName> = Vec::new();
-    for Named { handed, .. } in named {
-        if !handed.is_removed.swap(true, Ordering::AcqRel) {
-            node.disk.remove(handed.file.bytes);
-            names.push(handed.file.name().clone());
-        }
-    }
-    if names.is_empty() {
+    let there = named.iter().map(|named| &named.handed).filter(|handed| !handed.is_removed());
+    let files: Vec<Arc<HandedOver>> = there.cloned().collect();
+    if files.is_empty() {
         return;
     }
     let dir = Arc::clone(&node.dir);
     node.metrics.checkpoints.deletions.inc();
-    let problem = match blocking(&*node.dir, move || remove_durably(&*dir, &names)).await {
-        Ok(Ok(())) => return,
-        Ok(Err(problem)) => problem.to_string(),
-        Err(problem) => problem.to_string(),
+    let problem = match blocking(&*node.dir, move || remove_durably(&*dir, files)).await {
+        Ok(Removed { gone, problem }) => {
+            for handed in gone {
+                handed.is_removed.store(true, Ordering::Release);
+                node.disk.remove(handed.file.bytes);
+            }
+            problem.map(|problem| problem.to_string())
+        }
+        Err(problem) => Some(problem.to_string()),
     };
-    // The next start removes what stays.
-    node.metrics.checkpoints.failed_deletions.inc();
-    warn!(error = %problem, "uploaded segment files are not removed");
+    if let Some(problem) = problem {
+        node.metrics.checkpoints.failed_deletions.inc();
+        warn!(error = %problem, "uploaded segment files are not removed");
+    }
 }
 
-fn remove_durably(dir: &dyn Dir, names: &[FileName]) -> io::Result<()> {
-    for name in names {
-        match dir.remove(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed?,
+struct Removed {
+    /// For good.
+    gone: Vec<Arc<HandedOver>>,
+    /// The first.
+    problem: Option<io::Error>,
+}
+
+/// One that cannot be removed keeps no other. It blocks.
+fn remove_durably(dir: &dyn Dir, files: Vec<Arc<HandedOver>>) -> Removed {
+    let mut removed = Removed { gone: Vec::with_capacity(files.len()), problem: None };
+    for handed in files {
+        match dir.remove(handed.file.name()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                removed.problem.get_or_insert(error);
+            }
+            _ => removed.gone.push(handed),
         }
     }
-    dir.sync()
+    match dir.sync() {
+        Ok(()) => removed,
+        Err(error) => Removed { gone: Vec::new(), problem: Some(error) },
+    }
 }

@@ -10,6 +10,7 @@ mod one;
 mod progress;
 mod queue;
 mod rewrite;
+mod rewrites;
 mod settings;
 mod source;
 
@@ -29,6 +30,7 @@ pub(crate) use error::UploadError;
 pub(crate) use handed_over::{HandOvers, HandedOver, forget_when_due};
 pub(crate) use progress::{Begin, Progress};
 pub(crate) use queue::{Queue, Task};
+pub(crate) use rewrites::Rewrites;
 pub(crate) use settings::UploadSettings;
 
 /// Uploads what waits, some at a time, until the scope is asked to stop.

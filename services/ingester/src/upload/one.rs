@@ -62,7 +62,24 @@ async fn bring(node: &Node, task: &Task) -> Result<SegmentEntry, UploadError> {
             },
         },
     };
-    let object = object(node, task, &open, segment).await?;
+    if segment == open.id() {
+        return send(node, task, &open, segment, last).await;
+    }
+    let turn = node.rewrites.turn().await.ok_or(UploadError::Waits)?;
+    let entry = send(node, task, &open, segment, last).await?;
+    turn.taken();
+    Ok(entry)
+}
+
+/// Puts it there under an id for which an add may still be sent.
+async fn send(
+    node: &Node,
+    task: &Task,
+    open: &OpenFile,
+    segment: SegmentId,
+    last: Monotonic,
+) -> Result<SegmentEntry, UploadError> {
+    let object = object(node, task, open, segment).await?;
     let carried = match object.bytes {
         Some(bytes) if object.entry.object_bytes < EMBED_BELOW_BYTES => Some(bytes),
         bytes => {

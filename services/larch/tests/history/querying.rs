@@ -18,7 +18,7 @@ use larch_rpc::{CallContext, CallError, CallStream, LocalTransport, WorkQueue};
 use larch_runtime::{Env, Scope};
 use larch_store::{Backing, Catalog, Segments, Store, StoreOptions};
 use larch_telemetry::Registry;
-use larch_testkit::sim::World;
+use larch_testkit::sim::{SimDir, World};
 use larch_types::{ErrorKind, NodeId, Span, TenantId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -77,7 +77,7 @@ fn settings() -> SharedSettings {
 pub(crate) struct House {
     pub(crate) frame: Frame,
     queue: Arc<Queue>,
-    _scope: Scope,
+    scope: Scope,
 }
 
 type Reported = Result<Vec<ResultPart>, CallError>;
@@ -96,9 +96,12 @@ struct State {
 }
 
 impl House {
-    pub(crate) async fn build(world: &World) -> Self {
+    /// With footers and pages in a directory, which outlives it.
+    pub(crate) async fn build(world: &World, cache: &SimDir) -> Self {
         let frame = frame(world);
         let (scope, queue) = (Scope::default(), Arc::new(Queue::default()));
+        let opened = frame.segments.open_disk_cache(Arc::new(cache.clone()), &scope).await;
+        opened.expect("a directory that nobody has");
         let here: larch_types::Address = "queue:1".parse().expect("an address");
         frame.local.add_work_queue(here.clone(), Arc::clone(&queue) as Arc<_>);
         frame.members.enter(Member { part: Part::WorkQueue, node: NodeId::from_u128(9), address: here });
@@ -111,7 +114,11 @@ impl House {
         while queue.lock().pull.is_none() {
             world.env.sleep(Duration::from_millis(1)).await;
         }
-        Self { frame, queue, _scope: scope }
+        Self { frame, queue, scope }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.scope.close(Duration::from_secs(60)).await.expect("everything stops");
     }
 
     /// All rows of a tenant that are found.

@@ -123,13 +123,18 @@ async fn answer_anew(task: &mut Task, question: &Question, output: &Output) -> R
         }
         answer => return answer,
     }
-    answer_once(task, question, output).await.map_err(|error| match error.kind() {
+    answer_once(task, question, output).await.map_err(lost)
+}
+
+/// What it means that a segment is gone from a plan that was just made.
+pub(crate) fn lost(error: CallError) -> CallError {
+    match error.kind() {
         ErrorKind::NotFound => {
             let text = format!("a segment that the catalog names cannot be found: {}", error.text());
             CallError::new(ErrorKind::Unavailable, text)
         }
         _ => error,
-    })
+    }
 }
 
 async fn answer_once(task: &Task, question: &Question, output: &Output) -> Result<Done, CallError> {

@@ -10,12 +10,13 @@ use larch_proto::{Direction, PieceTenant, WalPoint, WalPosition};
 use larch_rpc::{CallContext, CallError, Deadline};
 use larch_store::MAX_VIEW_AGE;
 use larch_types::{Address, ErrorKind, NodeId, Span, Timestamp};
+use tracing::debug;
 
 use super::session::Session;
 use super::subscription::{Subscribed, Subscriber};
-use crate::answer::{Entries, Shown};
+use crate::answer::{Entries, Shown, lost};
 use crate::cpu::Cpu;
-use crate::rows::{AnswerHead, Asker, Opened, failed, log_read};
+use crate::rows::{AnswerHead, Asker, Opened, Read, failed, log_read};
 
 /// Reads are begun anew if an ingester cannot go on from where one ended: the new one then covers what was
 /// missing. Once is enough, because the subscriptions are open by then.
@@ -77,7 +78,7 @@ impl Session {
         let deps = &self.tails.deps;
         let lasts = deps.limits.limits(&self.tenant).query_timeout.to_std();
         let max_memory = deps.config.querier.engine.max_memory;
-        let asker = Asker {
+        let mut asker = Asker {
             deps: Arc::clone(deps),
             call: self.call(lasts)?,
             tenants: vec![PieceTenant { tenant: self.tenant.clone(), policy: None }],
@@ -89,22 +90,41 @@ impl Session {
         // Rows of the future that are there already would come from nowhere else.
         let range = (start, Timestamp::MAX);
         let (direction, limit) = (Direction::Backward, u64::from(self.request.limit));
-        let log = self.request.query.clone();
-        let read = log_read(&log, range, direction, limit);
+        let read = log_read(&self.request.query, range, direction, limit);
         let shown = Shown { range, direction, limit, now: deps.env.clock.now() };
-        let limits = EvalLimits { max_series: 0, max_range: None, max_memory };
-        let evaluation = shown.begin(cpu, log, limits).await?.map_err(|error| failed(&error))?;
         let mut live = BTreeMap::new();
-        let mut rows = self.open_seamless(&asker, &read, subscriber, &mut live).await?;
-        let entries = Entries::collect(cpu, &*deps.env.clock, &mut rows.rows, evaluation).await?;
+        let found = self.read_rows(&asker, (&read, &shown), (subscriber, cpu), &mut live).await;
+        let entries = match found {
+            // Others have taken the place of a segment that the plan names, and it is gone: nothing was shown yet.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                debug!(%error, "plan again");
+                asker.max_view_age = Duration::ZERO;
+                self.read_rows(&asker, (&read, &shown), (subscriber, cpu), &mut live).await.map_err(lost)?
+            }
+            found => found?,
+        };
         Ok(Backlog { rows: entries.rows.into_iter().rev().collect(), live })
+    }
+
+    async fn read_rows(
+        &self,
+        asker: &Asker,
+        (read, shown): (&Read, &Shown),
+        (subscriber, cpu): (&Subscriber, &Cpu),
+        live: &mut BTreeMap<NodeId, Live>,
+    ) -> Result<Entries, CallError> {
+        let log = self.request.query.clone();
+        let limits = EvalLimits { max_series: 0, max_range: None, max_memory: asker.max_memory };
+        let evaluation = shown.begin(cpu, log, limits).await?.map_err(|error| failed(&error))?;
+        let mut rows = self.open_seamless(asker, read, subscriber, live).await?;
+        Entries::collect(cpu, &*self.tails.deps.env.clock, &mut rows.rows, evaluation).await
     }
 
     /// Subscriptions are kept from one try to the next; only the read is begun anew.
     async fn open_seamless(
         &self,
         asker: &Asker,
-        read: &crate::rows::Read,
+        read: &Read,
         subscriber: &Subscriber,
         live: &mut BTreeMap<NodeId, Live>,
     ) -> Result<Opened, CallError> {

@@ -260,6 +260,27 @@ async fn nothing_falls_between_before_and_live() {
     }
 }
 
+/// A merge took the place of a segment that the plan still names, and its object is gone.
+#[tokio::test]
+async fn rows_from_before_of_a_replaced_segment() {
+    let tailing = Tailing::one(Vec::new()).await;
+    let planner = &tailing.setting.planner;
+    let rows: Vec<Stored> = (0..5).map(row).collect();
+    let gone = planner.announce(1, &rows).await;
+    planner.replace("t", &gone, None).await;
+    let mut client = tailing.connect(QUERY).await;
+    let (code, reason) = client.close_reason().await;
+    assert!(
+        code == 1011 && reason.contains("a segment that the catalog names cannot be found"),
+        "{code} {reason}"
+    );
+    let merged = planner.write(2, &rows).await;
+    *planner.fresh.lock().unwrap() = Some(BTreeMap::from([("t".parse().unwrap(), vec![merged])]));
+    let mut client = tailing.connect(QUERY).await;
+    assert_eq!(client.lines(5).await, numbers(0..5));
+    tailing.stop().await;
+}
+
 #[tokio::test]
 async fn copies_come_once() {
     let ingesters = vec![

@@ -18,7 +18,7 @@ fn tenant() -> TenantId {
     context().tenant
 }
 
-fn begin(world: &World) -> Life {
+pub(super) fn begin(world: &World) -> Life {
     begin_with(world, |_| {})
 }
 
@@ -104,13 +104,13 @@ pub(super) async fn everywhere(world: &World, life: &Life) -> BTreeMap<String, u
     lines
 }
 
-async fn check_once(world: &World, life: &Life, want: &[&str]) {
+pub(super) async fn check_once(world: &World, life: &Life, want: &[&str]) {
     let found = everywhere(world, life).await;
     let want: BTreeMap<String, u32> = want.iter().map(|line| ((*line).to_owned(), 1)).collect();
     assert_eq!(found, want);
 }
 
-async fn flush_and_wait(life: &Life) -> Result<u64, CallError> {
+pub(super) async fn flush_and_wait(life: &Life) -> Result<u64, CallError> {
     let request = FlushRequest { tenant: Some(tenant()), any_of: Vec::new(), wait_for_upload: true };
     Ok(life.door.flush(context().call, request).await?.segments)
 }
