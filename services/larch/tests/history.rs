@@ -2,13 +2,16 @@
 //! repetitions, cuts, uploads, crashes, a store that lags, refuses and loses answers, a disk that is full, does not
 //! sync or takes no segment files, a cache on disk that is damaged, full or gone, readers that begin anew, views of the catalog that are old, clocks that step. Every query for rows that
 //! succeeds equals a model that is a set of rows, what a query has shown stays, and metric queries are within what
-//! the model allows.
+//! the model allows. Fewer and longer histories have segments that are objects of their own, a compactor that sweeps, and a node
+//! that is away for days: in the end each live segment is there, and nothing else.
 //!
 //! Everything is decided by a seed, in one thread and under a clock that jumps; a history that fails is replayed by it, step
 //! for step: `LARCH_HISTORY_SEED=17 cargo test -p larch --test history`. `cargo xtask soak` runs ten thousand.
 
 #![allow(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
+#[path = "history/keeping.rs"]
+mod keeping;
 #[path = "history/model.rs"]
 mod model;
 #[path = "history/querying.rs"]
@@ -26,14 +29,20 @@ use larch_testkit::sim::{SimDir, Trace, World, run, run_into};
 use larch_types::{ErrorKind, NodeId, PushStamp, RequestId, Span, TenantId, Timestamp, TraceContext};
 use larch_wal::Dir;
 
+use keeping::{Census, Keeper};
 use model::{METRICS, Model, Row};
 use querying::{House, frame};
 
 /// Steps of one history: enough for rows to be cut, uploaded and forgotten between crashes.
 const STEPS: u64 = 25;
 
+/// For each so many histories there is a long one, which takes as much time as seven others.
+const LONG_EVERY: u64 = 64;
+
 /// Histories of a test run; the soak sets more.
 const HISTORIES: u64 = 100;
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 pub(crate) const NANOS_PER_DAY: i64 = 86_400_000_000_000;
 
@@ -74,6 +83,8 @@ struct History {
     /// Of the readers.
     cache: SimDir,
     house: House,
+    /// In a long history.
+    keeper: Option<Keeper>,
     life: Option<Life>,
     /// Of each tenant.
     models: [Model; 2],
@@ -84,12 +95,22 @@ struct History {
 }
 
 impl History {
-    async fn begin(world: World) -> Self {
+    async fn begin(world: World, is_long: bool) -> Self {
         let cache = SimDir::new(world.env.random.next_u64());
         let house = House::build(&world, &cache).await;
+        let keeper = if is_long { Some(Keeper::start(&world).await) } else { None };
         let models = Default::default();
-        let mut history =
-            Self { world, cache, house, life: None, models, pushes: 0, failed_queries: 0, queries: 0 };
+        let mut history = Self {
+            world,
+            cache,
+            house,
+            keeper,
+            life: None,
+            models,
+            pushes: 0,
+            failed_queries: 0,
+            queries: 0,
+        };
         history.start().await;
         history
     }
@@ -126,6 +147,12 @@ impl History {
 
     /// The power goes, at whatever the node is doing.
     async fn crash(&mut self) {
+        self.leave().await;
+        self.start().await;
+    }
+
+    /// The power goes and does not come back.
+    async fn leave(&mut self) {
         let Some(life) = self.life.take() else { return };
         self.world.wal_dir.power_cut();
         life.frame.local.remove(&life.frame.here);
@@ -134,6 +161,12 @@ impl History {
         for member in self.house.frame.members.view().of(larch_membership::Part::Ingester) {
             self.house.frame.members.leave(larch_membership::Part::Ingester, member.node);
         }
+    }
+
+    /// The node is away while others go on.
+    async fn stay_away(&mut self, time: Duration) {
+        self.leave().await;
+        self.world.env.sleep(time).await;
         self.start().await;
     }
 
@@ -213,6 +246,13 @@ impl History {
         drop(tokio::time::timeout(most, ingester.flush(context(&tenant(0)).call, request)).await);
     }
 
+    /// Rows go on their way, and nobody waits for them.
+    async fn flush_soon(&self) {
+        let request = FlushRequest { tenant: None, any_of: Vec::new(), wait_for_upload: true };
+        let (ingester, most) = (self.ingester(), Duration::from_millis(self.below(60)));
+        drop(tokio::time::timeout(most, ingester.flush(context(&tenant(0)).call, request)).await);
+    }
+
     fn change_disk(&self) {
         let disk = &self.world.wal_dir;
         match self.below(4) {
@@ -289,7 +329,52 @@ impl History {
         })
     }
 
+    /// What happens in long histories only.
+    async fn long_step(&mut self) {
+        match self.below(8) {
+            0..=3 => {
+                self.push_large().await;
+                self.flush(self.below(2) == 0).await;
+            }
+            4 => self.stay_away(HOUR * [1, 12, 60, 240][self.below(4) as usize]).await,
+            5 => self.fill_catalog().await,
+            _ => {
+                let off = Span::from_secs([0, 0, -200, 200, 4000, -90_000][self.below(6) as usize]);
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.set_clock_off(off);
+                }
+            }
+        }
+    }
+
+    /// A row that makes its segment an object.
+    async fn push_large(&mut self) {
+        let line = large_line(self.below(3));
+        let rows = self.any_rows().into_iter().take(1).map(|(stream, time, _)| (stream, time, line.clone()));
+        let rows = rows.collect();
+        self.push(self.any_tenant(), rows).await;
+    }
+
+    /// More facts of one day than may stay unfolded once they were read.
+    async fn fill_catalog(&mut self) {
+        self.calm_store();
+        self.calm_disk();
+        let of = self.any_tenant();
+        for number in 0..70 {
+            self.push(of, vec![(0, BASE.nanos(), format!("line {number}"))]).await;
+            let request =
+                FlushRequest { tenant: Some(tenant(of)), any_of: Vec::new(), wait_for_upload: true };
+            let ingester = self.ingester();
+            let flush = ingester.flush(context(&tenant(of)).call, request);
+            drop(tokio::time::timeout(Duration::from_secs(10), flush).await);
+        }
+        drop(self.query(of).await);
+    }
+
     async fn step(&mut self) {
+        if self.keeper.is_some() && self.below(4) == 0 {
+            return self.long_step().await;
+        }
         match self.below(27) {
             0..=5 => self.push(self.any_tenant(), self.any_rows()).await,
             6 => self.flush(false).await,
@@ -312,7 +397,11 @@ impl History {
     }
 
     async fn sleep(&self, most_seconds: u64) {
-        self.world.env.sleep(Duration::from_millis(self.below(most_seconds * 1000))).await;
+        self.sleep_millis(most_seconds * 1000).await;
+    }
+
+    async fn sleep_millis(&self, most: u64) {
+        self.world.env.sleep(Duration::from_millis(self.below(most))).await;
     }
 
     /// Once faults have stopped everything gets into the store in bounded time, and queries succeed.
@@ -335,6 +424,18 @@ impl History {
         self.query_all().await;
         self.restart().await;
         self.query_all().await;
+    }
+
+    /// Days later nothing is left in the store but what is live, and all of that.
+    async fn sweep_all(&mut self) {
+        let Some(keeper) = &mut self.keeper else { return };
+        keeper.set_clock_off(Span::ZERO);
+        // What is on its way arrives within a day, is old enough after two, and is looked for after six hours.
+        self.stay_away(HOUR * 24 * 4).await;
+        self.query_all().await;
+        let Some(keeper) = &self.keeper else { return };
+        let Census { orphans, .. } = keeper.count(&TENANTS.map(|id| id.parse().expect("a tenant"))).await;
+        assert_eq!(orphans, 0, "objects that nobody can ask for stay");
     }
 
     async fn query_all(&mut self) {
@@ -380,13 +481,25 @@ fn request(number: u128, rows: &[Row]) -> AppendRequest {
     }
 }
 
+/// Noise, so that a segment with it is no smaller: one of few, so that it is pushed again.
+fn large_line(number: u64) -> String {
+    let random = larch_runtime::Random::from_seed(number);
+    let mut line = format!("line {number} ");
+    while line.len() < 360_000 {
+        let bits = random.next_u64();
+        line.extend((0..9).map(|place| char::from(b' ' + ((bits >> (7 * place)) & 63) as u8)));
+    }
+    line
+}
+
 /// Gives how many queries there were, and how many of them failed.
-async fn history(world: World) -> (u64, u64) {
-    let mut history = History::begin(world).await;
+async fn history(world: World, is_long: bool) -> (u64, u64) {
+    let mut history = History::begin(world, is_long).await;
     for _ in 0..STEPS {
         history.step().await;
     }
     history.settle().await;
+    history.sweep_all().await;
     (history.queries, history.failed_queries)
 }
 
@@ -397,19 +510,28 @@ fn number_of(variable: &str) -> Option<u64> {
 
 #[test]
 fn every_answer_equals_the_model() {
+    check_all("every_answer", number_of("LARCH_SOAK_HISTORIES").unwrap_or(HISTORIES), false);
+}
+
+#[test]
+fn what_is_swept_and_folded_is_missed_by_nobody() {
+    check_all("what_is_swept", number_of("LARCH_SOAK_HISTORIES").unwrap_or(HISTORIES) / LONG_EVERY + 8, true);
+}
+
+fn check_all(test: &'static str, seeds: u64, is_long: bool) {
     if let Some(seed) = number_of("LARCH_HISTORY_SEED") {
         let trace = Trace::default();
-        let outcome = std::panic::catch_unwind(|| run_into(&trace, seed, history));
+        let outcome = std::panic::catch_unwind(|| run_into(&trace, seed, |world| history(world, is_long)));
         for line in trace.lines() {
             println!("{line}");
         }
         assert!(outcome.is_ok(), "the history of seed {seed} fails");
         return;
     }
-    let seeds = number_of("LARCH_SOAK_HISTORIES").unwrap_or(HISTORIES);
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let (mut queries, mut failed) = (0, 0);
     std::thread::scope(|scope| {
+        let outcome = move |seed| outcome(test, seed, is_long);
         let some = |first: u64| move || (first..seeds).step_by(threads as usize).map(outcome).collect();
         let running: Vec<_> = (0..threads).map(|first| scope.spawn(some(first))).collect();
         for thread in running {
@@ -424,12 +546,12 @@ fn every_answer_equals_the_model() {
     );
 }
 
-fn outcome(seed: u64) -> (u64, u64) {
-    let outcome = std::panic::catch_unwind(|| run(seed, history).0);
+fn outcome(test: &str, seed: u64, is_long: bool) -> (u64, u64) {
+    let outcome = std::panic::catch_unwind(|| run(seed, |world| history(world, is_long)).0);
     outcome.unwrap_or_else(|_| {
         panic!(
             "the history of seed {seed} fails; again, with all that is said: \
-             LARCH_HISTORY_SEED={seed} cargo test -p larch --test history -- --nocapture every_answer"
+             LARCH_HISTORY_SEED={seed} cargo test -p larch --test history -- --nocapture {test}"
         )
     })
 }
@@ -438,12 +560,51 @@ fn outcome(seed: u64) -> (u64, u64) {
 #[test]
 fn a_history_is_replayed_by_its_seed() {
     for seed in 0..5 {
-        let (first, second) = (run(seed, history), run(seed, history));
+        let again = || run(seed, |world| history(world, seed == 4));
+        let (first, second) = (again(), again());
         assert_eq!(first.0, second.0, "seed {seed}");
         let (first, second) = (first.1.lines(), second.1.lines());
         for (before, after) in first.iter().zip(&second) {
             assert_eq!(before, after, "seed {seed}");
         }
         assert!(first.len() > 50 && first.len() == second.len(), "seed {seed}: {} lines", first.len());
+    }
+}
+
+/// A hundred crashes at any moment of cuts and uploads, and rows that are pushed once each: each is stored once, and
+/// what uploads have left behind is swept.
+async fn crashes(world: World) {
+    let mut history = History::begin(world, true).await;
+    let mut rows = 0;
+    for round in 0..100_u64 {
+        if round % 10 == 0 {
+            for of in 0..TENANTS.len() {
+                let noise = if round % 20 == 0 { large_line(round) } else { String::new() };
+                history.push(of, vec![(0, BASE.nanos() + round as i64, format!("{round} {noise}"))]).await;
+                rows += 1;
+            }
+        }
+        history.flush_soon().await;
+        history.sleep_millis(80).await;
+        history.crash().await;
+    }
+    history.settle().await;
+    let tenants = TENANTS.map(|id| id.parse().expect("a tenant"));
+    let count = async |history: &History| match &history.keeper {
+        Some(keeper) => keeper.count(&tenants).await,
+        None => Census::default(),
+    };
+    let census = count(&history).await;
+    // A cut has rows of one tenant and one day.
+    assert!(census.rows == rows && census.segments as u64 <= rows, "{census:?}, and {rows} rows were pushed");
+    history.sweep_all().await;
+    assert_eq!(count(&history).await, Census { orphans: 0, ..census });
+}
+
+#[test]
+fn a_hundred_crashes_in_a_row_store_each_row_once() {
+    for seed in 0..number_of("LARCH_SOAK_HISTORIES").map_or(4, |count| count / 500) {
+        let outcome = std::panic::catch_unwind(|| run(seed, crashes));
+        assert!(outcome.is_ok(), "seed {seed}");
     }
 }

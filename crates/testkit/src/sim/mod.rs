@@ -37,6 +37,14 @@ pub struct World {
     pub fuse: Fuse,
 }
 
+impl World {
+    /// Another machine: its time of day steps by itself.
+    pub fn another_machine(&self) -> (Env, Arc<SimClock>) {
+        let clock = Arc::new(SimClock::new());
+        (Env { clock: Arc::clone(&clock) as Arc<_>, ..self.env.clone() }, clock)
+    }
+}
+
 /// A world begins with one node; others see the same network from elsewhere.
 const FIRST_NODE: &str = "node-0:9095";
 

@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use larch_runtime::Env;
+use larch_runtime::{Clock, Env};
 use larch_types::{Monotonic, Timestamp};
 use object_store::client::{HttpError, HttpErrorKind};
 use object_store::memory::InMemory;
@@ -21,6 +21,7 @@ use object_store::{
     ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
+use super::clock::SimClock;
 use super::fuse::Fuse;
 
 /// In memory, with faults on demand and a fuse. Clones are the same store.
@@ -30,6 +31,8 @@ pub struct SimStore(Arc<Inner>, Fuse);
 #[derive(Debug)]
 struct Inner {
     env: Env,
+    /// Its own: it does not step with the machines' that use the store.
+    clock: SimClock,
     objects: InMemory,
     /// When each object was put, by both clocks.
     put_at: Mutex<BTreeMap<Path, (Monotonic, Timestamp)>>,
@@ -60,6 +63,7 @@ impl SimStore {
     pub fn new(env: Env) -> Self {
         let inner = Inner {
             env,
+            clock: SimClock::new(),
             objects: InMemory::new(),
             put_at: Mutex::default(),
             on_the_way: Mutex::default(),
@@ -159,11 +163,11 @@ impl SimStore {
     }
 
     fn note_put(&self, path: &Path) {
-        let (monotonic, now) = (self.0.env.clock.monotonic(), self.0.env.clock.now());
+        let (monotonic, now) = (self.0.env.clock.monotonic(), self.0.clock.now());
         lock(&self.0.put_at).entry(path.clone()).or_insert((monotonic, now));
     }
 
-    /// Gives the object's time by the simulated clock.
+    /// Gives the object's time by the store's clock.
     fn dated(&self, meta: ObjectMeta) -> ObjectMeta {
         let put = lock(&self.0.put_at).get(&meta.location).copied();
         let nanos = put.and_then(|(_, now)| u64::try_from(now.nanos()).ok()).unwrap_or(0);

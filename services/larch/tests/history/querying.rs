@@ -15,7 +15,7 @@ use larch_proto::{
     ResultPart,
 };
 use larch_rpc::{CallContext, CallError, CallStream, LocalTransport, WorkQueue};
-use larch_runtime::Scope;
+use larch_runtime::{Env, Scope};
 use larch_store::{Backing, Catalog, Segments, Store, StoreOptions};
 use larch_telemetry::Registry;
 use larch_testkit::sim::{SimDir, World};
@@ -27,13 +27,18 @@ use crate::{BASE, STREAMS, context};
 
 /// What one process is given of the world.
 pub(crate) fn frame(world: &World) -> Frame {
+    frame_on(world, &world.env)
+}
+
+/// On a machine of its own.
+pub(crate) fn frame_on(world: &World, env: &Env) -> Frame {
     let (metrics, local) = (Registry::default(), LocalTransport::new());
     let dir = world.wal_dir.clone();
     let backing = Backing::other(Arc::new(world.store.clone()));
-    let store = Store::new(backing, StoreOptions::default(), world.env.clone(), &metrics);
-    let catalog = Catalog::new(store.clone(), world.env.clone(), &metrics);
+    let store = Store::new(backing, StoreOptions::default(), env.clone(), &metrics);
+    let catalog = Catalog::new(store.clone(), env.clone(), &metrics);
     Frame {
-        env: world.env.clone(),
+        env: env.clone(),
         metrics: metrics.clone(),
         settings: Arc::new(settings()),
         limits: TenantLimits::new(Default::default(), Default::default()),
