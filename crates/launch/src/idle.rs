@@ -1,6 +1,6 @@
 //! Settings that are accepted and change nothing. Whoever sets one to something is told so once.
 
-use larch_config::{Node, Problem};
+use larch_config::{Node, Origin, Problem};
 use larch_limits::IdleKey;
 use serde::Serialize;
 use serde_json::Value;
@@ -25,7 +25,8 @@ pub(crate) fn given_without_effect<S: Serialize + Default>(
     let mut problems = Vec::new();
     for (key, why) in set_to_something(settings, idle) {
         let found = key.split('.').try_fold(given, |node, name| node.child(name));
-        if let Some(node) = found {
+        // What follows from another key was not asked for.
+        if let Some(node) = found.filter(|node| !matches!(node.origin(), Origin::Derived(_))) {
             let (origin, path) = (node.origin().clone(), format!("{path}.{key}"));
             problems.push(Problem::new(origin, path, format!("has no effect: {why}")));
         }
