@@ -3,7 +3,7 @@
 use larch_types::SegmentId;
 use larch_wal::Dir;
 
-use super::uploads::{begin, check_once, flush_and_wait, noise};
+use super::uploads::{begin, check_once, flush_and_wait};
 use super::*;
 
 fn of(tenant: &str) -> TenantContext {
@@ -57,34 +57,6 @@ fn a_budget_that_the_log_fills_is_given_back_by_cuts() {
         });
         result.unwrap();
     }
-}
-
-/// They serve nobody: pushes do not wait for the next look.
-#[test]
-fn uploaded_files_make_room_at_once() {
-    let (result, _) = run(5, |world| async move {
-        let mut settings = IngesterSettings::default();
-        settings.wal.disk_budget = ByteSize::bytes(4 << 20);
-        let log = LogSettings { file_bytes: 256 << 10, ..LogSettings::default() };
-        let life = start_settled(&world, log, &generous(), usize::MAX, &settings);
-        life.upload();
-        for number in 0..60 {
-            let line = noise(&world, 100_000);
-            let mut tries = 0;
-            // While a cut is under way its rows are there twice.
-            while let Err(error) = append_line(&life.door, number, number as i64, &line).await {
-                tries += 1;
-                assert!(tries < 10, "{error}");
-                world.env.sleep(Duration::from_millis(50)).await;
-            }
-            if number % 10 == 0 {
-                flush_and_wait(&life).await?;
-            }
-            world.env.sleep(Duration::from_millis(10)).await;
-        }
-        Ok::<(), CallError>(())
-    });
-    result.unwrap();
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn streams_decide_whether_a_tenant_is_flushed() {
 }
 
 /// Noise, so that the segment is not small.
-pub(super) fn noise(world: &World, bytes: usize) -> String {
+fn noise(world: &World, bytes: usize) -> String {
     (0..bytes).map(|_| char::from(b' ' + world.env.random.below(90) as u8)).collect()
 }
 
