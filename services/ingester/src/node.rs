@@ -68,6 +68,8 @@ pub(crate) struct Node {
     pub(crate) tails: Tails,
     /// Told when a tenant has rows enough to cut.
     pub(crate) wake_cutter: Notify,
+    /// Told when the disk is short of room and uploaded files are there.
+    pub(crate) wake_remover: Notify,
     pub(crate) rhythm: Rhythm,
     /// Somebody wants all rows to be cut.
     flush_asked: AtomicBool,
@@ -177,6 +179,7 @@ impl Node {
             tenants: replayed.tenants,
             tails: Tails::new(bounds.memory_bytes / TAILS_SHARE),
             wake_cutter: Notify::new(),
+            wake_remover: Notify::new(),
             rhythm: Rhythm::default(),
             flush_asked: AtomicBool::new(false),
             leaving: AtomicBool::new(false),

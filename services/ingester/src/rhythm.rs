@@ -42,8 +42,12 @@ pub(crate) fn pause(node: &Node) -> Duration {
     if is_soon { SOON } else { node.uploading.look_every }
 }
 
-/// Wakes the cutter if memory or the log have become short of room since it last looked.
+/// Wakes the cutter if memory or the log have become short of room since it last looked, and whoever removes files
+/// that are uploaded if these would do.
 pub(crate) fn note_pressure(node: &Node) {
+    if node.disk.uploaded() > 0 && is_short_of_disk(node) {
+        node.wake_remover.notify_one();
+    }
     if is_pressed(node) && !node.rhythm.is_pressed.swap(true, Ordering::Relaxed) {
         node.wake_cutter.notify_one();
     }

@@ -201,11 +201,13 @@ fn truncate_lines(against: &Against<'_>, entries: &mut [PushedEntry]) {
         return;
     }
     let end = limits.max_line_size_truncate_identifier.as_bytes();
+    // One that leaves no room says nothing, and would itself be too long.
+    let end = if end.len() > max { &[] } else { end };
     let (mut rows, mut bytes) = (0, 0);
     for entry in entries.iter_mut().filter(|entry| entry.line.len() > max) {
         rows += 1;
         bytes += (entry.line.len() - max) as u64;
-        let kept = entry.line.slice(..max.saturating_sub(end.len()));
+        let kept = entry.line.slice(..max - end.len());
         entry.line = if end.is_empty() { kept } else { Bytes::from([&kept[..], end].concat()) };
     }
     if rows > 0 {

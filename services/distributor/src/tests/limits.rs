@@ -401,7 +401,8 @@ fn lines_are_cut_if_the_tenant_wants_it() {
         ..Default::default()
     };
     let streams = r#"{"stream":{"app":"a"},"values":[["@","123456"],["@","12345678"]]}"#;
-    for (end, cut) in [("", "123456"), ("...", "123...")] {
+    for (end, cut) in [("", "123456"), ("...", "123..."), ("......", "......"), ("longer than it", "123456")]
+    {
         let rows = [format!("{A} 123456 [unknown]"), format!("{A} {cut} [unknown]")];
         let rows = rows.each_ref().map(String::as_str);
         check(Case { limits: limits(end), streams, rows: &rows, ..Case::default() });

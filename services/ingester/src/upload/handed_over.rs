@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::select;
 use larch_proto::{SegmentEntry, WalPosition};
 use larch_runtime::Scope;
 use larch_types::{Monotonic, SegmentId, TenantId};
@@ -144,7 +146,12 @@ impl HandOvers {
 
 /// Forgets what was named for long enough, and makes room on the disk, until the scope is asked to stop.
 pub(crate) async fn forget_when_due(node: Arc<Node>, scope: Scope) {
-    while scope.until_cancelled(node.env.sleep(LOOK_EVERY)).await.is_some() {
+    loop {
+        let woken = pin!(node.wake_remover.notified());
+        let pause = pin!(node.env.sleep(LOOK_EVERY));
+        if scope.until_cancelled(select(woken, pause)).await.is_none() {
+            return;
+        }
         forget(&node, node.handed_over.take_due(node.env.clock.monotonic(), node.uploading.keep)).await;
         make_room(&node).await;
     }
