@@ -518,6 +518,7 @@ fn what_is_swept_and_folded_is_missed_by_nobody() {
     check_all("what_is_swept", number_of("LARCH_SOAK_HISTORIES").unwrap_or(HISTORIES) / LONG_EVERY + 8, true);
 }
 
+#[expect(clippy::print_stdout, reason = "whoever replays a seed reads what happened")]
 fn check_all(test: &'static str, seeds: u64, is_long: bool) {
     if let Some(seed) = number_of("LARCH_HISTORY_SEED") {
         let trace = Trace::default();
