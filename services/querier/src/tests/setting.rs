@@ -1,6 +1,6 @@
 //! A querier among fakes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use larch_launch::TenantLimits;
@@ -129,6 +129,8 @@ pub(super) fn selector(text: &str) -> Selector {
     Selector { matchers: larch_logql::parse_any_selector(text).expect(text) }
 }
 
+/// When a test first asked. It stays, so that a row that is made twice has one time.
 pub(super) fn now() -> Timestamp {
-    Env::system().clock.now()
+    static ASKED: OnceLock<Timestamp> = OnceLock::new();
+    *ASKED.get_or_init(|| Env::system().clock.now())
 }
