@@ -29,12 +29,11 @@ overrides:
 ";
 
 /// Labelled metrics that this round does not move, each with what does.
-const ELSEWHERE: [(&str, &str); 11] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("loki_distributor_ingester_append_failures_total", "an ingester that fails"),
     ("loki_distributor_ingester_append_timeouts_total", "an ingester that hangs"),
     ("loki_distributor_push_structured_metadata_sanitized_total", "metadata that is not UTF-8"),
     ("loki_write_failures_discarded_total", "more refused pushes than are logged"),
-    ("loki_chunk_fetcher_storage_errors_total", "a store that fails"),
     ("larch_store_retries_total", "a store that fails"),
     ("larch_segment_disk_cache_failures_total", "a disk that fails"),
     ("larch_catalog_objects_read_total", "a catalog that another process wrote"),
